@@ -1,0 +1,88 @@
+"""The tree of our errors. They know no HTTP; `api.problems` is the one table that turns them into answers.
+
+    KetenbrugError
+    ├── Refused               a decided "no" met before an operation was reached; what the unit carries is committed
+    │   ├── Unauthenticated   who calls is not proven
+    │   └── BadRequest        the request cannot be read or contradicts itself
+    ├── Replayed              a proof of possession or an assertion was used before
+    ├── StaleStanding         the client was disabled or changed after it was last read
+    ├── Overloaded            no capacity now; the same request may succeed later
+    ├── Unavailable           something we need (database, key service) does not answer
+    ├── Undecryptable         a sealed value cannot be opened here; one error for every cause
+    ├── PlaintextRefused      something that is not sealed was about to be stored
+    └── Misconfigured         the process must not start; holds every fault found
+
+An outcome that the domain foresees is no error but a value: see `api.disclosure.permit.Refusal`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from api.vocabulary import Reason
+
+
+class KetenbrugError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class Refused(KetenbrugError):
+    """A decided "no" that is raised where no value can be returned: in the edge's dependencies."""
+
+    def __init__(self, reason: Reason, *, detail: str = "") -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.detail = detail
+
+
+class Unauthenticated(Refused):
+    """Who calls is not proven (RFC 6750 section 3.1, RFC 9449 section 7.1)."""
+
+    def __init__(self, reason: Reason, error: str, *, detail: str = "") -> None:
+        super().__init__(reason, detail=detail)
+        self.error = error
+
+
+class BadRequest(Refused):
+    """The request cannot be read, or contradicts itself."""
+
+
+class Replayed(KetenbrugError):
+    """A proof of possession (RFC 9449) or a client assertion (RFC 7523) was used before."""
+
+
+class StaleStanding(KetenbrugError):
+    """What was remembered of a client no longer holds: read it again."""
+
+
+class Overloaded(KetenbrugError):
+    """No capacity now. `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        super().__init__("no capacity")
+        self.retry_after = retry_after
+
+
+class Unavailable(KetenbrugError):
+    """Something that we need does not answer. `retry_after` is in whole seconds."""
+
+    def __init__(self, what: str, retry_after: int = 5) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
+
+
+class Undecryptable(KetenbrugError):
+    """A sealed value cannot be opened here. One error for every cause, so that it is no oracle."""
+
+
+class PlaintextRefused(KetenbrugError):
+    """Something that is not an envelope was about to be stored in a sealed column."""
+
+
+class Misconfigured(KetenbrugError):
+    """The process must not start. `faults` holds one sentence for each fault, and no secret."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
