@@ -1,0 +1,192 @@
+"""The unit of work: one per request, committed before the first byte of the answer leaves (design promise 2).
+
+A unit is in one of three states:
+
+    reading     each statement stands alone, on its own snapshot; nothing is written
+    writing     a transaction is open; what was carried as a mark went first
+    ended       committed, or rolled back with the survivors written
+
+What is *carried* (the replay mark, the audit entries) goes with whatever the unit does: as CTEs of the last SELECT in a
+single statement (`last`, the hot path), inside the transaction, or alone. No commit happens outside this module.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from api.errors import KetenbrugError, Overloaded, Unavailable
+from api.storage.statement import Bound, combine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Protocol
+
+    Record = asyncpg.Record
+
+    class Source(Protocol):
+        """Where a unit borrows its connection."""
+
+        async def acquire(self) -> Any: ...  # noqa: ANN401, D102 - asyncpg's proxy
+        async def release(self, connection: Any) -> None: ...  # noqa: ANN401, D102
+
+
+_NOTHING: Final = Bound("SELECT 1", ())
+
+
+class Unit:
+    """What one request reads and writes. `now` is its only reading of the clock."""
+
+    __slots__ = ("_carried", "_connection", "_signals", "_source", "_survivors", "_writing", "now")
+
+    def __init__(self, source: Source, now: datetime) -> None:
+        self.now: Final = now
+        self._source = source
+        self._connection: Any = None
+        self._writing = False
+        self._carried: list[Bound] = []
+        self._survivors: list[Bound] = []
+        self._signals: dict[str, type[KetenbrugError]] = {}
+
+    def mark(self, bound: Bound, signals: Mapping[str, type[KetenbrugError]]) -> None:
+        """Carry an INSERT that goes first and survives a failure.
+
+        `signals` tells, for a constraint or column name, what its violation means.
+        """
+        self._carried.insert(0, bound)
+        self._survivors.append(bound)
+        self._signals.update(signals)
+
+    def carry(self, bound: Bound) -> None:
+        """Carry a write that is committed with whatever this unit does."""
+        self._carried.append(bound)
+
+    async def all(self, bound: Bound) -> list[Record]:
+        """Read rows."""
+        return await self._fetch(bound)
+
+    async def one(self, bound: Bound) -> Record | None:
+        """Read one row, or None. More than one is a fault of ours."""
+        rows = await self._fetch(bound)
+        if len(rows) > 1:
+            raise AssertionError("one row was expected")
+        return rows[0] if rows else None
+
+    async def run(self, bound: Bound) -> list[Record]:
+        """Write. The first write opens the transaction, and what is carried by then goes into it first."""
+        await self._begin()
+        return await self._fetch(bound)
+
+    async def last(self, bound: Bound) -> list[Record]:
+        """Read rows as the last thing this unit does: with all that is carried, in one statement that commits."""
+        if self._writing:
+            rows = await self._fetch(bound)
+            await self.finish()
+            return rows
+        rows = await self._fetch(combine(self._carried, bound))
+        self._forget()
+        return rows
+
+    async def finish(self) -> None:
+        """Commit. Raises what a violated mark means, or `Unavailable`; then nothing was committed."""
+        try:
+            if self._writing:
+                await self._flush()
+                await self._fetch(Bound("COMMIT", ()))
+                self._writing = False
+            elif self._carried:
+                await self._fetch(combine(self._carried, _NOTHING))
+            self._forget()
+        finally:
+            await self._give_back()
+
+    async def decline(self) -> None:
+        """End on a "no": roll back what was written, commit the marks and what is still carried."""
+        self._survivors.extend(each for each in self._carried if each not in self._survivors)
+        await self.abort()
+
+    async def abort(self, *testimony: Bound) -> None:
+        """Roll back, then commit the marks and `testimony` (the entry that says it failed).
+
+        Raises `Unavailable` if even that fails.
+        """
+        survivors = [*self._survivors, *testimony]
+        self._forget()
+        try:
+            if self._writing:
+                await self._fetch(Bound("ROLLBACK", ()))
+                self._writing = False
+            if survivors:
+                await self._fetch(combine(survivors, _NOTHING))
+        finally:
+            await self._give_back()
+
+    async def _begin(self) -> None:
+        if self._writing:
+            return
+        await self._fetch(Bound("BEGIN", ()))
+        self._writing = True
+        await self._flush()
+
+    async def _flush(self) -> None:
+        carried, self._carried = self._carried, []
+        if carried:
+            await self._fetch(combine(carried, _NOTHING))
+
+    def _forget(self) -> None:
+        self._carried = []
+        self._survivors = []
+
+    async def _fetch(self, bound: Bound) -> list[Record]:
+        if self._connection is None:
+            self._connection = await self._source.acquire()
+        try:
+            rows: list[Record] = await self._connection.fetch(bound.sql, *bound.args)
+        except (asyncpg.UniqueViolationError, asyncpg.NotNullViolationError) as error:
+            meaning = self._signals.get(error.constraint_name or error.column_name or "")
+            if meaning is None:
+                raise
+            # The caller's own mark caused this: it must not be written again among the survivors.
+            self._forget()
+            raise meaning from None
+        except Exception as error:
+            meaning_of_all = meant(error)
+            if meaning_of_all is None:
+                raise
+            raise meaning_of_all from error
+        return rows
+
+    async def _give_back(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._writing:
+            # Neither committed nor rolled back: the server must not keep it open, so the connection is dropped.
+            self._writing = False
+            connection.terminate()
+        await self._source.release(connection)
+
+
+def meant(error: Exception) -> KetenbrugError | None:
+    """What a driver's error means to a caller, or None when it is a fault of ours."""
+    match error:
+        case (
+            asyncpg.TooManyConnectionsError()
+            | asyncpg.DeadlockDetectedError()
+            | asyncpg.SerializationError()
+            | asyncpg.LockNotAvailableError()
+        ):
+            return Overloaded()
+        case (
+            asyncpg.QueryCanceledError()
+            | asyncpg.PostgresConnectionError()
+            | asyncpg.OperatorInterventionError()
+            | asyncpg.InsufficientResourcesError()
+            | asyncpg.InterfaceError()
+            | OSError()
+        ):
+            return Unavailable("database")
+        case _:
+            return None
