@@ -1,0 +1,9 @@
+"""Sealing and opening. Primitives of `cryptography` stay in here.
+
+envelopes   one field sealed to its place: AES-256-GCM, associated data = header, table, column, person, row
+wrappers    who keeps the key-encryption key: today a key file
+keyfile     the file with the service's own keys (`ketenbrug keys init`), refused when others can read it
+vault       the keys of the persons of one request; opens only what it is told to
+blind       blind index of the V-number
+mac         short authenticators for cursors and idempotency
+"""
