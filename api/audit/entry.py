@@ -1,0 +1,128 @@
+"""The audit entry: one canonical byte form, stored and hashed as it is, never written again to verify.
+
+The leaf is JSON as RFC 8785 canonicalises it, restricted so that a fast encoder gives the same bytes: ASCII member
+names, strings, integers below 2^53, booleans, arrays, objects; no floating-point numbers, no null. Members:
+
+    v           integer, 1
+    id          UUIDv7 of the entry
+    at          RFC 3339 instant in UTC with microseconds and "Z"
+    action      the operation's name
+    result      "permitted" | "refused" | "failed"
+    reason      why it was refused, in the words that the caller saw
+    actor       {organisation, kind, client, person?}; person as asserted by the client
+    origin      {zone, requestId, traceId, spanId}
+    object      {type, id?, version?}
+    person      alias of the person in this log; `persons` for a list of them
+    purpose     as declared
+    ground      the legal grounds that carried it, sorted
+    agreements  [{id, version, rule}], sorted
+    consents    [{id, version}], sorted
+    disclosed   {category: [field names]}; never values
+    withheld    {category: reason}
+    replayed    true, when an idempotency key was seen before
+
+Compatibility: a member may be added under the same `v`; readers ignore what they do not know. A member never changes
+its meaning; that takes a new `v`. Golden entries in the tests hold every version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from api.principal import Principal
+    from api.vocabulary import DataCategory, Reason, Result
+
+VERSION: Final = 1
+LEAF_MOST: Final = 65_535
+"""Bytes: the length field of an entry bundle is 16 bits (C2SP tlog-tiles)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What an action is about: its type, and its id and version where it has them."""
+
+    type: str
+    id: UUID | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened, as values. `persons` are aliases of this log."""
+
+    id: UUID
+    at: datetime
+    action: str
+    result: Result
+    actor: Principal
+    thing: Thing
+    reason: str | None = None
+    persons: tuple[UUID, ...] = ()
+    purpose: str | None = None
+    grounds: tuple[str, ...] = ()
+    agreements: tuple[tuple[UUID, int, str], ...] = ()
+    consents: tuple[tuple[UUID, int], ...] = ()
+    disclosed: Mapping[DataCategory, tuple[str, ...]] = field(default_factory=dict["DataCategory", "tuple[str, ...]"])
+    withheld: Mapping[DataCategory, Reason] = field(default_factory=dict["DataCategory", "Reason"])
+    replayed: bool = False
+
+    def leaf(self) -> bytes:
+        """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
+        leaf = orjson.dumps(self._members(), option=orjson.OPT_SORT_KEYS)
+        if len(leaf) > LEAF_MOST:
+            raise ValueError("the entry does not fit: page smaller")
+        return leaf
+
+    def _members(self) -> dict[str, Any]:
+        origin = self.actor.origin
+        members: dict[str, Any] = {
+            "v": VERSION,
+            "id": str(self.id),
+            "at": self.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "action": self.action,
+            "result": str(self.result),
+            "actor": _present(
+                organisation=str(self.actor.organisation.id),
+                kind=str(self.actor.organisation.kind),
+                client=str(self.actor.client_id),
+                person=self.actor.person,
+            ),
+            "origin": {
+                "zone": origin.zone,
+                "requestId": origin.request_id,
+                "traceId": origin.trace_id,
+                "spanId": origin.span_id,
+            },
+            "object": _present(
+                type=self.thing.type,
+                id=None if self.thing.id is None else str(self.thing.id),
+                version=self.thing.version,
+            ),
+        }
+        optional = _present(
+            reason=self.reason,
+            purpose=self.purpose,
+            ground=sorted(self.grounds) or None,
+            agreements=[{"id": str(i), "version": v, "rule": r} for i, v, r in sorted(self.agreements)] or None,
+            consents=[{"id": str(i), "version": v} for i, v in sorted(self.consents)] or None,
+            disclosed={str(category): sorted(names) for category, names in self.disclosed.items()} or None,
+            withheld={str(category): str(reason) for category, reason in self.withheld.items()} or None,
+            replayed=self.replayed or None,
+        )
+        if len(self.persons) == 1:
+            optional["person"] = str(self.persons[0])
+        elif self.persons:
+            optional["persons"] = sorted(str(alias) for alias in self.persons)
+        return members | optional
+
+
+def _present(**members: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,27 @@
+"""Appending. Who may: the gate, and those who decide outside it; never a route or a domain room (import contract)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import insert
+
+from api.audit.tables import entry as entries
+from api.storage.statement import statement
+
+if TYPE_CHECKING:
+    from api.audit.entry import Entry
+    from api.storage.statement import Bound
+    from api.storage.unit import Unit
+
+_APPEND: Final = statement(insert(entries), "leaf")
+
+
+def append(unit: Unit, entry: Entry) -> None:
+    """Carry the entry: it is committed with what it tells of, or nothing is."""
+    unit.carry(testimony(entry))
+
+
+def testimony(entry: Entry) -> Bound:
+    """The entry as a statement, for `Unit.abort`: what is written down when everything else is rolled back."""
+    return _APPEND(leaf=entry.leaf())

@@ -1,0 +1,186 @@
+"""The values of lawfulness: what was agreed, what the person consented to, who stands how to a case. Pure.
+
+An **agreement** holds rules between parties. A **consent** is one purpose, one recipient organisation in one
+function, and some categories. A **situation** is everything a decision needs to know of one case at one instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from api.vocabulary import CareFunction, ConsentEventKind, ConsentKind, Party, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from api.principal import Organisation
+    from api.vocabulary import (
+        AgreementId,
+        CaseId,
+        ConsentId,
+        DataCategory,
+        LegalGround,
+        Municipality,
+        OrganisationId,
+        PersonAlias,
+        PersonId,
+        ProhibitionException,
+        Purpose,
+    )
+
+GUIDING = frozenset({CareFunction.COORDINATION, CareFunction.LEGAL_SCREENING, CareFunction.SOCIAL_GUIDANCE})
+"""An NGO assigned in one of these guides the person, and may know why a consent does not carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permission of an agreement: from whom to whom, why, on what ground, which categories.
+
+    `consents` tells, per category, which kind of consent it needs; None only where the agreement waives it with a
+    motive. `functions` binds an NGO that receives to its assignment in the case; empty for other parties.
+    """
+
+    id: str
+    source: Party
+    recipient: Party
+    functions: frozenset[CareFunction]
+    purpose: Purpose
+    ground: LegalGround
+    exceptions: frozenset[ProhibitionException]
+    consents: Mapping[DataCategory, ConsentKind | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A version of a data-sharing agreement (gegevensdelingsafspraak) of one municipality, with the rules in force now.
+
+    `terms` are in working days, by name: `delivery`, `screening`, `advice`.
+    """
+
+    id: AgreementId
+    version: int
+    municipality: Municipality
+    valid_from: date
+    valid_until: date | None
+    rules: tuple[Rule, ...]
+    terms: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A consent as it stands: its latest event, and within which instants it can live."""
+
+    id: ConsentId
+    version: int
+    """How many events it has had: the version that an audit entry names."""
+    kind: ConsentKind
+    purpose: Purpose
+    recipient: OrganisationId
+    function: CareFunction | None
+    categories: frozenset[DataCategory]
+    last: ConsentEventKind
+    last_at: datetime
+    valid_from: datetime
+    valid_until: datetime
+
+    def lives(self, now: datetime) -> bool:
+        """Whether it carries a disclosure at this instant."""
+        return (
+            self.last in {ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED}
+            and self.valid_from <= now < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How the asking organisation stands to the case.
+
+    `functions`: its assignments. `addressed`: a request about the case was addressed to it. `supplied`: it supplied
+    what is asked. None of them: the case does not exist for it.
+    """
+
+    functions: frozenset[CareFunction] = frozenset()
+    addressed: bool = False
+    supplied: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether it may know that the case exists."""
+        return bool(self.functions) or self.addressed or self.supplied
+
+    @property
+    def guides(self) -> bool:
+        """Whether it guides the person, and so may know the reasons of consent."""
+        return bool(self.functions & GUIDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of one case at one instant, as a decision needs it.
+
+    `holdings` tells, for each category that is there, the names of the fields it holds; never values.
+    `proportionality_note` tells whether the weighing of Aliens Act 2000 article 107(10) is recorded.
+    """
+
+    case: CaseId
+    person: PersonId
+    alias: PersonAlias
+    municipality: Municipality
+    supplier: Organisation
+    relation: Relation
+    agreements: tuple[Agreement, ...]
+    consents: tuple[Consent, ...]
+    holdings: Mapping[DataCategory, tuple[str, ...]]
+    proportionality_note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: who receives, why, and which categories. A supplier asking for its own data asks no question."""
+
+    recipient: Organisation
+    purpose: Purpose
+    categories: frozenset[DataCategory]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """Which rule of which version of which agreement carries a disclosure."""
+
+    agreement: AgreementId
+    version: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRef:
+    """Which consent, at which version, carries a disclosure."""
+
+    id: ConsentId
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A category may go: on this ground, by this rule, carried by these consents (none where the rule waives it)."""
+
+    ground: LegalGround
+    rule: RuleRef
+    consents: tuple[ConsentRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A category stays, and why. The reason is the true one; who may see it is the gate's concern."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer per category: each asked category is in exactly one of the two."""
+
+    granted: Mapping[DataCategory, Granted]
+    withheld: Mapping[DataCategory, Withheld]

@@ -1,0 +1,106 @@
+"""Every operation there is. tests/authority/authority.txt prints this table, so that a change of rights is a diff.
+
+An operation has a name (the action in the audit log), one scope, a reach, and the kinds of parties that may ask it.
+Which cases and which categories a party then gets is the gate's decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from api.vocabulary import CHAIN, Party, Reach, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a caller may ask of us."""
+
+    name: str
+    scope: Scope
+    reach: Reach
+    parties: frozenset[Party]
+
+
+_NGO: Final = frozenset({Party.NGO})
+_GUIDES: Final = frozenset({Party.NGO, Party.MUNICIPALITY})
+_SUPPLIES: Final = frozenset({Party.IND})
+_EXCHANGE: Final = _GUIDES | CHAIN
+_OFFICIAL: Final = frozenset({Party.MUNICIPALITY, Party.PROGRAMME, Party.AUDITOR, Party.STEERING_GROUP})
+_AUDITOR: Final = frozenset({Party.AUDITOR})
+_OPERATOR: Final = frozenset({Party.OPERATOR})
+_EVERYBODY: Final = frozenset(Party)
+
+# Cases
+OPEN_CASE: Final = Operation("cases.open", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
+READ_CASE: Final = Operation("cases.read", Scope.CASES_READ, Reach.OWN, _GUIDES)
+LIST_CASES: Final = Operation("cases.list", Scope.CASES_READ, Reach.OWN, _GUIDES)
+SEARCH_CASES: Final = Operation("cases.search", Scope.CASES_READ, Reach.OWN, _GUIDES)
+ASSIGN_CASE: Final = Operation("cases.assign", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
+CLOSE_CASE: Final = Operation("cases.close", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
+
+# Consents
+RECORD_CONSENT: Final = Operation("consents.record", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
+READ_CONSENT: Final = Operation("consents.read", Scope.CONSENTS_READ, Reach.OWN, _NGO)
+LIST_CONSENTS: Final = Operation("consents.list", Scope.CONSENTS_READ, Reach.OWN, _NGO)
+WITHDRAW_CONSENT: Final = Operation("consents.withdraw", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
+
+# Agreements
+ADD_AGREEMENT: Final = Operation("agreements.add", Scope.AGREEMENTS_WRITE, Reach.NONE, _OPERATOR | {Party.MUNICIPALITY})
+SIGN_AGREEMENT: Final = Operation("agreements.sign", Scope.AGREEMENTS_WRITE, Reach.NONE, _EXCHANGE)
+READ_AGREEMENT: Final = Operation("agreements.read", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
+LIST_AGREEMENTS: Final = Operation("agreements.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
+
+# Admission
+ASK_ADMISSION: Final = Operation("admission-checks.ask", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
+READ_ADMISSION: Final = Operation("admission-checks.read", Scope.CASES_READ, Reach.CROSSING, _EXCHANGE)
+ANSWER_ADMISSION: Final = Operation("admission-checks.answer", Scope.CASES_WRITE, Reach.OWN, _SUPPLIES)
+DECIDE_ADMISSION: Final = Operation(
+    "admission-checks.decide", Scope.CASES_WRITE, Reach.OWN, frozenset({Party.MUNICIPALITY})
+)
+
+# Dossier requests and dossiers
+REQUEST_DOSSIER: Final = Operation("dossier-requests.request", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _NGO)
+PREVIEW_DOSSIER: Final = Operation("dossier-requests.preview", Scope.DOSSIER_REQUESTS_READ, Reach.CROSSING, _NGO)
+READ_REQUEST: Final = Operation("dossier-requests.read", Scope.DOSSIER_REQUESTS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+LIST_REQUESTS: Final = Operation("dossier-requests.list", Scope.DOSSIER_REQUESTS_READ, Reach.OWN, _NGO | _SUPPLIES)
+ACKNOWLEDGE_REQUEST: Final = Operation(
+    "dossier-requests.acknowledge", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _SUPPLIES
+)
+REFUSE_REQUEST: Final = Operation("dossier-requests.refuse", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _SUPPLIES)
+CANCEL_REQUEST: Final = Operation("dossier-requests.cancel", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _NGO)
+DELIVER_DOSSIER: Final = Operation("dossier-requests.deliver", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
+READ_DOSSIER: Final = Operation("dossiers.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+READ_MANIFEST: Final = Operation("dossiers.read-manifest", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+
+# Screening outcomes
+SHARE_OUTCOME: Final = Operation("screening-outcomes.share", Scope.SCREENING_OUTCOMES_WRITE, Reach.OWN, _NGO)
+READ_OUTCOME: Final = Operation("screening-outcomes.read", Scope.SCREENING_OUTCOMES_READ, Reach.CROSSING, _EXCHANGE)
+LIST_OUTCOMES: Final = Operation("screening-outcomes.list", Scope.SCREENING_OUTCOMES_READ, Reach.OWN, _NGO)
+
+# Advice
+REQUEST_ADVICE: Final = Operation("advice-requests.request", Scope.ADVICE_REQUESTS_WRITE, Reach.OWN, _GUIDES)
+READ_ADVICE_REQUEST: Final = Operation("advice-requests.read", Scope.ADVICE_REQUESTS_READ, Reach.CROSSING, _EXCHANGE)
+LIST_ADVICE_REQUESTS: Final = Operation("advice-requests.list", Scope.ADVICE_REQUESTS_READ, Reach.OWN, _EXCHANGE)
+GIVE_ADVICE: Final = Operation("advice.give", Scope.ADVICE_WRITE, Reach.OWN, CHAIN)
+READ_ADVICE: Final = Operation("advice.read", Scope.ADVICE_READ, Reach.CROSSING, _EXCHANGE)
+
+# Events and figures
+READ_EVENTS: Final = Operation("events.read", Scope.EVENTS_READ, Reach.NONE, _EXCHANGE)
+READ_FLOW: Final = Operation("statistics.flow", Scope.STATISTICS_READ, Reach.NONE, _EXCHANGE | _OFFICIAL)
+
+# Supervision
+SEARCH_AUDIT: Final = Operation("audit.search", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
+
+# Outside /v1: entries of the token endpoint and of administration
+ISSUE_TOKEN: Final = "oauth.issue-token"  # noqa: S105 - an action word
+IMPORT_POPULATION: Final = "statistics.import"
+REGISTER: Final = "oauth.register"
+
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(
+    value for value in tuple(globals().values()) if isinstance(value, Operation)
+)
