@@ -1,0 +1,96 @@
+"""Values of the oauth room: a client as it stands, and what is asked to be registered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from api.oauth import jose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from api.oauth.jose import KeyRing
+    from api.principal import Organisation
+    from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope
+
+CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
+_OIN: Final = re.compile(r"(?:0000000[13468]|00000099)[0-9]{12}")
+"""Logius: RSIN, KvK, sub-OIN, head number, foreign, test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Designation:
+    """A designation under Aliens Act 2000 article 107(8): where it was published, and from when it holds."""
+
+    source: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """An organisation to be registered. `signing_jwks`: public keys that sign agreements for it."""
+
+    id: OrganisationId
+    kind: Party
+    name: str
+    oin: str | None = None
+    municipalities: frozenset[Municipality] = frozenset()
+    designation: Designation | None = None
+    signing_jwks: tuple[Mapping[str, object], ...] = ()
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with it, in sentences."""
+        found: list[str] = []
+        if not self.name.strip():
+            found.append("an organisation needs a name")
+        if self.oin is not None and not _OIN.fullmatch(self.oin):
+            found.append("an OIN has twenty digits and begins with a prefix that Logius gives out")
+        if self.designation is not None and not self.designation.source.strip():
+            found.append("a designation needs its source")
+        if self.signing_jwks:
+            found.extend(_key_faults(self.signing_jwks))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A machine client to be registered, with its public keys."""
+
+    id: ClientId
+    organisation_id: OrganisationId
+    jwks: tuple[Mapping[str, object], ...]
+    scopes: frozenset[Scope]
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with it, in sentences."""
+        found: list[str] = []
+        if not CLIENT_ID.fullmatch(self.id):
+            found.append("a client id has 2 to 64 lower-case letters, digits and hyphens")
+        if not self.scopes:
+            found.append("a client needs at least one scope")
+        found.extend(_key_faults(self.jwks))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client as it was read, with its organisation. `epoch` tells which version of it this is."""
+
+    id: ClientId
+    organisation: Organisation
+    keys: KeyRing
+    scopes: frozenset[Scope]
+    grant: str
+    enabled: bool
+    epoch: int
+
+
+def _key_faults(jwks: tuple[Mapping[str, object], ...]) -> list[str]:
+    try:
+        jose.key_ring(jwks)
+    except jose.Unreadable as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,243 @@
+"""Organisations and their clients: registering them, and what a process remembers of them.
+
+Every change of an organisation or a client raises the `epoch` of the clients that it touches, and is an audit entry. A
+process may remember a client for as long as it likes, because the mark of every request (`api.oauth.replay`) compares
+the epoch in the database.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy import Date, Text, Uuid, bindparam, false, insert, select, update
+
+from api.audit import log
+from api.audit.entry import Entry, Thing
+from api.errors import Misconfigured
+from api.oauth import jose
+from api.oauth.model import Client
+from api.oauth.tables import GRANTS, client, organisation
+from api.principal import Organisation
+from api.storage.statement import statement
+from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Result, Scope
+
+if TYPE_CHECKING:
+    from api.oauth.jose import KeyRing
+    from api.oauth.model import Designation, NewClient, NewOrganisation
+    from api.principal import Principal
+    from api.storage.unit import Record, Unit
+
+REGISTER: Final = "oauth.register"
+"""The action, in the audit log."""
+
+
+class Clients:
+    """What this process remembers of clients: at most `most`, the least used forgotten first; only those that stand."""
+
+    __slots__ = ("_known", "_most")
+
+    def __init__(self, most: int = 1_024) -> None:
+        self._most = most
+        self._known: OrderedDict[ClientId, Client] = OrderedDict()
+
+    async def find(self, unit: Unit, client_id: ClientId) -> Client | None:
+        """The client as remembered, else as the database has it. None when there is none of that id."""
+        known = self._known.get(client_id)
+        if known is None:
+            known = await read(unit, client_id)
+            if known is None or not known.enabled:
+                return known
+            self._known[client_id] = known
+        self._known.move_to_end(client_id)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return known
+
+    def forget(self, client_id: ClientId) -> None:
+        """Read it again at the next request."""
+        self._known.pop(client_id, None)
+
+
+_JOINED: Final = (
+    client.c.client_id,
+    client.c.jwks,
+    client.c.scopes,
+    client.c.grant_type,
+    client.c.enabled,
+    client.c.epoch,
+    organisation.c.id,
+    organisation.c.kind,
+    organisation.c.name,
+    organisation.c.oin,
+    organisation.c.municipalities,
+    organisation.c.designation_source,
+)
+_READ: Final = statement(
+    select(*_JOINED).join_from(client, organisation).where(client.c.client_id == bindparam("client_id", type_=Text))
+)
+_ORGANISATIONS: Final = statement(select(organisation).order_by(organisation.c.name, organisation.c.id))
+_ORGANISATION: Final = statement(select(organisation).where(organisation.c.id == bindparam("id", type_=Uuid)))
+_OF_OIN: Final = statement(select(organisation.c.id).where(organisation.c.oin == bindparam("oin", type_=Text)))
+_ADD_ORGANISATION: Final = statement(
+    insert(organisation),
+    "id",
+    "kind",
+    "name",
+    "oin",
+    "municipalities",
+    "designation_source",
+    "designation_date",
+    "signing_jwks",
+    "created_at",
+)
+_ADD_CLIENT: Final = statement(
+    insert(client),
+    "client_id",
+    "organisation_id",
+    "jwks",
+    "scopes",
+    "grant_type",
+    "enabled",
+    "epoch",
+    "created_at",
+)
+_DISABLE: Final = statement(
+    update(client)
+    .where(client.c.client_id == bindparam("of_client", type_=Text))
+    .values(enabled=false(), epoch=client.c.epoch + 1)
+    .returning(client.c.organisation_id)
+)
+_DESIGNATE: Final = statement(
+    update(organisation)
+    .where(organisation.c.id == bindparam("of_organisation", type_=Uuid))
+    .values(designation_source=bindparam("source", type_=Text), designation_date=bindparam("since", type_=Date))
+    .returning(organisation.c.id)
+)
+_RAISE_EPOCHS: Final = statement(
+    update(client)
+    .where(client.c.organisation_id == bindparam("of_organisation", type_=Uuid))
+    .values(epoch=client.c.epoch + 1)
+)
+
+
+async def read(unit: Unit, client_id: ClientId) -> Client | None:
+    """The client as the database has it now, enabled or not."""
+    row = await unit.one(_READ(client_id=client_id))
+    if row is None:
+        return None
+    return Client(
+        id=ClientId(row["client_id"]),
+        organisation=_organisation(row),
+        keys=jose.key_ring(row["jwks"]),
+        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+        grant=row["grant_type"],
+        enabled=row["enabled"],
+        epoch=row["epoch"],
+    )
+
+
+async def organisations(unit: Unit) -> list[Organisation]:
+    """Every organisation that is registered, by name."""
+    return [_organisation(row) for row in await unit.all(_ORGANISATIONS())]
+
+
+async def find_organisation(unit: Unit, organisation_id: OrganisationId) -> Organisation | None:
+    """One organisation, or None."""
+    row = await unit.one(_ORGANISATION(id=organisation_id))
+    return None if row is None else _organisation(row)
+
+
+async def signing_keys(unit: Unit, organisation_id: OrganisationId) -> KeyRing | None:
+    """The keys that sign agreements for an organisation, or None when it has none or does not exist."""
+    row = await unit.one(_ORGANISATION(id=organisation_id))
+    return None if row is None or row["signing_jwks"] is None else jose.key_ring(row["signing_jwks"])
+
+
+async def register_organisation(unit: Unit, actor: Principal, new: NewOrganisation) -> None:
+    """Register an organisation. Raises `Misconfigured` with every fault found."""
+    faults = list(new.faults())
+    if new.oin is not None and await unit.one(_OF_OIN(oin=new.oin)) is not None:
+        faults.append("an organisation with this OIN is registered already")
+    if faults:
+        raise Misconfigured(tuple(faults))
+    designation = new.designation
+    log.append(unit, _entry(unit, actor, Thing("organisation", new.id)))
+    await unit.run(
+        _ADD_ORGANISATION(
+            id=new.id,
+            kind=str(new.kind),
+            name=new.name,
+            oin=new.oin,
+            municipalities=sorted(new.municipalities),
+            designation_source=None if designation is None else designation.source,
+            designation_date=None if designation is None else designation.date,
+            signing_jwks=jose.key_ring(new.signing_jwks).as_jwks() if new.signing_jwks else None,
+            created_at=unit.now,
+        )
+    )
+
+
+async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRing:
+    """Register a client of an organisation, and return its keys. Raises `Misconfigured` with every fault found."""
+    faults = list(new.faults())
+    if await unit.one(_ORGANISATION(id=new.organisation_id)) is None:
+        faults.append("no organisation of this id is registered")
+    if await unit.one(_READ(client_id=new.id)) is not None:
+        faults.append("a client of this id is registered already")
+    if faults:
+        raise Misconfigured(tuple(faults))
+    keys = jose.key_ring(new.jwks)
+    log.append(unit, _entry(unit, actor, Thing(f"client:{new.id}", new.organisation_id)))
+    await unit.run(
+        _ADD_CLIENT(
+            client_id=new.id,
+            organisation_id=new.organisation_id,
+            jwks=keys.as_jwks(),
+            scopes=sorted(new.scopes),
+            grant_type=GRANTS[0],
+            enabled=True,
+            epoch=1,
+            created_at=unit.now,
+        )
+    )
+    return keys
+
+
+async def disable_client(unit: Unit, actor: Principal, client_id: ClientId) -> None:
+    """Disable a client: counts from its next request, for tokens issued before too. Raises `Misconfigured`."""
+    rows = await unit.run(_DISABLE(of_client=client_id))
+    if not rows:
+        raise Misconfigured(("no client of this id is registered",))
+    log.append(unit, _entry(unit, actor, Thing(f"client:{client_id}", rows[0]["organisation_id"])))
+
+
+async def record_designation(
+    unit: Unit, actor: Principal, organisation_id: OrganisationId, designation: Designation
+) -> None:
+    """Record a designation under Aliens Act 2000 article 107(8). Raises `Misconfigured`."""
+    if not designation.source.strip():
+        raise Misconfigured(("a designation needs its source",))
+    rows = await unit.run(
+        _DESIGNATE(of_organisation=organisation_id, source=designation.source, since=designation.date)
+    )
+    if not rows:
+        raise Misconfigured(("no organisation of this id is registered",))
+    await unit.run(_RAISE_EPOCHS(of_organisation=organisation_id))
+    log.append(unit, _entry(unit, actor, Thing("organisation", organisation_id)))
+
+
+def _organisation(row: Record) -> Organisation:
+    return Organisation(
+        id=OrganisationId(row["id"]),
+        kind=Party(row["kind"]),
+        name=row["name"],
+        oin=row["oin"],
+        municipalities=frozenset(Municipality(each) for each in row["municipalities"]),
+        designated=row["designation_source"] is not None,
+    )
+
+
+def _entry(unit: Unit, actor: Principal, thing: Thing) -> Entry:
+    return Entry(id=uuid_utils.uuid7(), at=unit.now, action=REGISTER, result=Result.PERMITTED, actor=actor, thing=thing)

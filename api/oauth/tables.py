@@ -1,0 +1,73 @@
+"""Tables of the oauth room: who is registered, and what was used once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from api.storage.base import instant, key, metadata, words, words_array
+from api.vocabulary import Municipality, Party, Scope
+
+GRANTS: Final = ("client_credentials",)
+"""Exactly one grant type per client (NL GOV profile), and this is the only one that there is."""
+
+organisation: Final = Table(
+    "organisation",
+    metadata,
+    key(),
+    *words("kind", Party),
+    Column("name", Text, nullable=False),
+    Column("oin", Text),
+    *words_array("municipalities", Municipality),
+    Column("designation_source", Text),
+    Column("designation_date", Date),
+    Column("signing_jwks", JSONB(none_as_null=True)),
+    instant("created_at"),
+    UniqueConstraint("oin"),
+    CheckConstraint("oin ~ '^[0-9]{20}$'", name="oin"),
+    CheckConstraint("(designation_source IS NULL) = (designation_date IS NULL)", name="designation"),
+    schema="oauth",
+    comment=(
+        "The parties of the exchange. designation_*: Aliens Act 2000 article 107(8), with its source. "
+        "signing_jwks: public keys that sign agreements for it."
+    ),
+)
+
+client: Final = Table(
+    "client",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("oauth.organisation.id"), nullable=False, index=True),
+    Column("jwks", JSONB, nullable=False),
+    *words_array("scopes", Scope),
+    *words("grant_type", GRANTS),
+    Column("enabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    instant("created_at"),
+    CheckConstraint("client_id ~ '^[a-z0-9][a-z0-9-]{1,63}$'", name="client_id"),
+    schema="oauth",
+    comment="Machine clients. epoch counts the changes of the row and of its organisation.",
+)
+
+seen: Final = Table(
+    "seen",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    instant("expires_at"),
+    schema="oauth",
+    comment="Marks of what was used once (DPoP proofs, client assertions). No personal data: digests.",
+)
