@@ -1,0 +1,181 @@
+"""Sealing and opening, on values alone."""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from api.crypto import keyfile
+from api.crypto.blind import BlindIndex
+from api.crypto.envelopes import PersonKeys
+from api.crypto.mac import Mac
+from api.crypto.vault import Vault
+from api.crypto.wrappers import FileWrapper
+from api.errors import Misconfigured, PlaintextRefused, Undecryptable
+from api.storage.base import Envelope
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
+ROW = uuid.UUID(int=7)
+KEYS = {1: bytes(32), 3: bytes(range(32))}
+PLACE = ("dossier_section", "content", ROW)
+
+GOLDEN = bytes.fromhex("e1010003000102030405060708090a0b656ab777a98ae0ccf8f1eb1c465ee85bd3eb4778ed8e33")
+"""Frozen on 2026-11-24: what was sealed then is read for ever."""
+
+
+def test_an_old_envelope_stays_readable() -> None:
+    """The format is a promise to every backup: version 0xE1, algorithm 1, key version 3, place bound."""
+    assert PersonKeys(ANNA, KEYS).open(GOLDEN, *PLACE) == b'"hallo"'
+
+
+def test_what_is_sealed_is_opened_in_its_place_only() -> None:
+    """Swapped, moved, cut, flipped or re-labelled: one refusal for every cause."""
+    keys = PersonKeys(ANNA, KEYS)
+    envelope = keys.seal(b"secret", *PLACE)
+    assert keys.open(envelope, *PLACE) == b"secret"
+    attacks = {
+        "another row": lambda: keys.open(envelope, "dossier_section", "content", uuid.UUID(int=8)),
+        "another column": lambda: keys.open(envelope, "dossier_section", "other", ROW),
+        "another table": lambda: keys.open(envelope, "dossier_sectio", "ncontent", ROW),
+        "another person": lambda: PersonKeys(BOB, KEYS).open(envelope, *PLACE),
+        "another key version": lambda: keys.open(envelope[:2] + b"\x00\x01" + envelope[4:], *PLACE),
+        "an unknown key version": lambda: keys.open(envelope[:2] + b"\x00\x09" + envelope[4:], *PLACE),
+        "another algorithm": lambda: keys.open(envelope[:1] + b"\x02" + envelope[2:], *PLACE),
+        "another format": lambda: keys.open(b"\xe2" + envelope[1:], *PLACE),
+        "cut": lambda: keys.open(envelope[:-1], *PLACE),
+        "empty": lambda: keys.open(b"", *PLACE),
+        **{
+            f"bit {bit}": lambda bit=bit: keys.open(_flipped(envelope, bit), *PLACE)  # type: ignore[misc]
+            for bit in range(0, len(envelope) * 8, 7)
+        },
+    }
+    for name, attack in attacks.items():
+        with pytest.raises(Undecryptable):
+            pytest.fail(f"{name} was opened: {attack()!r}")
+
+
+def _flipped(envelope: bytes, bit: int) -> bytes:
+    changed = bytearray(envelope)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_no_two_envelopes_are_alike() -> None:
+    """A nonce is used once: equal plaintexts do not show that they are equal."""
+    keys = PersonKeys(ANNA, KEYS)
+    assert len({keys.seal(b"same", *PLACE) for _ in range(1_000)}) == 1_000
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [PersonKeys(ANNA, KEYS), FileWrapper("k", bytes(32)), Vault(FileWrapper("k", bytes(32))), BlindIndex(bytes(32))],
+)
+def test_keys_do_not_show_themselves(closed: object) -> None:
+    """Neither in a repr, nor in a pickle."""
+    assert bytes(32).hex() not in repr(closed)
+    assert "\\x00" not in repr(closed)
+    if not isinstance(closed, BlindIndex):
+        with pytest.raises(TypeError):
+            pickle.dumps(closed)
+
+
+async def test_a_wrapped_key_cannot_move_to_another_person() -> None:
+    """A DBA who moves a row of the key table gets nothing."""
+    wrapper = FileWrapper("k", bytes(range(32)))
+    wrapped = await wrapper.wrap(ANNA, 1, b"K" * 32)
+    assert await wrapper.unwrap([wrapped]) == [b"K" * 32]
+    for moved in (
+        wrapped._replace(person=BOB),
+        wrapped._replace(version=2),
+        wrapped._replace(kek="other"),
+        wrapped._replace(wrapped=b"short"),
+        wrapped._replace(wrapped=wrapped.wrapped[:-1] + b"\x00"),
+    ):
+        with pytest.raises(Undecryptable):
+            await wrapper.unwrap([moved])
+
+
+async def test_a_vault_opens_only_for_those_whose_keys_it_took() -> None:
+    """Without the key there is nothing to open with."""
+    wrapper = FileWrapper("k", bytes(32))
+    vault = Vault(wrapper)
+    with pytest.raises(Undecryptable):
+        vault.seal(ANNA, {}, *PLACE)
+    await vault.take([await wrapper.wrap(ANNA, 1, bytes(32))])
+    await vault.take([await wrapper.wrap(ANNA, 1, bytes(range(32)))])
+    sealed = vault.seal(ANNA, {"a": ["é", 1, True]}, *PLACE)
+    assert vault.open(ANNA, sealed, *PLACE) == {"a": ["é", 1, True]}
+    assert PersonKeys(ANNA, {1: bytes(32)}).open(sealed, *PLACE), "the key that was taken first stays"
+
+
+def test_the_blind_index_of_a_v_number_is_stable_and_takes_ten_digits() -> None:
+    """Frozen: rows are found by it. No check digit is known, so none is checked."""
+    index = BlindIndex(bytes(32))
+    assert index.of_v_number("0000000042").hex() == "01179adeac3c00e101e4c7f6965d3beed8"
+    assert index.of_v_number("0000000043") != index.of_v_number("0000000042")
+    for bad in ("", "123", "12345678901", "12345 6789", "١٢٣٤٥٦٧٨٩٠", "0000000042\n"):
+        with pytest.raises(ValueError, match="ten digits"):
+            index.of_v_number(bad)
+
+
+def test_a_mac_tells_lists_apart_that_join_to_the_same_text() -> None:
+    """Lengths are part of it."""
+    mac = Mac(bytes(32))
+    assert mac.tag(b"ab", b"c") != mac.tag(b"a", b"bc")
+    assert mac.holds(mac.tag(b"a"), b"a")
+    assert mac.holds(mac.tag(b"a")[:16], b"a")
+    assert not mac.holds(mac.tag(b"a")[:15], b"a"), "a shorter tag proves too little"
+    assert not mac.holds(b"", b"a")
+    assert "00" not in repr(mac)
+
+
+def test_a_sealed_column_refuses_plaintext() -> None:
+    """On the compiled driver path too, where no ORM looks."""
+    column = Envelope()
+    good = PersonKeys(ANNA, KEYS).seal(b"", *PLACE)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    assert column.process_bind_param(good, dialect) == good  # type: ignore[arg-type]
+    assert column.process_bind_param(None, dialect) is None  # type: ignore[arg-type]
+    for plain in (b"", b"plaintext" * 9, "text", good[:31], b"\x00" + good[1:]):
+        with pytest.raises(PlaintextRefused):
+            column.process_bind_param(plain, dialect)
+
+
+def test_a_key_file_is_written_once_and_only_for_its_owner(tmp_path: Path) -> None:
+    """Mode 0400; never overwritten; open to others is refused."""
+    path = tmp_path / "keys"
+    keyfile.create(path)
+    assert path.stat().st_mode & 0o777 == 0o400
+    with pytest.raises(FileExistsError):
+        keyfile.create(path)
+    keys = keyfile.load(path)
+    assert len(keys.kek) == len(keys.log) == 32
+    assert keys.kek.hex() not in repr(keys)
+    with pytest.raises(TypeError):
+        pickle.dumps(keys)
+    for mode in (0o440, 0o404, 0o460):
+        path.chmod(mode)
+        with pytest.raises(Misconfigured, match="group or others"):
+            keyfile.load(path)
+
+
+def test_a_key_file_that_is_missing_or_damaged_says_what_to_do(tmp_path: Path) -> None:
+    """Fail closed and say why."""
+    with pytest.raises(Misconfigured, match="keys init"):
+        keyfile.load(tmp_path / "none")
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        keyfile.load(tmp_path)
+    for content in ("", "{}", "[]", '{"kek": {"id": "x", "key": "AA"}}'):
+        path = tmp_path / "keys"
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(content)
+        with pytest.raises(Misconfigured, match="damaged"):
+            keyfile.load(path)
