@@ -10,6 +10,8 @@
     ├── Unavailable           something we need (database, key service) does not answer
     ├── Undecryptable         a sealed value cannot be opened here; one error for every cause
     ├── PlaintextRefused      something that is not sealed was about to be stored
+    ├── LogDamaged            the log in the database is not what was signed
+    ├── NotExportable         what was asked of an export of the log cannot be given; says what
     └── Misconfigured         the process must not start; holds every fault found
 
 An outcome that the domain foresees is no error but a value: see `api.disclosure.permit.Refusal`.
@@ -78,6 +80,14 @@ class Undecryptable(KetenbrugError):
 
 class PlaintextRefused(KetenbrugError):
     """Something that is not an envelope was about to be stored in a sealed column."""
+
+
+class LogDamaged(KetenbrugError):
+    """The log in the database is not what was signed: nothing is added to it, and nothing is proven from it."""
+
+
+class NotExportable(KetenbrugError):
+    """What was asked of an export of the log cannot be given. Its text says why, and holds no secret."""
 
 
 class Misconfigured(KetenbrugError):

@@ -239,6 +239,7 @@ class Reason(StrEnum):
     # about consents and agreements
     CONSENT_EVIDENCE = "consent-evidence-incomplete"
     CONSENT_TEXT_UNREVIEWED = "consent-text-unreviewed"
+    AGREEMENT_INVALID = "agreement-invalid"
     ALREADY_SIGNED = "already-signed"
     SIGNATURE_INVALID = "signature-invalid"
 
@@ -258,7 +259,7 @@ class ConsentKind(StrEnum):
     """What a consent is for; the text shown to the person says which."""
 
     AUTHORISATION = "authorisation"
-    """A revocable safeguard beside the legal ground (machtiging)."""
+    """A revocable safeguard beside the legal ground (machtiging tot uitwisseling)."""
     EXPLICIT_CONSENT = "explicit-consent"
     """What lifts the prohibition for special and criminal data (uitdrukkelijke toestemming)."""
 
@@ -291,6 +292,37 @@ class AgreementKind(StrEnum):
     SIDE_AGREEMENT = "side-agreement"
     COMMISSION = "commission"
     DATA_SHARING = "data-sharing"
+
+
+class AgreedTerm(StrEnum):
+    """The terms that an agreement may set, in working days."""
+
+    DELIVERY = "delivery"
+    """From the dossier request to the last delivery."""
+    SCREENING = "screening"
+    """Of the legal screening by the NGO."""
+    SHELTER = "shelter"
+    """Of shelter and guidance."""
+    ADVICE = "advice"
+    """From the advice request to the answer."""
+
+
+class ReadingForm(StrEnum):
+    """How the text of a consent reached the person."""
+
+    SELF = "self"
+    READ_ALOUD = "read-aloud"
+    INTERPRETER = "interpreter"
+    AUDIO = "audio"
+
+
+class InterpreterKind(StrEnum):
+    """Who interpreted. A relative or fellow resident is a last resort, and needs a reason."""
+
+    IN_PERSON = "in-person"
+    BY_PHONE = "by-phone"
+    BY_VIDEO = "by-video"
+    RELATIVE_OR_RESIDENT = "relative-or-resident"
 
 
 class Municipality(StrEnum):

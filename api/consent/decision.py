@@ -4,21 +4,23 @@ For each asked category, in this order; the first that does not hold is the reas
 
     (1) the purpose is one that can match (`enforcement` never does)
     (2) no law of this house forbids the crossing, whatever was agreed
-    (3) an agreement in force between the two has a rule for it
+    (3) an agreement of this municipality, in force between the two today, has a rule for it
     (4) the legal ground of that rule stands
     (5) the consent that the rule, or the law, asks for is living
+    (6) every side agreement that speaks of this crossing carries it too, by (3) to (5): it can narrow, never widen
 
-Where several rules could carry a category, the first that does is taken; if none does, the reason is the furthest
-reached.
+Where several rules could carry a category, the first that does is taken, by agreement and place in it; if none does,
+the reason is the furthest reached. The order in which agreements and consents are given makes no difference.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from api.consent.model import ConsentRef, Decision, Granted, RuleRef, Withheld
+from api.consent.model import LIVING, ConsentRef, Decision, Granted, RuleRef, Withheld, day_of
 from api.vocabulary import (
     ADDRESSABLE,
+    CHAIN,
     ConsentEventKind,
     ConsentKind,
     DataCategory,
@@ -31,25 +33,31 @@ from api.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from api.consent.model import Agreement, Consent, Question, Rule, Situation
 
 _Verdict: TypeAlias = "Granted | Withheld"
 
-_GOVERNMENT: Final = frozenset({Party.IND, Party.DTV, Party.AVIM, Party.MUNICIPALITY, Party.MRT})
+GOVERNMENT: Final = frozenset({Party.IND, Party.DTV, Party.AVIM, Party.MUNICIPALITY, Party.MRT})
+"""Government bodies (bestuursorganen), in the sense of Aliens Act 2000 article 107(4)."""
+
+CONSENTED: Final = frozenset(
+    {ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A, ProhibitionException.UAVG_32_A}
+)
+"""The exceptions that are the person's explicit consent: without it they lift nothing."""
+
+VOID: Final = frozenset({ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED})
+"""After one of these a consent is no longer the person's word, neither a yes nor a no."""
+
+NOES: Final = frozenset({ConsentEventKind.REFUSED, ConsentEventKind.WITHDRAWN})
+"""A no counts against either kind of consent."""
 
 _NEVER_TO_RETURN_OR_POLICE: Final = frozenset(
     {DataCategory.HEARINGS, DataCategory.BELIEF, DataCategory.ORIENTATION, DataCategory.MEDICAL}
 )
 
-_LIFTS: Final = {
-    Sensitivity.SPECIAL: frozenset(
-        {ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A, ProhibitionException.UAVG_30_3_A}
-    ),
-    Sensitivity.CRIMINAL: frozenset({ProhibitionException.UAVG_32_A, ProhibitionException.UAVG_32_D}),
-}
+_CARE: Final = frozenset({Party.NGO, Party.MUNICIPALITY})
 
 _DEPTH: Final = {
     Reason.NO_AGREEMENT: 0,
@@ -63,34 +71,32 @@ _DEPTH: Final = {
 }
 
 
+class _Speaking(NamedTuple):
+    """An agreement and its rules from this kind of supplier to this kind of recipient for this purpose."""
+
+    agreement: Agreement
+    rules: tuple[Rule, ...]
+
+
+class _Base(NamedTuple):
+    """An agreement that can carry, and the side agreements that narrow it here."""
+
+    base: _Speaking
+    sides: tuple[_Speaking, ...]
+
+
 def decide(question: Question, situation: Situation, now: datetime) -> Decision:
     """Answer each asked category. Nothing asked is nothing granted."""
+    bases = _bases(question, situation, now)
     granted: dict[DataCategory, Granted] = {}
     withheld: dict[DataCategory, Withheld] = {}
     for category in sorted(question.categories):
-        match _category(category, question, situation, now):
+        match _category(category, question, situation, bases, now):
             case Granted() as grant:
                 granted[category] = grant
             case Withheld() as stay:
                 withheld[category] = stay
     return Decision(granted, withheld)
-
-
-def _category(category: DataCategory, question: Question, situation: Situation, now: datetime) -> _Verdict:
-    # (1) purpose limitation, GDPR article 5(1)(b)
-    if question.purpose is Purpose.ENFORCEMENT:
-        return Withheld(Reason.PURPOSE_NEVER)
-    # (2) what no agreement can open
-    if not may_ever_cross(category, question.recipient.kind):
-        return Withheld(Reason.NEVER_CROSSES)
-    # (3) to (5) by each rule that fits
-    stays = Withheld(Reason.NO_RULE if situation.agreements else Reason.NO_AGREEMENT)
-    for agreement, rule in _fitting(category, question, situation):
-        verdict = _by(rule, agreement, category, question, situation, now)
-        if isinstance(verdict, Granted):
-            return verdict
-        stays = max(stays, verdict, key=lambda each: _DEPTH[each.reason])
-    return stays
 
 
 def may_ever_cross(category: DataCategory, recipient: Party) -> bool:
@@ -106,17 +112,104 @@ def may_ever_cross(category: DataCategory, recipient: Party) -> bool:
     return True
 
 
-def _fitting(category: DataCategory, question: Question, situation: Situation) -> Iterator[tuple[Agreement, Rule]]:
-    for agreement in situation.agreements:
-        for rule in agreement.rules:
-            if (
-                rule.source is situation.supplier.kind
-                and rule.recipient is question.recipient.kind
-                and rule.purpose is question.purpose
-                and category in rule.consents
-                and (not rule.functions or rule.functions & situation.relation.functions)
-            ):
-                yield agreement, rule
+def lifting(category: DataCategory, recipient: Party) -> frozenset[ProhibitionException]:
+    """What can lift the prohibition on a special or criminal category, towards a kind of party."""
+    match category.sensitivity:
+        case Sensitivity.ORDINARY:
+            return frozenset()
+        case Sensitivity.CRIMINAL:
+            return frozenset({ProhibitionException.UAVG_32_A, ProhibitionException.UAVG_32_D})
+        case Sensitivity.SPECIAL:
+            consented = frozenset({ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A})
+            # UAVG article 30(3)(a): data on health, by institutions for care or social services.
+            in_care = category is DataCategory.MEDICAL and recipient in _CARE
+            return consented | {ProhibitionException.UAVG_30_3_A} if in_care else consented
+
+
+def grounded(ground: LegalGround, supplier: Party, recipient: Party) -> bool:
+    """Whether a ground can carry anything between two kinds of parties."""
+    match ground:
+        case LegalGround.VW_107_8:
+            return supplier in CHAIN and recipient is Party.NGO
+        case LegalGround.VW_107_4:
+            return supplier in CHAIN and recipient in GOVERNMENT
+        case LegalGround.PUBLIC_TASK:
+            return True
+        case LegalGround.AVG_15 | LegalGround.VITAL_INTEREST:
+            # A mandate and break-glass are not part of the exchange yet: these grounds carry nothing.
+            return False
+
+
+def _bases(question: Question, situation: Situation, now: datetime) -> tuple[_Base, ...]:
+    day = day_of(now)
+    standing = sorted(
+        (agreement for agreement in situation.agreements if agreement.stands(situation.municipality, day)),
+        key=lambda agreement: (agreement.id, agreement.version),
+    )
+    speaking = [_Speaking(agreement, _speaking(agreement, question, situation)) for agreement in standing]
+    sides = [each for each in speaking if each.agreement.narrows is not None and each.rules]
+    return tuple(
+        _Base(each, tuple(side for side in sides if side.agreement.narrows == each.agreement.id))
+        for each in speaking
+        if each.agreement.narrows is None
+    )
+
+
+def _speaking(agreement: Agreement, question: Question, situation: Situation) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for rule in agreement.rules
+        if rule.purpose is question.purpose
+        and rule.recipient is question.recipient.kind
+        and rule.source is situation.supplier.kind
+    )
+
+
+def _category(
+    category: DataCategory, question: Question, situation: Situation, bases: tuple[_Base, ...], now: datetime
+) -> _Verdict:
+    # (1) purpose limitation, GDPR article 5(1)(b)
+    if question.purpose is Purpose.ENFORCEMENT:
+        return Withheld(Reason.PURPOSE_NEVER)
+    # (2) what no agreement can open
+    if not may_ever_cross(category, question.recipient.kind):
+        return Withheld(Reason.NEVER_CROSSES)
+    stays = Withheld(Reason.NO_RULE if bases else Reason.NO_AGREEMENT)
+    for base, sides in bases:
+        verdict = _under(base, category, question, situation, now)
+        # (6) a side agreement is asked only about what its base carries
+        for side in sides:
+            if isinstance(verdict, Granted):
+                verdict = _under(side, category, question, situation, now)
+        if isinstance(verdict, Granted):
+            return verdict
+        stays = max(stays, verdict, key=lambda each: _DEPTH[each.reason])
+    return stays
+
+
+def _under(
+    speaking: _Speaking, category: DataCategory, question: Question, situation: Situation, now: datetime
+) -> _Verdict:
+    """What one agreement says, by the first of its rules that carries the category."""
+    stays = Withheld(Reason.NO_RULE)
+    for rule in speaking.rules:
+        # (3) a rule for it
+        if not _fits(rule, speaking.agreement, category, question, situation):
+            continue
+        verdict = _by(rule, speaking.agreement, category, question, situation, now)
+        if isinstance(verdict, Granted):
+            return verdict
+        stays = max(stays, verdict, key=lambda each: _DEPTH[each.reason])
+    return stays
+
+
+def _fits(rule: Rule, agreement: Agreement, category: DataCategory, question: Question, situation: Situation) -> bool:
+    if category not in rule.consents:
+        return False
+    if category is DataCategory.WHEREABOUTS and question.recipient.kind is Party.MUNICIPALITY:
+        # Where a person stays leaves the NGO side for the director only.
+        return question.recipient.id in agreement.directors
+    return not rule.functions or bool(rule.functions & situation.relation.functions)
 
 
 def _by(
@@ -146,29 +239,24 @@ def _by(
 
 
 def _ground(rule: Rule, question: Question, situation: Situation) -> Reason | None:
-    match rule.ground:
-        case LegalGround.VW_107_8:
-            if not question.recipient.designated:
-                return Reason.NO_DESIGNATION
-            if not situation.proportionality_note:
-                return Reason.PROPORTIONALITY_MISSING
-            return None
-        case LegalGround.VW_107_4:
-            return None if question.recipient.kind in _GOVERNMENT else Reason.NO_RULE
-        case LegalGround.PUBLIC_TASK:
-            return None
-        case LegalGround.AVG_15 | LegalGround.VITAL_INTEREST:
-            # A mandate and break-glass are not part of the exchange yet: these grounds carry nothing.
-            return Reason.NO_RULE
+    if not grounded(rule.ground, rule.source, rule.recipient):
+        return Reason.NO_RULE
+    if rule.ground is LegalGround.VW_107_8:
+        if not question.recipient.designated:
+            return Reason.NO_DESIGNATION
+        # Article 107(10): the weighing against the person's private life
+        if not situation.proportionality_note:
+            return Reason.PROPORTIONALITY_MISSING
+    return None
 
 
 def _needed(rule: Rule, category: DataCategory, recipient: Party) -> ConsentKind | Reason | None:
-    sensitivity = category.sensitivity
-    if sensitivity is Sensitivity.ORDINARY:
+    if category.sensitivity is Sensitivity.ORDINARY:
         return rule.consents[category]
-    if not rule.exceptions & _LIFTS[sensitivity]:
+    lifted = rule.exceptions & lifting(category, recipient)
+    if not lifted:
         return Reason.NO_RULE
-    if recipient is Party.NGO:
+    if recipient is Party.NGO or lifted <= CONSENTED:
         return ConsentKind.EXPLICIT_CONSENT
     return rule.consents[category]
 
@@ -183,11 +271,12 @@ def _consent(
         if consent.purpose is question.purpose
         and consent.recipient == question.recipient.id
         and category in consent.categories
-        and (consent.kind is needed or consent.kind is ConsentKind.EXPLICIT_CONSENT)
+        and (consent.kind is needed or consent.kind is ConsentKind.EXPLICIT_CONSENT or consent.last in NOES)
         and _function_fits(consent, rule, situation)
-        and consent.last not in {ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED}
+        and consent.last not in VOID
     ]
-    return max(fitting, key=lambda consent: (consent.last_at, consent.id), default=None)
+    # Of two words at the same instant the no is the later one.
+    return max(fitting, key=lambda consent: (consent.last_at, consent.last not in LIVING, consent.id), default=None)
 
 
 def _function_fits(consent: Consent, rule: Rule, situation: Situation) -> bool:

@@ -7,7 +7,8 @@ function, and some categories. A **situation** is everything a decision needs to
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from api.vocabulary import CareFunction, ConsentEventKind, ConsentKind, Party, Reason
 
@@ -30,8 +31,13 @@ if TYPE_CHECKING:
         Purpose,
     )
 
+AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
+
 GUIDING = frozenset({CareFunction.COORDINATION, CareFunction.LEGAL_SCREENING, CareFunction.SOCIAL_GUIDANCE})
 """An NGO assigned in one of these guides the person, and may know why a consent does not carry."""
+
+LIVING: Final = frozenset({ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED})
+"""A consent whose latest event is one of these carries, within its validity; after any other it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +60,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A version of a data-sharing agreement (gegevensdelingsafspraak) of one municipality, with the rules in force now.
+    """A version of a data-sharing agreement (gegevensdelingsafspraak) of one municipality, between two of its parties.
 
-    `terms` are in working days, by name: `delivery`, `screening`, `advice`.
+    `terms` are in working days, by name: `delivery`, `screening`, `shelter`, `advice`; `waits_for` tells which of them
+    is suspended while which other one runs late. A side agreement carries nothing by itself: it `narrows` the one that
+    it rests on. `directors` (regievoerders) are the organisations to which it gives that role.
     """
 
     id: AgreementId
@@ -66,6 +74,14 @@ class Agreement:
     valid_until: date | None
     rules: tuple[Rule, ...]
     terms: Mapping[str, int] = field(default_factory=dict[str, int])
+    waits_for: Mapping[str, str] = field(default_factory=dict[str, str])
+    narrows: AgreementId | None = None
+    directors: frozenset[OrganisationId] = frozenset()
+
+    def stands(self, municipality: Municipality, day: date) -> bool:
+        """Whether it is of this municipality and within its validity, both days included."""
+        within = self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+        return within and self.municipality is municipality
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +103,7 @@ class Consent:
 
     def lives(self, now: datetime) -> bool:
         """Whether it carries a disclosure at this instant."""
-        return (
-            self.last in {ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED}
-            and self.valid_from <= now < self.valid_until
-        )
+        return self.last in LIVING and self.valid_from <= now < self.valid_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +197,37 @@ class Decision:
 
     granted: Mapping[DataCategory, Granted]
     withheld: Mapping[DataCategory, Withheld]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an agreement, and the SHA-256 of the bytes that its parties sign.
+
+    `already`: what was asked had happened before.
+    """
+
+    agreement: AgreementId
+    number: int
+    digest: bytes
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in what was sent: where (a JSON pointer, RFC 6901), and a sentence."""
+
+    place: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why something is not written down: with every fault found. It decides on no disclosure."""
+
+    reason: Reason
+    faults: tuple[Fault, ...] = ()
+
+
+def day_of(at: datetime) -> date:
+    """The Dutch calendar day of an instant: agreements hold by day."""
+    return at.astimezone(AMSTERDAM).date()

@@ -4,6 +4,7 @@
     admit    what is one's own, supervision, or no person at all: party and relation
     preview  the answer that `ask` would give, without disclosing
     refuse   nothing is there for this caller, or a state forbids it
+    bar      not an operation for this kind of party; else `admit` or `refuse` follows, in the same unit
 
 A refusal is a value, and its entry commits. Who may know why: only an NGO that guides the person sees the reasons of
 consent; to everybody else a withheld category is `not-available`, and a case closed by consent alone is as absent.
@@ -12,7 +13,7 @@ consent; to everybody else a withheld category is `not-available`, and a case cl
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import uuid_utils.compat as uuid_utils
 
@@ -20,58 +21,54 @@ from api.audit import log
 from api.audit.entry import Entry
 from api.consent.decision import decide
 from api.disclosure.permit import Permit, Refusal
-from api.vocabulary import CONSENT_REASONS, Purpose, Reason, Result
+from api.vocabulary import CONSENT_REASONS, Party, Purpose, Reason, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
     from api.audit.entry import Thing
-    from api.consent.model import Decision, Granted, Question, Relation, Situation
+    from api.consent.model import Decision, Fault, Granted, Question, Situation
     from api.disclosure.call import Call
     from api.disclosure.permit import Answer
     from api.vocabulary import DataCategory, PersonAlias, PersonId
 
 
+class _Weighed(NamedTuple):
+    """The decision on a situation, the entry that will tell of it, and whether the caller may know of consent."""
+
+    entry: Entry
+    decision: Decision
+    around: Situation
+    knows: bool
+
+
 def ask(call: Call, thing: Thing, question: Question, situation: Situation | None) -> Answer:
     """Decide whether categories may cross to the caller. `situation` is None when nothing was found."""
-    entry = _entry(call, thing, purpose=question.purpose)
-    if (reason := _barred(call)) is not None:
-        return _refused(call, entry, reason)
-    if situation is None or not situation.relation.any:
-        return _refused(call, entry, Reason.NOT_VISIBLE)
-    entry = replace(entry, persons=(situation.alias,))
-    if question.purpose is Purpose.ENFORCEMENT:
-        return _refused(call, entry, Reason.PURPOSE_NEVER)
-    decision = decide(question, situation, call.unit.now)
-    granted = {category: grant for category, grant in decision.granted.items() if category in situation.holdings}
-    withheld = _shown(decision, situation.relation) | {
-        category: Reason.NOT_AVAILABLE for category in decision.granted if category not in situation.holdings
-    }
+    weighed = _weighed(call, thing, question, situation)
+    if isinstance(weighed, Refusal):
+        return weighed
+    holdings = weighed.around.holdings
+    granted, withheld = _there(weighed)
     if not granted:
-        return _refused(call, entry, _nothing(decision, situation.relation), withheld)
-    log.append(
-        call.unit,
-        replace(
-            _carried(entry, granted),
-            disclosed={category: situation.holdings[category] for category in granted},
-            withheld=withheld,
-        ),
-    )
-    return Permit(call.operation.name, frozenset({situation.person}), granted, withheld)
+        return _refused(call, weighed.entry, _nothing(weighed), withheld)
+    entry = _carried(weighed.entry, granted)
+    log.append(call.unit, replace(entry, disclosed={each: holdings[each] for each in granted}, withheld=withheld))
+    return Permit(call.operation.name, frozenset({weighed.around.person}), granted, withheld)
 
 
 def preview(call: Call, thing: Thing, question: Question, situation: Situation | None) -> Answer:
-    """Answer as `ask` would, holdings aside, and disclose nothing. The entry says that it was a preview."""
-    entry = _entry(call, thing, purpose=question.purpose)
-    if (reason := _barred(call)) is not None:
-        return _refused(call, entry, reason)
-    if situation is None or not situation.relation.any:
-        return _refused(call, entry, Reason.NOT_VISIBLE)
-    decision = decide(question, situation, call.unit.now)
-    withheld = _shown(decision, situation.relation)
-    log.append(call.unit, replace(_carried(entry, decision.granted), persons=(situation.alias,), withheld=withheld))
-    return Permit(call.operation.name, frozenset(), decision.granted, withheld)
+    """Answer as `ask` would once everything is there, and disclose nothing. The entry says that it was a preview.
+
+    To who may not know of consent, what is not there yet is `not-available`, as what consent closes is: else a preview
+    would tell the two apart.
+    """
+    weighed = _weighed(call, thing, question, situation)
+    if isinstance(weighed, Refusal):
+        return weighed
+    granted, withheld = (weighed.decision.granted, _shown(weighed)) if weighed.knows else _there(weighed)
+    log.append(call.unit, replace(_carried(weighed.entry, granted), withheld=withheld))
+    return Permit(call.operation.name, frozenset(), granted, withheld)
 
 
 def admit(
@@ -93,27 +90,64 @@ def admit(
     return Permit(call.operation.name, frozenset(persons), dict.fromkeys(holdings))
 
 
-def refuse(call: Call, thing: Thing, reason: Reason, persons: Mapping[PersonId, PersonAlias] | None = None) -> Refusal:
+def bar(call: Call, thing: Thing) -> Refusal | None:
+    """Refuse a party of the wrong kind; None when it is of the right one. For deeds that may meet an objection."""
+    reason = _barred(call)
+    return None if reason is None else _refused(call, _entry(call, thing), reason)
+
+
+def refuse(
+    call: Call,
+    thing: Thing,
+    reason: Reason,
+    persons: Mapping[PersonId, PersonAlias] | None = None,
+    faults: tuple[Fault, ...] = (),
+) -> Refusal:
     """Refuse for a reason that was seen before the gate: nothing there for this caller, or a state that forbids it."""
     entry = _entry(call, thing, persons=() if reason is Reason.NOT_VISIBLE else tuple((persons or {}).values()))
-    return _refused(call, entry, _barred(call) or reason)
+    return replace(_refused(call, entry, _barred(call) or reason), faults=faults)
 
 
 def _barred(call: Call) -> Reason | None:
     return None if call.caller.organisation.kind in call.operation.parties else Reason.WRONG_PARTY
 
 
-def _shown(decision: Decision, relation: Relation) -> dict[DataCategory, Reason]:
+def _weighed(call: Call, thing: Thing, question: Question, situation: Situation | None) -> _Weighed | Refusal:
+    """The decision; or the refusal of whoever may not even ask."""
+    if question.recipient != call.caller.organisation:
+        raise AssertionError("who asks is who receives")
+    entry = _entry(call, thing, purpose=question.purpose)
+    if (reason := _barred(call)) is not None:
+        return _refused(call, entry, reason)
+    if situation is None or not situation.relation.any:
+        return _refused(call, entry, Reason.NOT_VISIBLE)
+    entry = replace(entry, persons=(situation.alias,))
+    if question.purpose is Purpose.ENFORCEMENT:
+        return _refused(call, entry, Reason.PURPOSE_NEVER)
+    # A municipality that coordinates directs, and so decides about the bed: it may not know of consent.
+    knows = call.caller.organisation.kind is Party.NGO and situation.relation.guides
+    return _Weighed(entry, decide(question, situation, call.unit.now), situation, knows)
+
+
+def _there(weighed: _Weighed) -> tuple[dict[DataCategory, Granted], dict[DataCategory, Reason]]:
+    """What is granted and there; and what is withheld, with what is granted and not there."""
+    decision, holdings = weighed.decision, weighed.around.holdings
+    there = {category: grant for category, grant in decision.granted.items() if category in holdings}
+    absent = dict.fromkeys(decision.granted.keys() - there.keys(), Reason.NOT_AVAILABLE)
+    return there, _shown(weighed) | absent
+
+
+def _shown(weighed: _Weighed) -> dict[DataCategory, Reason]:
     return {
-        category: stay.reason if relation.guides or stay.reason not in CONSENT_REASONS else Reason.NOT_AVAILABLE
-        for category, stay in decision.withheld.items()
+        category: Reason.NOT_AVAILABLE if stay.reason in CONSENT_REASONS and not weighed.knows else stay.reason
+        for category, stay in weighed.decision.withheld.items()
     }
 
 
-def _nothing(decision: Decision, relation: Relation) -> Reason:
+def _nothing(weighed: _Weighed) -> Reason:
     # To those who may not know of consent, closed by consent and not there at all must look the same.
-    by_consent = any(stay.reason in CONSENT_REASONS for stay in decision.withheld.values())
-    if not relation.guides and (by_consent or decision.granted):
+    by_consent = any(stay.reason in CONSENT_REASONS for stay in weighed.decision.withheld.values())
+    if not weighed.knows and (by_consent or weighed.decision.granted):
         return Reason.NOT_VISIBLE
     return Reason.NOTHING_PERMITTED
 
@@ -121,8 +155,11 @@ def _nothing(decision: Decision, relation: Relation) -> Reason:
 def _refused(
     call: Call, entry: Entry, reason: Reason, withheld: Mapping[DataCategory, Reason] | None = None
 ) -> Refusal:
-    hidden = reason is Reason.NOT_VISIBLE
-    shown = {} if hidden else dict(withheld or {})
+    shown = dict(withheld or {})
+    if reason is Reason.NOT_VISIBLE:
+        # The entry too is that of an id that does not exist: a party reads its own entries.
+        shown = {}
+        entry = replace(entry, persons=(), purpose=None, thing=replace(entry.thing, version=None))
     log.append(call.unit, replace(entry, result=Result.REFUSED, reason=reason, withheld=shown))
     return Refusal(reason, shown)
 

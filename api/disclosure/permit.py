@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from api.consent.model import Granted
+    from api.consent.model import Fault, Granted
     from api.vocabulary import DataCategory, PersonId, Reason
 
 
@@ -36,10 +36,14 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The operation may not go on, and why; `withheld` holds the reason per category where categories were asked."""
+    """The operation may not go on, and why.
+
+    `withheld` holds the reason per category where categories were asked; `faults` what is wrong in what was sent.
+    """
 
     reason: Reason
     withheld: Mapping[DataCategory, Reason] = field(default_factory=dict["DataCategory", "Reason"])
+    faults: tuple[Fault, ...] = ()
 
 
 Answer: TypeAlias = Permit | Refusal

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    delete,
     or_,
     select,
     update,
@@ -84,6 +85,9 @@ _KNOWN: Final = statement(select(used.c.fingerprint, used.c.resource_id).where(_
 _NOTE: Final = statement(update(used).where(_MINE).values(status=bindparam("new_status")))
 
 
+_SWEEP: Final = statement(delete(used).where(used.c.expires_at < bindparam("now", type_=used.c.expires_at.type)))
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a key stands for: `resource` is the id that was, or now is to be, made. `reused`: for another request."""
@@ -113,6 +117,11 @@ async def claim(unit: Unit, client: ClientId, operation: str, key: str, fingerpr
     if known is None:  # pragma: no cover - only if housekeeping removed it between two statements
         return Claim(resource)
     return Claim(known["resource_id"], replayed=True, reused=known["fingerprint"] != fingerprint)
+
+
+async def sweep(unit: Unit) -> None:
+    """Forget the keys whose day is over."""
+    await unit.run(_SWEEP(now=unit.now))
 
 
 def note(unit: Unit, client: ClientId, operation: str, key: str, status: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from api.storage.base import SCHEMAS
 
@@ -23,9 +23,11 @@ def _ours(name: str | None, kind: str, _parents: Mapping[Any, Any]) -> bool:
 
 
 def _rendered(kind: str, thing: Any, _context: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's signature
-    """Write our column types as what they are in the database, so that a revision imports nothing of `api`."""
+    """Write our column types as what they are in the database, so that a revision stands apart from the models."""
     if kind == "type" and isinstance(thing, TypeDecorator):
         return f"sa.{thing.impl!r}"
+    if kind == "type" and isinstance(thing, UserDefinedType):
+        return f'kinds.Named("{thing.get_col_spec()}")'
     return False
 
 

@@ -1,0 +1,132 @@
+"""The use cases of advice: ask for it, read the question, give it, read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api import events
+from api.advice import store
+from api.advice.model import ADVISES, BODY_KIND, Advice, Request
+from api.audit.entry import Thing
+from api.cases import situation, terms
+from api.consent.model import Question
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.events import EventType
+from api.vocabulary import AdviceAnswer, DataCategory, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from api.advice.model import NewAdvice, NewRequest, RequestFacts, RequestSummary
+    from api.disclosure.call import Call
+    from api.vocabulary import AdviceId, AdviceRequestId, PersonAlias, PersonId, Purpose
+
+
+async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> Request | Refusal:
+    """Ask an authority. The term comes from the agreement between the two."""
+    thing = Thing("advice-request", request_id, 1)
+    around = await situation.of_case(call, new.case_id, new.addressee)
+    if around is None or not around.relation.functions:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    whom = {around.person: around.alias}
+    if ADVISES.get(new.purpose) is not around.supplier.kind:
+        return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
+    if not around.agreements:
+        return gate.refuse(call, thing, Reason.NO_AGREEMENT, whom)
+    answer = gate.admit(call, thing, persons=whom)
+    if isinstance(answer, Refusal):
+        return answer
+    days = next((each.terms["advice"] for each in around.agreements if "advice" in each.terms), None)
+    due = None if days is None else terms.due_on(terms.day_of(call.unit.now), days)
+    await store.add_request(call, request_id, around.person, new, days, due)
+    events.tell(call.unit, new.addressee, EventType.ADVICE_REQUESTED, "advice-request", request_id)
+    facts = await store.find_request(call, request_id)
+    return _seen(call, _there(facts), new.question)
+
+
+async def read_request(call: Call, request_id: AdviceRequestId, purpose: Purpose | None) -> Request | Refusal:
+    """The requester reads its own question; the addressee reads what the gate lets cross."""
+    facts = await store.find_request(call, request_id)
+    thing = Thing("advice-request", request_id, None if facts is None else facts.version)
+    if facts is None or not (facts.situation.relation.supplied or facts.situation.relation.addressed):
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    around = facts.situation
+    if around.relation.supplied:
+        answer = gate.admit(call, thing, persons=_whom(facts), holdings=around.holdings)
+    elif purpose is None:
+        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
+    else:
+        answer = gate.ask(call, thing, Question(call.caller.organisation, purpose, frozenset(around.holdings)), around)
+    if isinstance(answer, Refusal):
+        return answer
+    return _seen(call, facts, *await store.open_request(answer, call, facts))
+
+
+async def listed(call: Call, before: UUID, most: int) -> list[RequestSummary] | Refusal:
+    """Requests that the caller made or was addressed in, newest first."""
+    found = await store.listed(call.unit, call.caller.organisation.id, before, most)
+    answer = gate.admit(call, Thing("advice-request"))
+    return answer if isinstance(answer, Refusal) else found
+
+
+async def give(call: Call, advice_id: AdviceId, new: NewAdvice) -> Advice | Refusal:
+    """The addressee answers: advice with a body of its kind, no advice, or more information needed."""
+    await store.lock(call.unit, new.request_id)
+    facts = await store.find_request(call, new.request_id)
+    thing = Thing("advice", advice_id)
+    mine = call.caller.organisation
+    if facts is None or facts.addressee != mine.id:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    if facts.answered_at is not None:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts))
+    if not _complete(new, BODY_KIND.get(mine.kind)):
+        return gate.refuse(call, thing, Reason.INCOMPLETE, _whom(facts))
+    answer = gate.admit(call, thing, persons=_whom(facts))
+    if isinstance(answer, Refusal):
+        return answer
+    await store.add_advice(call, advice_id, facts, new)
+    events.tell(call.unit, facts.requester, EventType.ADVICE_GIVEN, "advice", advice_id)
+    given = await store.find_advice(call, advice_id)
+    if given is None:
+        raise AssertionError("what was just written is there")
+    return Advice(given, new.summary, new.body)
+
+
+async def read(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Advice | Refusal:
+    """The author reads its own; the requester and those assigned read what the gate lets cross."""
+    facts = await store.find_advice(call, advice_id)
+    thing = Thing("advice", advice_id)
+    if facts is None or not facts.situation.relation.any:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    around = facts.situation
+    whom = {around.person: around.alias}
+    if around.relation.supplied:
+        answer = gate.admit(call, thing, persons=whom, holdings=around.holdings)
+    elif purpose is None:
+        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, whom)
+    else:
+        question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
+        answer = gate.ask(call, thing, question, around)
+    return answer if isinstance(answer, Refusal) else await store.open_advice(answer, call, facts)
+
+
+def _complete(new: NewAdvice, kind: str | None) -> bool:
+    if new.answer is not AdviceAnswer.ADVICE:
+        return new.body is None
+    return new.body is not None and new.body.get("kind") == kind
+
+
+def _whom(facts: RequestFacts) -> Mapping[PersonId, PersonAlias]:
+    return {facts.situation.person: facts.situation.alias}
+
+
+def _seen(call: Call, facts: RequestFacts, question: str | None = None, v_number: str | None = None) -> Request:
+    return Request(facts, facts.overdue(call.unit.now), question, v_number)
+
+
+def _there(facts: RequestFacts | None) -> RequestFacts:
+    if facts is None:
+        raise AssertionError("what was just written is there")
+    return facts

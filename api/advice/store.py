@@ -1,0 +1,285 @@
+"""Statements on advice requests and advice. What is sealed is opened only under a permit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Integer, bindparam, insert, literal_column, or_, select, update
+
+from api.advice.model import Advice, AdviceFacts, RequestFacts, RequestSummary
+from api.advice.tables import advice, advice_request
+from api.cases import situation
+from api.cases.tables import case
+from api.crypto.tables import person_key
+from api.persons import store as persons
+from api.persons.tables import person
+from api.storage.statement import statement
+from api.vocabulary import (
+    AdviceAnswer,
+    AdviceId,
+    AdviceRequestId,
+    CaseId,
+    DataCategory,
+    OrganisationId,
+    Purpose,
+    ScreeningOutcomeId,
+)
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from api.advice.model import NewAdvice, NewRequest
+    from api.disclosure.call import Call
+    from api.disclosure.permit import Permit
+    from api.storage.unit import Record, Unit
+    from api.vocabulary import PersonId
+
+_LATEST: Final = (
+    select(advice.c.id)
+    .where(advice.c.request_id == advice_request.c.id)
+    .order_by(advice.c.id.desc())
+    .limit(literal_column("1"))
+    .correlate(advice_request)
+    .scalar_subquery()
+)
+_FIND_REQUEST: Final = statement(
+    select(
+        advice_request.c.id,
+        advice_request.c.requester,
+        advice_request.c.addressee,
+        advice_request.c.purpose,
+        advice_request.c.outcome_id,
+        advice_request.c.requested_at,
+        advice_request.c.due_on,
+        advice_request.c.answered_at,
+        advice_request.c.version,
+        _LATEST.label("advice_id"),
+        *situation.columns(
+            case_id=advice_request.c.case_id,
+            person_id=advice_request.c.person_id,
+            municipality=case.c.municipality,
+            supplier=advice_request.c.requester,
+        ),
+    )
+    .join(case, case.c.id == advice_request.c.case_id)
+    .where(advice_request.c.id == bindparam("request_id"))
+)
+_FIND_ADVICE: Final = statement(
+    select(
+        advice.c.id,
+        advice.c.request_id,
+        advice.c.author,
+        advice.c.answer,
+        advice.c.valid_until,
+        advice.c.given_at,
+        advice_request.c.requester,
+        *situation.columns(
+            case_id=advice_request.c.case_id,
+            person_id=advice_request.c.person_id,
+            municipality=case.c.municipality,
+            supplier=advice.c.author,
+        ),
+    )
+    .join(advice_request, advice_request.c.id == advice.c.request_id)
+    .join(case, case.c.id == advice_request.c.case_id)
+    .where(advice.c.id == bindparam("advice_id"))
+)
+_LOCK: Final = statement(
+    select(advice_request.c.version).where(advice_request.c.id == bindparam("request_id")).with_for_update()
+)
+_LIST: Final = statement(
+    select(advice_request)
+    .where(
+        or_(
+            advice_request.c.requester == bindparam("organisation"),
+            advice_request.c.addressee == bindparam("organisation"),
+        )
+    )
+    .where(advice_request.c.id < bindparam("before"))
+    .order_by(advice_request.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_INSERT_REQUEST: Final = statement(
+    insert(advice_request),
+    "id",
+    "case_id",
+    "person_id",
+    "requester",
+    "addressee",
+    "purpose",
+    "question",
+    "outcome_id",
+    "requested_at",
+    "working_days",
+    "due_on",
+    "version",
+)
+_ANSWERED: Final = statement(
+    update(advice_request)
+    .where(advice_request.c.id == bindparam("request_id"))
+    .values(answered_at=bindparam("at"), version=advice_request.c.version + 1)
+)
+_INSERT_ADVICE: Final = statement(
+    insert(advice), "id", "request_id", "author", "answer", "content", "valid_until", "given_at"
+)
+_OPEN_REQUEST: Final = statement(
+    select(advice_request.c.question, person.c.v_number, *persons.KEY_COLUMNS)
+    .join(person, person.c.id == advice_request.c.person_id)
+    .join(person_key, person_key.c.person_id == advice_request.c.person_id)
+    .where(advice_request.c.id == bindparam("request_id"))
+)
+_OPEN_ADVICE: Final = statement(
+    select(advice.c.content, *persons.KEY_COLUMNS)
+    .join(advice_request, advice_request.c.id == advice.c.request_id)
+    .join(person_key, person_key.c.person_id == advice_request.c.person_id)
+    .where(advice.c.id == bindparam("advice_id"))
+)
+
+
+async def find_request(call: Call, request_id: AdviceRequestId) -> RequestFacts | None:
+    """A request and the situation of the caller around it, or None."""
+    row = await call.unit.one(_FIND_REQUEST(request_id=request_id, **situation.binds(call)))
+    return None if row is None else await _request_facts(call, row)
+
+
+async def find_advice(call: Call, advice_id: AdviceId) -> AdviceFacts | None:
+    """An advice and the situation of the caller around it, or None."""
+    row = await call.unit.one(_FIND_ADVICE(advice_id=advice_id, **situation.binds(call)))
+    return None if row is None else await _advice_facts(call, row)
+
+
+async def lock(unit: Unit, request_id: AdviceRequestId) -> None:
+    """Hold the request until the unit ends."""
+    await unit.run(_LOCK(request_id=request_id))
+
+
+async def listed(unit: Unit, organisation: OrganisationId, before: UUID, most: int) -> list[RequestSummary]:
+    """Requests that an organisation made or was addressed in, newest first."""
+    rows = await unit.all(_LIST(organisation=organisation, before=before, most=most))
+    return [
+        RequestSummary(
+            AdviceRequestId(row["id"]),
+            CaseId(row["case_id"]),
+            Purpose(row["purpose"]),
+            row["requested_at"],
+            row["due_on"],
+            row["answered_at"] is not None,
+        )
+        for row in rows
+    ]
+
+
+async def add_request(
+    call: Call, request_id: AdviceRequestId, who: PersonId, new: NewRequest, days: int | None, due: date | None
+) -> None:
+    """Store a request, its question sealed."""
+    await persons.take_keys(call.unit, call.vault, who)
+    await call.unit.run(
+        _INSERT_REQUEST(
+            id=request_id,
+            case_id=new.case_id,
+            person_id=who,
+            requester=call.caller.organisation.id,
+            addressee=new.addressee,
+            purpose=str(new.purpose),
+            question=call.vault.seal(who, new.question, "advice_request", "question", request_id),
+            outcome_id=new.outcome_id,
+            requested_at=call.unit.now,
+            working_days=days,
+            due_on=due,
+            version=1,
+        )
+    )
+
+
+async def add_advice(call: Call, advice_id: AdviceId, facts: RequestFacts, new: NewAdvice) -> None:
+    """Store an advice, sealed. Asking for more information leaves the request open."""
+    who = facts.situation.person
+    await persons.take_keys(call.unit, call.vault, who)
+    content = {"summary": new.summary, "body": new.body}
+    await call.unit.run(
+        _INSERT_ADVICE(
+            id=advice_id,
+            request_id=facts.id,
+            author=call.caller.organisation.id,
+            answer=str(new.answer),
+            content=call.vault.seal(who, content, "advice", "content", advice_id),
+            valid_until=new.valid_until,
+            given_at=call.unit.now,
+        )
+    )
+    answered = None if new.answer is AdviceAnswer.MORE_INFORMATION else call.unit.now
+    await call.unit.run(_ANSWERED(request_id=facts.id, at=answered))
+
+
+async def open_request(permit: Permit, call: Call, facts: RequestFacts) -> tuple[str | None, str | None]:
+    """Question and V-number, as far as the permit goes. This is the unit's last statement."""
+    (row,) = await call.unit.last(_OPEN_REQUEST(request_id=facts.id))
+    await call.vault.take(persons.wrapped([row]))
+    (who,) = permit.persons
+    question = v_number = None
+    if facts.question_category in permit.categories:
+        question = str(call.vault.open(who, row["question"], "advice_request", "question", facts.id))
+    if DataCategory.IDENTITY in permit.categories and row["v_number"] is not None:
+        v_number = str(call.vault.open(who, row["v_number"], "person", "v_number", who))
+    return question, v_number
+
+
+async def open_advice(permit: Permit, call: Call, facts: AdviceFacts) -> Advice:
+    """The advice, if the permit names it. This is the unit's last statement."""
+    if DataCategory.ADVICE not in permit.categories:
+        raise AssertionError("the gate names the advice or refuses")
+    (row,) = await call.unit.last(_OPEN_ADVICE(advice_id=facts.id))
+    await call.vault.take(persons.wrapped([row]))
+    (who,) = permit.persons
+    content = call.vault.open(who, row["content"], "advice", "content", facts.id)
+    return Advice(facts, content["summary"], content["body"])
+
+
+async def _request_facts(call: Call, row: Record) -> RequestFacts:
+    mine = call.caller.organisation.id
+    purpose = Purpose(row["purpose"])
+    identity = ("question", "vNumber") if purpose is Purpose.IDENTITY_ADVICE else ("vNumber",)
+    holdings = {DataCategory.IDENTITY: identity}
+    if purpose is not Purpose.IDENTITY_ADVICE:
+        holdings[DataCategory.SHARED_OUTCOME] = ("question",)
+    return RequestFacts(
+        AdviceRequestId(row["id"]),
+        OrganisationId(row["requester"]),
+        OrganisationId(row["addressee"]),
+        purpose,
+        None if row["outcome_id"] is None else ScreeningOutcomeId(row["outcome_id"]),
+        row["requested_at"],
+        row["due_on"],
+        row["answered_at"],
+        None if row["advice_id"] is None else AdviceId(row["advice_id"]),
+        row["version"],
+        await situation.of(
+            call.unit,
+            row,
+            supplied=row["requester"] == mine,
+            addressed=row["addressee"] == mine,
+            holdings=holdings,
+        ),
+    )
+
+
+async def _advice_facts(call: Call, row: Record) -> AdviceFacts:
+    mine = call.caller.organisation.id
+    return AdviceFacts(
+        AdviceId(row["id"]),
+        AdviceRequestId(row["request_id"]),
+        OrganisationId(row["author"]),
+        OrganisationId(row["requester"]),
+        AdviceAnswer(row["answer"]),
+        row["valid_until"],
+        row["given_at"],
+        await situation.of(
+            call.unit,
+            row,
+            supplied=row["author"] == mine,
+            addressed=row["requester"] == mine,
+            holdings={DataCategory.ADVICE: ("body", "summary")},
+        ),
+    )

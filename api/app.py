@@ -1,0 +1,184 @@
+"""The only place where things are put together.
+
+from_environment   the app as `ketenbrug serve` runs it, one per worker
+create_app         the app of given settings, keys and clock; a database that is given is not closed here
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI
+
+from api import settings as configuration
+from api.consent.evidence import Texts
+from api.crypto import keyfile
+from api.crypto.blind import BlindIndex
+from api.crypto.mac import Mac
+from api.crypto.wrappers import FileWrapper
+from api.edge import enclosure, openapi, state
+from api.edge.envelope import Bounds
+from api.edge.well_known import SecurityContact
+from api.errors import Unavailable
+from api.oauth.registry import Clients
+from api.oauth.server import TokenEndpoint
+from api.oauth.tokens import Issuer
+from api.routes import (
+    admission,
+    advice,
+    agreements,
+    audit,
+    cases,
+    consents,
+    dossier_requests,
+    dossiers,
+    events,
+    oauth,
+    organisations,
+    screening_outcomes,
+    statistics,
+)
+from api.storage import standing
+from api.storage.pool import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import datetime
+
+    from starlette.types import Lifespan
+
+    from api.crypto.keyfile import KeyFile
+    from api.edge.envelope import Envelope
+    from api.settings import Settings
+
+ROUTES: Final = (
+    cases.routes,
+    admission.routes,
+    consents.routes,
+    agreements.routes,
+    organisations.routes,
+    dossier_requests.routes,
+    dossiers.routes,
+    screening_outcomes.routes,
+    advice.routes,
+    events.routes,
+    statistics.routes,
+    audit.routes,
+)
+
+PUBLISHED_AT: Final = "https://ketenbrug.example"
+"""Where the checked-in description says that the API is; a server says its own address."""
+
+_SECURITY_TXT: Final = timedelta(days=180)
+
+
+def from_environment() -> Envelope:
+    """The app of this process's environment. Raises `Misconfigured`."""
+    found = configuration.serving()
+    return create_app(found, keyfile.load(found.key_file))
+
+
+def create_app(settings: Settings, keys: KeyFile, *, clock: Callable[[], datetime] = configuration.now) -> Envelope:
+    """The app of these settings and keys. Its lifespan opens and closes the database."""
+    readiness = _Readiness(clock)
+    options = _options(settings, keys, clock, readiness)
+    app = enclosure.application(options, lifespan=_lifespan(settings, keys, clock, readiness))
+    app.include_router(oauth.router)
+    for routes in ROUTES:
+        app.include_router(routes, prefix=openapi.BASE)
+    return enclosure.enclose(app, options)
+
+
+def described() -> FastAPI:
+    """The app without keys, settings or database: for its description only. It cannot serve."""
+    app = FastAPI(redirect_slashes=False)
+    for routes in ROUTES:
+        app.include_router(routes, prefix=openapi.BASE)
+    openapi.install(app, openapi.About(PUBLISHED_AT))
+    return app
+
+
+def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], database: Database) -> state.State:
+    """What requests share."""
+    issuer = Issuer(settings.issuer, settings.audience, keys.token)
+    return state.State(
+        database=database,
+        clock=clock,
+        issuer=issuer,
+        clients=Clients(),
+        token_endpoint=TokenEndpoint(issuer, settings.public_url + oauth.TOKEN_PATH),
+        wrapper=FileWrapper(keys.kek_id, keys.kek),
+        index=BlindIndex(keys.blind_index),
+        fingerprints=Mac(keys.idempotency),
+        texts=Texts(unreviewed_too=settings.sandbox),
+    )
+
+
+class _Readiness:
+    """What must hold for the service to be ready: the tables are there, and are those of this release."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.database: Database | None = None
+
+    async def tables(self) -> None:
+        """Raise unless the database answers and is of this release."""
+        if self.database is None:
+            raise Unavailable("database")
+        unit = self.database.unit(self._clock())
+        try:
+            if await standing.stale(unit):
+                raise Unavailable("tables")
+        finally:
+            await unit.finish()
+
+
+def _lifespan(
+    settings: Settings, keys: KeyFile, clock: Callable[[], datetime], readiness: _Readiness
+) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        database = await Database.open(
+            settings.database_url.get_secret_value(), size=settings.pool_size, wait=settings.pool_wait
+        )
+        readiness.database = database
+        state.install(app, parts(settings, keys, clock, database))
+        try:
+            yield
+        finally:
+            readiness.database = None
+            await database.close()
+
+    return lifespan
+
+
+def _options(
+    settings: Settings, keys: KeyFile, clock: Callable[[], datetime], readiness: _Readiness
+) -> enclosure.Options:
+    return enclosure.Options(
+        about=openapi.About(settings.public_url),
+        cursors=Mac(keys.cursor),
+        security=_security(settings, clock() + _SECURITY_TXT),
+        ready={"tables": readiness.tables},
+        bounds=Bounds(body=settings.body_limit, patience=settings.patience),
+        zone=_zone,
+    )
+
+
+def _security(settings: Settings, expires: datetime) -> SecurityContact | None:
+    contact = settings.security_contact
+    return SecurityContact(contact, settings.security_policy, expires) if contact else None
+
+
+def _zone(address: str | None) -> str:
+    """The network zone of a peer: never its address, which would tell where a person is helped."""
+    try:
+        peer = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if peer.is_loopback:
+        return "loopback"
+    return "private" if peer.is_private else "public"

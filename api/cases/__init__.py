@@ -1,0 +1,7 @@
+"""A person's participation in one municipality: the case (casus), who is assigned to it, and its admission.
+
+model, tables, store, operations   as in every room
+situation   what a decision needs to know of a case, in one statement
+admission   the admission check: asked, answered per criterion, decided
+terms       working days
+"""

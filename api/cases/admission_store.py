@@ -1,0 +1,194 @@
+"""Statements on admission checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, insert, select, update
+
+from api.cases import situation
+from api.cases.model import AdmissionFacts, Finding
+from api.cases.tables import admission_check, case
+from api.crypto.tables import person_key
+from api.persons import store as persons
+from api.persons.tables import person
+from api.storage.statement import statement
+from api.vocabulary import (
+    AdmissionCheckId,
+    AdmissionResult,
+    CaseId,
+    Criterion,
+    CriterionAnswer,
+    DataCategory,
+    OrganisationId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from api.disclosure.call import Call
+    from api.disclosure.permit import Permit
+    from api.storage.unit import Record
+    from api.vocabulary import PersonId
+
+_FIND: Final = statement(
+    select(
+        admission_check.c.id,
+        admission_check.c.asked_by,
+        admission_check.c.addressee,
+        admission_check.c.asked_at,
+        admission_check.c.answered_at,
+        admission_check.c.result,
+        admission_check.c.review_date,
+        admission_check.c.decided_at,
+        admission_check.c.version,
+        *situation.columns(
+            case_id=admission_check.c.case_id,
+            person_id=admission_check.c.person_id,
+            municipality=case.c.municipality,
+            supplier=bindparam("supplier", type_=admission_check.c.addressee.type),
+        ),
+    )
+    .join(case, case.c.id == admission_check.c.case_id)
+    .where(admission_check.c.id == bindparam("check_id"))
+)
+_PARTIES: Final = statement(
+    select(admission_check.c.asked_by, admission_check.c.addressee).where(admission_check.c.id == bindparam("check_id"))
+)
+_LOCK: Final = statement(
+    select(admission_check.c.version).where(admission_check.c.id == bindparam("check_id")).with_for_update()
+)
+_INSERT: Final = statement(
+    insert(admission_check), "id", "case_id", "person_id", "asked_by", "addressee", "asked_at", "version"
+)
+_ANSWER: Final = statement(
+    update(admission_check)
+    .where(admission_check.c.id == bindparam("check_id"))
+    .values(
+        answers=bindparam("sealed", type_=admission_check.c.answers.type),
+        answered_at=bindparam("at"),
+        version=admission_check.c.version + 1,
+    )
+)
+_DECIDE: Final = statement(
+    update(admission_check)
+    .where(admission_check.c.id == bindparam("check_id"))
+    .values(
+        result=bindparam("how"),
+        conditions=bindparam("sealed", type_=admission_check.c.conditions.type),
+        review_date=bindparam("review"),
+        decided_by=bindparam("by"),
+        decided_at=bindparam("at"),
+        version=admission_check.c.version + 1,
+    )
+)
+_OPEN: Final = statement(
+    select(admission_check.c.answers, admission_check.c.conditions, person.c.v_number, *persons.KEY_COLUMNS)
+    .join(person, person.c.id == admission_check.c.person_id)
+    .join(person_key, person_key.c.person_id == person.c.id)
+    .where(admission_check.c.id == bindparam("check_id"))
+)
+
+
+async def find(call: Call, check_id: AdmissionCheckId) -> AdmissionFacts | None:
+    """A check and the caller's situation. To the one asked, the asker supplies; to others, the one asked."""
+    parties = await call.unit.one(_PARTIES(check_id=check_id))
+    if parties is None:
+        return None
+    mine = call.caller.organisation
+    supplier = parties["asked_by"] if parties["addressee"] == mine.id else parties["addressee"]
+    row = await call.unit.one(_FIND(check_id=check_id, supplier=supplier, **situation.binds(call)))
+    return None if row is None else await _facts(call, row)
+
+
+async def lock(call: Call, check_id: AdmissionCheckId) -> None:
+    """Hold the check until the unit ends."""
+    await call.unit.run(_LOCK(check_id=check_id))
+
+
+async def add(
+    call: Call, check_id: AdmissionCheckId, case_id: CaseId, who: PersonId, addressee: OrganisationId
+) -> None:
+    """Add a check that is asked now."""
+    await call.unit.run(
+        _INSERT(
+            id=check_id,
+            case_id=case_id,
+            person_id=who,
+            asked_by=call.caller.organisation.id,
+            addressee=addressee,
+            asked_at=call.unit.now,
+            version=1,
+        )
+    )
+
+
+async def answer(call: Call, facts: AdmissionFacts, findings: Sequence[Finding]) -> None:
+    """Store IND's answers, sealed."""
+    who = facts.situation.person
+    await persons.take_keys(call.unit, call.vault, who)
+    value = {str(each.criterion): str(each.answer) for each in findings}
+    sealed = call.vault.seal(who, value, "admission_check", "answers", facts.id)
+    await call.unit.run(_ANSWER(check_id=facts.id, sealed=sealed, at=call.unit.now))
+
+
+async def decide(
+    call: Call, facts: AdmissionFacts, result: AdmissionResult, conditions: str | None, review: date | None
+) -> None:
+    """Store how the municipality decided."""
+    who, sealed = facts.situation.person, None
+    if conditions is not None:
+        await persons.take_keys(call.unit, call.vault, who)
+        sealed = call.vault.seal(who, conditions, "admission_check", "conditions", facts.id)
+    await call.unit.run(
+        _DECIDE(
+            check_id=facts.id,
+            how=str(result),
+            sealed=sealed,
+            review=review,
+            by=call.caller.organisation.id,
+            at=call.unit.now,
+        )
+    )
+
+
+async def open_check(
+    permit: Permit, call: Call, facts: AdmissionFacts
+) -> tuple[tuple[Finding, ...] | None, str | None, str | None]:
+    """Findings, conditions and V-number, as far as the permit names them. This is the unit's last statement."""
+    rows = await call.unit.last(_OPEN(check_id=facts.id))
+    if not rows:
+        return None, None, None
+    await call.vault.take(persons.wrapped(rows))
+    row, who = rows[0], facts.situation.person
+    findings = conditions = v_number = None
+    if DataCategory.ADMISSION_FACTS in permit.categories:
+        if row["answers"] is not None:
+            found: dict[str, str] = call.vault.open(who, row["answers"], "admission_check", "answers", facts.id)
+            findings = tuple(Finding(Criterion(c), CriterionAnswer(a)) for c, a in sorted(found.items()))
+        if row["conditions"] is not None:
+            conditions = str(call.vault.open(who, row["conditions"], "admission_check", "conditions", facts.id))
+    if DataCategory.IDENTITY in permit.categories and row["v_number"] is not None:
+        v_number = str(call.vault.open(who, row["v_number"], "person", "v_number", who))
+    return findings, conditions, v_number
+
+
+async def _facts(call: Call, row: Record) -> AdmissionFacts:
+    mine = call.caller.organisation
+    addressed = row["addressee"] == mine.id
+    there = (DataCategory.IDENTITY,) if addressed else (DataCategory.ADMISSION_FACTS,)
+    names = {DataCategory.IDENTITY: ("vNumber",), DataCategory.ADMISSION_FACTS: tuple(str(c) for c in Criterion)}
+    around = await situation.of(call.unit, row, addressed=addressed, holdings={each: names[each] for each in there})
+    return AdmissionFacts(
+        id=AdmissionCheckId(row["id"]),
+        asked_by=OrganisationId(row["asked_by"]),
+        addressee=OrganisationId(row["addressee"]),
+        asked_at=row["asked_at"],
+        answered_at=row["answered_at"],
+        result=None if row["result"] is None else AdmissionResult(row["result"]),
+        review_date=row["review_date"],
+        decided_at=row["decided_at"],
+        version=row["version"],
+        situation=around,
+    )

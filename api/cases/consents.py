@@ -1,0 +1,104 @@
+"""The use cases of a person's consents in a case: record a yes or a no, read, list, take back.
+
+Only an NGO that guides the person comes near: to everybody else a consent is as absent, so that no one who decides
+about the bed learns of a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.audit.entry import Thing
+from api.cases import situation
+from api.consent import ledger
+from api.consent.model import Objection
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.persons import store as persons
+from api.vocabulary import Party, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+    from uuid import UUID
+
+    from api.consent.evidence import Texts
+    from api.consent.model import Situation
+    from api.consent.record import ConsentFacts, NewConsent
+    from api.disclosure.call import Call
+    from api.principal import Organisation
+    from api.vocabulary import CaseId, ConsentId, PersonId
+
+    Outcome: TypeAlias = ConsentFacts | Refusal
+    Making: TypeAlias = Callable[[PersonId, Organisation], NewConsent]
+
+
+async def record(
+    call: Call,
+    consent_id: ConsentId,
+    case_id: CaseId,
+    recipient: Organisation | None,
+    new: Making,
+    texts: Texts,
+) -> ConsentFacts | Refusal:
+    """Write down what the person answered. `new` makes the record once it is known whom it is about."""
+    thing = Thing("consent", consent_id, 1)
+    around = await _guided(call, case_id)
+    if around is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    whom = {around.person: around.alias}
+    if (barred := gate.bar(call, thing)) is not None:
+        return barred
+    if recipient is None:
+        return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
+    await persons.take_keys(call.unit, call.vault, around.person)
+    noted = await ledger.record(call.unit, call.vault, call.caller, consent_id, new(around.person, recipient), texts)
+    if isinstance(noted, Objection):
+        return gate.refuse(call, thing, noted.reason, whom, noted.faults)
+    gate.admit(call, thing, persons=whom)
+    return noted.consent
+
+
+async def read(call: Call, consent_id: ConsentId) -> ConsentFacts | Refusal:
+    """A consent as it stands, without its evidence."""
+    facts = await ledger.find(call.unit, consent_id)
+    thing = Thing("consent", consent_id, None if facts is None else facts.version)
+    around = None if facts is None else await _guided(call, facts.case)
+    if facts is None or around is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    answer = gate.admit(call, thing, persons={around.person: around.alias})
+    return answer if isinstance(answer, Refusal) else facts
+
+
+async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[ConsentFacts] | Refusal:
+    """The consents of a case, newest first."""
+    around = await _guided(call, case_id)
+    if around is None:
+        return gate.refuse(call, Thing("case", case_id), Reason.NOT_VISIBLE)
+    answer = gate.admit(call, Thing("case", case_id), persons={around.person: around.alias})
+    return answer if isinstance(answer, Refusal) else await ledger.of_case(call.unit, case_id, before, most)
+
+
+async def withdraw(call: Call, consent_id: ConsentId, note: str | None) -> ConsentFacts | Refusal:
+    """Take a consent back, for the person. It counts from the next request; twice is once."""
+    facts = await ledger.find(call.unit, consent_id)
+    thing = Thing("consent", consent_id, None if facts is None else facts.version)
+    around = None if facts is None else await _guided(call, facts.case)
+    if facts is None or around is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    whom = {around.person: around.alias}
+    if (barred := gate.bar(call, thing)) is not None:
+        return barred
+    await persons.take_keys(call.unit, call.vault, around.person)
+    noted = await ledger.withdraw(call.unit, call.vault, call.caller, consent_id, note)
+    if isinstance(noted, Objection):
+        return gate.refuse(call, thing, noted.reason, whom, noted.faults)
+    gate.admit(call, Thing("consent", consent_id, noted.consent.version), persons=whom)
+    return noted.consent
+
+
+async def _guided(call: Call, case_id: CaseId) -> Situation | None:
+    """The case, if the caller is an NGO that guides its person."""
+    mine = call.caller.organisation
+    around = await situation.of_case(call, case_id, mine.id)
+    return around if around is not None and mine.kind is Party.NGO and around.relation.guides else None

@@ -1,0 +1,117 @@
+"""What a decision needs to know of a case, as columns of whatever statement finds the thing that is asked for.
+
+So a protected read takes one statement to decide. Only identifiers, words and instants are read here; nothing sealed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Date, Text, Uuid, bindparam, func, select
+from sqlalchemy.dialects.postgresql import array
+
+from api.cases import terms
+from api.cases.tables import assignment, case
+from api.consent import agreements, ledger
+from api.consent.model import Relation, Situation
+from api.oauth.tables import organisation
+from api.persons.tables import person_alias
+from api.principal import Organisation
+from api.storage.statement import statement
+from api.vocabulary import CareFunction, CaseId, Municipality, OrganisationId, Party, PersonAlias, PersonId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement
+
+    from api.disclosure.call import Call
+    from api.storage.unit import Record, Unit
+    from api.vocabulary import DataCategory
+
+RECIPIENT: Final = bindparam("recipient", type_=Uuid)
+_TODAY: Final = bindparam("today", type_=Date)
+
+
+def columns(
+    *,
+    case_id: ColumnElement[Any],
+    person_id: ColumnElement[Any],
+    municipality: ColumnElement[Any],
+    supplier: ColumnElement[Any],
+) -> tuple[ColumnElement[Any], ...]:
+    """Columns that `of` reads. The statement binds `recipient` (who asks) and `today`: see `binds`."""
+    functions = select(func.array_agg(assignment.c.function)).where(
+        assignment.c.case_id == case_id,
+        assignment.c.organisation_id == RECIPIENT,
+        assignment.c.until_at.is_(None),
+    )
+    alias = select(person_alias.c.alias).where(person_alias.c.person_id == person_id)
+    by = select(func.json_build_array(organisation.c.kind, organisation.c.name)).where(organisation.c.id == supplier)
+    return (
+        case_id.label("situation_case"),
+        person_id.label("situation_person"),
+        municipality.label("situation_municipality"),
+        supplier.label("situation_supplier"),
+        func.coalesce(functions.scalar_subquery(), array([], type_=Text)).label("situation_functions"),
+        alias.scalar_subquery().label("situation_alias"),
+        by.scalar_subquery().label("situation_by"),
+        agreements.in_force_column(
+            municipality=municipality, supplier=supplier, recipient=RECIPIENT, today=_TODAY
+        ).label("situation_agreements"),
+        ledger.standing_column(case_id=case_id, recipient=RECIPIENT).label("situation_consents"),
+    )
+
+
+def binds(call: Call) -> dict[str, Any]:
+    """What a statement with these columns binds: the caller receives."""
+    return {"recipient": call.caller.organisation.id, "today": terms.day_of(call.unit.now)}
+
+
+async def of(
+    unit: Unit,
+    row: Record,
+    *,
+    supplied: bool = False,
+    addressed: bool = False,
+    holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
+    proportionality_note: bool = False,
+) -> Situation:
+    """The situation in a row that selected `columns`."""
+    kind, name = row["situation_by"] or (Party.OPERATOR, "")
+    return Situation(
+        case=CaseId(row["situation_case"]),
+        person=PersonId(row["situation_person"]),
+        alias=PersonAlias(row["situation_alias"]),
+        municipality=Municipality(row["situation_municipality"]),
+        supplier=Organisation(OrganisationId(row["situation_supplier"]), Party(kind), name, None),
+        relation=Relation(
+            functions=frozenset(CareFunction(each) for each in row["situation_functions"]),
+            addressed=addressed,
+            supplied=supplied,
+        ),
+        agreements=await agreements.parsed(unit, row["situation_agreements"]),
+        consents=ledger.standing(row["situation_consents"]),
+        holdings=holdings or {},
+        proportionality_note=proportionality_note,
+    )
+
+
+_OF_CASE: Final = statement(
+    select(
+        *columns(
+            case_id=case.c.id,
+            person_id=case.c.person_id,
+            municipality=case.c.municipality,
+            supplier=bindparam("supplier", type_=Uuid),
+        )
+    ).where(case.c.id == bindparam("case_id"))
+)
+
+
+async def of_case(
+    call: Call, case_id: CaseId, supplier: OrganisationId, *, addressed: bool = False
+) -> Situation | None:
+    """The situation between a supplier and the caller in a case, or None when there is no such case."""
+    row = await call.unit.one(_OF_CASE(case_id=case_id, supplier=supplier, **binds(call)))
+    return None if row is None else await of(call.unit, row, addressed=addressed)

@@ -1,0 +1,42 @@
+"""Terms in working days (werkdagen): Monday to Friday, Dutch public holidays aside. Overdue is computed, not stored."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+_SATURDAY = 5
+
+
+@lru_cache(maxsize=32)
+def _holidays(year: int) -> frozenset[date]:
+    return frozenset(holidays.country_holidays("NL", years=year))
+
+
+def is_working_day(day: date) -> bool:
+    """Whether work is expected on this day."""
+    return day.weekday() < _SATURDAY and day not in _holidays(day.year)
+
+
+def due_on(start: date, working_days: int) -> date:
+    """The last day of a term that begins on the day after `start`."""
+    day = start
+    for _ in range(working_days):
+        day += timedelta(days=1)
+        while not is_working_day(day):
+            day += timedelta(days=1)
+    return day
+
+
+def day_of(at: datetime) -> date:
+    """The Dutch calendar day of an instant."""
+    return at.astimezone(AMSTERDAM).date()
+
+
+def overdue(due: date | None, ended_at: datetime | None, now: datetime) -> bool:
+    """Whether a term was let pass. Without an agreed term nothing is ever overdue."""
+    return due is not None and day_of(ended_at or now) > due

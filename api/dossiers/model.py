@@ -1,0 +1,147 @@
+"""The values of dossiers and requests for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from api.cases import terms
+from api.vocabulary import DossierRequestState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from api.consent.model import Granted, Situation
+    from api.vocabulary import (
+        CaseId,
+        DataCategory,
+        DossierId,
+        DossierRequestId,
+        MissingReason,
+        OrganisationId,
+        Purpose,
+        Reason,
+        RequestRefusalReason,
+    )
+
+ENDED = frozenset({DossierRequestState.COMPLETE, DossierRequestState.REFUSED, DossierRequestState.CANCELLED})
+RUNNING = frozenset(DossierRequestState) - ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """What an NGO asks of a supplier."""
+
+    case_id: CaseId
+    supplier_id: OrganisationId
+    purpose: Purpose
+    categories: frozenset[DataCategory]
+    proportionality_note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """A request without what is sealed, and the situation around it for whoever asks."""
+
+    id: DossierRequestId
+    case_id: CaseId
+    requester: OrganisationId
+    supplier: OrganisationId
+    purpose: Purpose
+    categories: frozenset[DataCategory]
+    state: DossierRequestState
+    requested_at: datetime
+    working_days: int | None
+    due_on: date | None
+    ended_at: datetime | None
+    refusal_reason: RequestRefusalReason | None
+    missing: Mapping[DataCategory, MissingReason]
+    dossier_id: DossierId | None
+    version: int
+    situation: Situation
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the agreed delivery term was let pass; computed, never stored."""
+        return terms.overdue(self.due_on, self.ended_at, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as far as the caller may see it."""
+
+    facts: RequestFacts
+    overdue: bool
+    v_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSummary:
+    """A request in a list."""
+
+    id: DossierRequestId
+    case_id: CaseId
+    state: DossierRequestState
+    requested_at: datetime
+    due_on: date | None
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a dossier, opened."""
+
+    category: DataCategory
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a supplier delivers at once."""
+
+    sections: tuple[Section, ...]
+    complete: bool
+    missing: Mapping[DataCategory, MissingReason]
+
+
+@dataclass(frozen=True, slots=True)
+class DossierFacts:
+    """A dossier without its contents: the request it answers, and which fields each section holds."""
+
+    id: DossierId
+    version: int
+    complete: bool
+    request: RequestFacts
+
+    @property
+    def situation(self) -> Situation:
+        """What a decision needs."""
+        return self.request.situation
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A dossier as far as the caller may see it."""
+
+    facts: DossierFacts
+    purpose: Purpose | None
+    sections: tuple[Section, ...]
+    withheld: Mapping[DataCategory, Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestLine:
+    """What became of one asked section; `fields` counts only for what the caller may open."""
+
+    category: DataCategory
+    status: str
+    fields: int | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be permitted and what withheld."""
+
+    granted: Mapping[DataCategory, Granted | None]
+    withheld: Mapping[DataCategory, Reason]

@@ -1,0 +1,71 @@
+"""Tables of dossier requests and dossiers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from api.cases.tables import case
+from api.storage.base import instant, key, metadata, sealed, words, words_array
+from api.vocabulary import DOSSIER_SECTIONS, DataCategory, DossierRequestState, Purpose, RequestRefusalReason
+
+dossier_request: Final = Table(
+    "dossier_request",
+    metadata,
+    key(),
+    Column("case_id", Uuid, ForeignKey(case.c.id), nullable=False, index=True),
+    Column("person_id", Uuid, nullable=False),
+    Column("requester", Uuid, nullable=False, index=True),
+    Column("supplier", Uuid, nullable=False, index=True),
+    *words("purpose", Purpose),
+    *words_array("categories", DataCategory),
+    *sealed("proportionality_note", nullable=True),
+    *words("state", DossierRequestState),
+    instant("requested_at"),
+    Column("working_days", Integer, CheckConstraint("working_days BETWEEN 1 AND 366", name="working_days")),
+    Column("due_on", Date),
+    instant("acknowledged_at", nullable=True),
+    instant("ended_at", nullable=True),
+    *words("refusal_reason", RequestRefusalReason, nullable=True),
+    Column("missing", JSONB, nullable=False, comment="Category -> withheld-by-law | not-found, as the supplier says."),
+    Column("version", Integer, nullable=False),
+    schema="exchange",
+)
+
+dossier: Final = Table(
+    "dossier",
+    metadata,
+    key(),
+    Column("request_id", Uuid, ForeignKey(dossier_request.c.id), nullable=False, unique=True),
+    Column("complete", Boolean, nullable=False),
+    instant("created_at"),
+    Column("version", Integer, nullable=False),
+    schema="exchange",
+)
+
+dossier_section: Final = Table(
+    "dossier_section",
+    metadata,
+    key(),
+    Column("dossier_id", Uuid, ForeignKey(dossier.c.id), nullable=False),
+    *words("category", DOSSIER_SECTIONS),
+    Column("fields", ARRAY(Text), nullable=False, comment="Names of the fields; never values."),
+    *sealed("content"),
+    instant("delivered_at"),
+    UniqueConstraint("dossier_id", "category"),
+    schema="exchange",
+)

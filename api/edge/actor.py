@@ -1,0 +1,115 @@
+"""The guard: who calls, proven on every request, before anything else happens.
+
+A route says with `may(operation)` what it is; it gets the `Principal` and nothing runs without one:
+
+    caller: Annotated[Principal, may(authority.READ_DOSSIER)]
+
+Only what is proven is remembered, and only for a minute (`tokens.Issuer`). Whether the client still stands, and whether
+the proof is new, is asked of the database in the statement that the request writes anyway (`api.oauth.replay`).
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import OAuth2
+
+from api.audit import log
+from api.disclosure.authority import Operation
+from api.edge import passage, state
+from api.edge.unit import Acting, UnitOfWork, act
+from api.errors import Refused, Unauthenticated
+from api.oauth import dpop, replay
+from api.oauth.replay import Kind
+from api.principal import Principal
+from api.vocabulary import Reason, Result, Scope
+
+SCHEME: Final = OAuth2(
+    scheme_name="oauth2",
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl="/oauth/token",
+            scopes={str(scope): " ".join(reversed(scope.replace("-", " ").split(":"))) for scope in Scope},
+        )
+    ),
+    description=(
+        "OAuth 2.0 client credentials with `private_key_jwt`. Access tokens are bound to a key (RFC 9449): send them "
+        "as `Authorization: DPoP …`, with a new proof in the header `DPoP` on every request."
+    ),
+    auto_error=False,
+)
+
+
+def may(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as metadata of a parameter
+    """Let an operation be asked only by a proven client that holds its scope. The gate decides the rest."""
+    return Security(Guard(operation), scopes=[str(operation.scope)])
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The guard of one operation."""
+
+    operation: Operation
+
+    async def __call__(
+        self, request: Request, unit: UnitOfWork, _scheme: Annotated[str | None, Depends(SCHEME)]
+    ) -> Principal:
+        """Prove who calls. Raises `Unauthenticated`, or `Refused` when the scope is not there."""
+        here, way = state.of(request), passage.of(request.scope)
+        # (1) one token, in the header, with the DPoP scheme (RFC 9449 section 7.1)
+        text = _token(request)
+        # (2) the token (RFC 9068 section 4)
+        token = here.issuer.verify(text, unit.now)
+        # (3) the proof (RFC 9449 section 4.3), by the key that the token is bound to
+        proof = dpop.verify(
+            request.headers.getlist("dpop"), method=way.method, url=_url(request), now=unit.now, token=text
+        )
+        if not hmac.compare_digest(proof.jkt.encode(), token.jkt.encode()):
+            raise _invalid("the proof is by another key than the one that the token is bound to")
+        # (4) the client, as remembered; it holds no more than what it and its token both have
+        client = await here.clients.find(unit, token.client_id)
+        if client is None:
+            raise _invalid("this client is not registered")
+        caller = Principal(
+            client.id, client.organisation, token.scopes & client.scopes, way.origin, token.id, proof.person
+        )
+        acting = Acting(caller, self.operation)
+        if not client.enabled:
+            log.append(unit, acting.entry(unit, Result.REFUSED, Reason.INVALID_TOKEN))
+            raise _invalid("this client is disabled")
+        # (5) the mark: from here on, what this request writes tells whether the proof is new and the client stands
+        act(request, acting)
+        replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch)
+        # (6) the scope (RFC 6750 section 3.1); a proven client's refusal is written down
+        if self.operation.scope not in caller.scopes:
+            log.append(unit, acting.entry(unit, Result.REFUSED, Reason.INSUFFICIENT_SCOPE))
+            raise Refused(Reason.INSUFFICIENT_SCOPE)
+        return caller
+
+
+def _token(request: Request) -> str:
+    sent = request.headers.getlist("authorization")
+    if "access_token" in request.query_params:
+        raise Unauthenticated(Reason.UNAUTHENTICATED, "invalid_request", detail="never send a token in an address")
+    if not sent:
+        raise Unauthenticated(Reason.UNAUTHENTICATED, "")
+    scheme, _, text = sent[0].partition(" ")
+    if len(sent) > 1 or scheme.lower() != "dpop" or not text:
+        raise Unauthenticated(
+            Reason.UNAUTHENTICATED, "invalid_request", detail="send one Authorization header, with the DPoP scheme"
+        )
+    return text
+
+
+def _url(request: Request) -> str:
+    """The address as the outside knows it: our base and the path, never what `Host` says."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return passage.of(request.scope).base_url + raw.decode("latin-1")
+
+
+def _invalid(detail: str) -> Unauthenticated:
+    return Unauthenticated(Reason.INVALID_TOKEN, "invalid_token", detail=detail)

@@ -1,0 +1,90 @@
+"""What a route takes: one dependency that proves the caller, opens the unit of work and hands over a `Call`.
+
+    call: Annotated[Call, calls(authority.READ_DOSSIER)]
+    call: Annotated[Call, creates(authority.REQUEST_DOSSIER)]
+
+`creates` is for every operation that makes something: it claims the `Idempotency-Key` in the transaction of the effect.
+"""
+
+from typing import Annotated, Any, Final
+
+import uuid_utils.compat as uuid_utils
+from fastapi import Depends, Header, Request
+
+from api.audit import log
+from api.crypto.vault import Vault
+from api.disclosure.authority import Operation
+from api.disclosure.call import Call, Once
+from api.edge import state
+from api.edge.actor import may
+from api.edge.unit import Acting, UnitOfWork
+from api.errors import BadRequest
+from api.principal import Principal
+from api.storage import idempotency
+from api.storage.unit import Unit
+from api.vocabulary import Purpose, Reason, Result
+
+_KEY: Final = r'^"?[A-Za-z0-9_-]{8,128}"?$'
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=_KEY,
+        description="A random key per intention; send the same one with each retry. Kept for 24 hours.",
+        examples=["7f1f0c9e-2f0e-4c36-9a25-6f1f6b3c9f10"],
+    ),
+]
+AskedPurpose = Annotated[
+    Purpose | None,
+    Header(
+        alias="Purpose",
+        description="Why the data is asked (doelbinding). Needed where data crosses organisations.",
+        examples=["legal-screening"],
+    ),
+]
+
+
+def calls(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as metadata of a parameter
+    """A call of an operation that makes nothing."""
+
+    async def call(request: Request, unit: UnitOfWork, caller: Principal = may(operation)) -> Call:
+        return _call(request, operation, unit, caller, None)
+
+    return Depends(call, scope="function")
+
+
+def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
+    """A call of an operation that makes something, once per idempotency key."""
+
+    async def call(
+        request: Request, unit: UnitOfWork, key: IdempotencyKey = None, caller: Principal = may(operation)
+    ) -> Call:
+        if key is None:
+            raise _refused(unit, caller, operation, Reason.IDEMPOTENCY_KEY_MISSING)
+        bare = key.strip('"')
+        fingerprint = state.of(request).fingerprints.tag(
+            request.method.encode(), request.scope["path"].encode(), await request.body()
+        )
+        claim = await idempotency.claim(unit, caller.client_id, operation.name, bare, fingerprint, uuid_utils.uuid7())
+        if claim.reused:
+            raise _refused(unit, caller, operation, Reason.IDEMPOTENCY_KEY_REUSED)
+        return _call(request, operation, unit, caller, Once(bare, claim.resource, claim.replayed))
+
+    return Depends(call, scope="function")
+
+
+def had_no_effect(call: Call, status: int) -> None:
+    """Note on the key that the request was refused, so that it may be tried again."""
+    if call.once is not None and not call.once.replayed:
+        idempotency.note(call.unit, call.caller.client_id, call.operation.name, call.once.key, status)
+
+
+def _call(request: Request, operation: Operation, unit: Unit, caller: Principal, once: Once | None) -> Call:
+    here = state.of(request)
+    return Call(operation, caller, unit, Vault(here.wrapper), here.index, once)
+
+
+def _refused(unit: Unit, caller: Principal, operation: Operation, reason: Reason) -> BadRequest:
+    log.append(unit, Acting(caller, operation).entry(unit, Result.REFUSED, reason))
+    return BadRequest(reason)

@@ -1,0 +1,136 @@
+"""Whatever ends a request early becomes a problem, through the one table in `api.problems`.
+
+FastAPI's own answers are replaced: invalid input is 400 with all faults together and nothing of the input (NL API
+Design Rules /core/error-handling), 404 and 405 are problems, and 405 names every method of the address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+
+from api import problems
+from api.edge.answers import ProblemResponse
+from api.errors import KetenbrugError
+from api.problems import InputError, Problem, ProblemType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+_MOST: Final = 100
+_PLACES: Final = frozenset({"body", "query", "path", "header"})
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
+_BY_STATUS: Final[Mapping[int, ProblemType]] = {
+    row.status: row
+    for row in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED, problems.PAYLOAD_TOO_LARGE, problems.MALFORMED_JSON)
+}
+
+# Pydantic's words for facts of the description, which its own message tells without the value.
+_TOLD: Final = frozenset(
+    {
+        "missing",
+        "string_type",
+        "string_too_short",
+        "string_too_long",
+        "string_pattern_mismatch",
+        "int_type",
+        "int_parsing",
+        "int_from_float",
+        "bool_type",
+        "bool_parsing",
+        "float_type",
+        "float_parsing",
+        "finite_number",
+        "enum",
+        "literal_error",
+        "greater_than",
+        "greater_than_equal",
+        "less_than",
+        "less_than_equal",
+        "multiple_of",
+        "list_type",
+        "tuple_type",
+        "too_short",
+        "too_long",
+        "dict_type",
+        "model_type",
+        "model_attributes_type",
+        "timezone_aware",
+        "union_tag_not_found",
+        "none_required",
+        "value_error",
+    }
+)
+_OWN_WORDS: Final = {
+    "extra_forbidden": ("unknown-member", "The description knows no member of this name."),
+    "uuid_parsing": ("uuid", "Input should be a UUID."),
+    "uuid_type": ("uuid", "Input should be a UUID."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every failure with a problem."""
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else ()
+        return ProblemResponse(Problem(problems.INVALID_INPUT, errors=told(found)))
+
+    async def ours(_: Request, error: Exception) -> Response:
+        return ProblemResponse(problems.of(error) if isinstance(error, KetenbrugError) else Problem(problems.INTERNAL))
+
+    async def http(request: Request, error: Exception) -> Response:
+        row = _BY_STATUS.get(error.status_code if isinstance(error, HTTPException) else 500, problems.INTERNAL)
+        headers = (("Allow", allowed(app.routes, request)),) if row is problems.METHOD_NOT_ALLOWED else ()
+        return ProblemResponse(Problem(row, headers=headers))
+
+    async def unforeseen(_: Request, __: Exception) -> Response:
+        return ProblemResponse(Problem(problems.INTERNAL))
+
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(KetenbrugError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def told(found: Iterable[Mapping[str, Any]]) -> tuple[InputError, ...]:
+    """Pydantic's findings as ours: place, code and message; the value, and what a message would say of it, stay out."""
+    return tuple(_told(one) for one in list(found)[:_MOST])
+
+
+def _told(one: Mapping[str, Any]) -> InputError:
+    place, *path = one["loc"]
+    kind: str = one["type"]
+    if place not in _PLACES:
+        place, path = "header" if place == "cookie" else "body", [place, *path]
+    code, message = _OWN_WORDS.get(kind, (kind.replace("_", "-"), "The value is not as described."))
+    if kind in _TOLD:
+        message = one["msg"].removeprefix("Value error, ")
+    name = "".join(f"/{_segment(part)}" for part in path) if place == "body" else ".".join(map(_segment, path))
+    return InputError(place, name, code, message)
+
+
+def _segment(part: object) -> str:
+    """A step of the path. A key that the caller made up may be personal data: only plain words are repeated."""
+    text = str(part)
+    return text if isinstance(part, int) or _PLAIN.fullmatch(text) else "*"
+
+
+def allowed(routes: Sequence[BaseRoute], request: Request) -> str:
+    """Every method of this address, as `Allow` lists them (RFC 9110 section 10.2.1)."""
+    path = request.scope["path"]
+    methods: set[str] = set()
+    for route in iter_route_contexts(routes):
+        if route.methods and route.path_regex.match(path):
+            methods |= route.methods
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods))

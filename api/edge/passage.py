@@ -1,0 +1,65 @@
+"""What the edge knows of one request on its way through: a value in the ASGI scope, made by the envelope."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import uuid_utils
+
+from api.principal import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+_KEY: Final = "ketenbrug.passage"
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request. Only `max_body` ever changes: a route that takes large bodies raises it before it reads.
+
+    `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
+    (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
+    """
+
+    origin: Origin
+    base_url: str
+    method: str
+    max_body: int
+
+    @property
+    def request_id(self) -> str:
+        """Ours, UUIDv7 text; what the caller sent under that name is never taken over."""
+        return self.origin.request_id
+
+
+def begin(scope: Scope, base_url: str, zone: str, traceparent: bytes | None, max_body: int) -> Passage:
+    """A passage for this scope, which from now on carries it."""
+    trace, span = _trace(traceparent)
+    origin = Origin(zone=zone, request_id=str(uuid_utils.uuid7()), trace_id=trace, span_id=span)
+    passage = Passage(origin, base_url, scope["method"], max_body)
+    scope[_KEY] = passage
+    return passage
+
+
+def of(scope: Mapping[str, Any]) -> Passage:
+    """The passage of this request. A KeyError means that the app is served without its envelope: a defect."""
+    passage: Passage = scope[_KEY]
+    return passage
+
+
+def _trace(traceparent: bytes | None) -> tuple[str, str]:
+    """The caller's trace id if it is a valid one (W3C Trace Context 2.2), else a new one; the span is always ours."""
+    span = secrets.token_hex(8)
+    if traceparent is not None and (match := _TRACEPARENT.fullmatch(traceparent.decode("latin-1"))):
+        version, trace, parent, more = match.groups()
+        known = version != "ff" and (version != "00" or more is None)
+        if known and trace.strip("0") and parent.strip("0"):
+            return trace, span
+    return secrets.token_hex(16), span

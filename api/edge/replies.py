@@ -1,0 +1,57 @@
+"""Answers of operations as responses: a value in its wire type, or the problem of a refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from starlette.responses import Response
+
+from api import problems
+from api.disclosure.permit import Refusal
+from api.edge import etags, paging
+from api.edge.answers import ProblemResponse
+from api.edge.call import had_no_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import Request
+
+    from api.disclosure.call import Call
+    from api.schemas.base import Wire
+
+T = TypeVar("T")
+
+_JSON: Final = "application/json"
+
+
+def shown(request: Request, outcome: T | Refusal, wire: Callable[[T], Wire]) -> Response:
+    """200 with an entity tag, 304 when the caller has it already (still an audited access), or the problem."""
+    if isinstance(outcome, Refusal):
+        return _problem(outcome)
+    value = wire(outcome)
+    body = _body(value)
+    tag = etags.of(body)
+    if etags.has(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
+
+
+def made(call: Call, outcome: T | Refusal, wire: Callable[[T], Wire], location: str) -> Response:
+    """201 with its address, or the problem; a refusal leaves the idempotency key free for the same request."""
+    if isinstance(outcome, Refusal):
+        answer = _problem(outcome)
+        had_no_effect(call, answer.status_code)
+        return answer
+    headers = {"Location": f"/v1{location}"}
+    if call.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(_body(wire(outcome)), 201, headers, _JSON)
+
+
+def _problem(refusal: Refusal) -> ProblemResponse:
+    return ProblemResponse(problems.refused(refusal.reason, refusal.withheld, refusal.faults))
+
+
+def _body(value: Wire) -> bytes:
+    return value.__pydantic_serializer__.to_json(value, by_alias=True)

@@ -1,0 +1,79 @@
+"""The route class of every route: what may go in and out is checked before the handler sees a request.
+
+A route says what it takes by its body model, or for raw bodies by `openapi_extra["requestBody"]`; a body that no
+description names is refused. It says what it gives by its response class. Make routers with `router()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.params import Body
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from api.edge import media, strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from enum import Enum
+
+JSON: Final = "application/json"
+
+
+class EdgeRoute(APIRoute):
+    """A route behind the edge: negotiation, then strict JSON, then FastAPI's own handling."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, behind our checks."""
+        handle = super().get_route_handler()
+        produces, consumes = self.produces, self.consumes
+        strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
+
+        async def checked(request: Request) -> Response:
+            headers = request.headers
+            if produces is not None:
+                media.check_accept(headers.get("accept"), produces)
+            media.check_content(headers, consumes)
+            if not strict:
+                return await handle(request)
+            once = _ReadOnce(request.scope, request.receive)
+            await once.read()
+            return await handle(once)
+
+        return checked
+
+    @property
+    def produces(self) -> str | None:
+        """The media type of an answer; None when the handler decides."""
+        response_class = self.response_class
+        if isinstance(response_class, DefaultPlaceholder):
+            return JSON
+        media_type: str | None = response_class.media_type
+        return media_type
+
+    @property
+    def consumes(self) -> frozenset[str]:
+        """The media types of a body; empty when the operation takes none."""
+        described: dict[str, Any] = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        field = self.body_field.field_info if self.body_field is not None else None
+        return frozenset(described) | ({field.media_type} if isinstance(field, Body) else frozenset[str]())
+
+
+class _ReadOnce(Request):
+    """A request whose JSON was read strictly, before FastAPI asks for it."""
+
+    async def read(self) -> None:
+        raw = await self.body()
+        self._value = strict_json.parse(raw) if raw else None
+
+    async def json(self) -> Any:  # noqa: ANN401 - JSON
+        """What the body said."""
+        return self._value
+
+
+def router(tags: list[str | Enum] | None = None, *, described: bool = True) -> APIRouter:
+    """A router of edge routes. A trailing slash is another address: 404, never a redirect."""
+    return APIRouter(tags=tags, route_class=EdgeRoute, redirect_slashes=False, include_in_schema=described)

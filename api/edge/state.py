@@ -1,0 +1,47 @@
+"""What the app holds for its requests: put there once by `api.app`, read by the edge's dependencies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from fastapi import FastAPI, Request
+
+    from api.consent.evidence import Texts
+    from api.crypto.blind import BlindIndex
+    from api.crypto.mac import Mac
+    from api.crypto.wrappers import KeyWrapper
+    from api.oauth.registry import Clients
+    from api.oauth.server import TokenEndpoint
+    from api.oauth.tokens import Issuer
+    from api.storage.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The parts. `clock` gives aware UTC; it is read once per request, for `Unit.now`."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    issuer: Issuer
+    clients: Clients
+    token_endpoint: TokenEndpoint
+    wrapper: KeyWrapper
+    index: BlindIndex
+    fingerprints: Mac
+    texts: Texts
+
+
+def install(app: FastAPI, state: State) -> None:
+    """Give the app its state."""
+    app.state.ketenbrug = state
+
+
+def of(request: Request) -> State:
+    """The state of the app that serves this request."""
+    state: State = request.app.state.ketenbrug
+    return state

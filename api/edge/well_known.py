@@ -1,0 +1,46 @@
+"""`/.well-known/security.txt`: where a finder of a weakness reports it (RFC 9116)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.responses import PlainTextResponse
+
+from api.edge import routing
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityContact:
+    """Who is told. `contact` and `policy` (may be empty) are URIs; `expires` at most a year ahead (section 2.5.5)."""
+
+    contact: str
+    policy: str
+    expires: datetime
+
+    def text(self, base_url: str) -> str:
+        """The file."""
+        expires = self.expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        policy = f"Policy: {self.policy}\n" if self.policy else ""
+        return (
+            f"Contact: {self.contact}\nExpires: {expires}\nPreferred-Languages: nl, en\n"
+            f"Canonical: {base_url}/.well-known/security.txt\n{policy}"
+        )
+
+
+def install(app: FastAPI, contact: SecurityContact | None, base_url: str) -> None:
+    """Serve the file, if there is somebody to tell."""
+    if contact is None:
+        return
+    text = contact.text(base_url)
+
+    async def security() -> PlainTextResponse:
+        return PlainTextResponse(text)
+
+    served = routing.router(described=False)
+    served.add_api_route("/.well-known/security.txt", security, response_class=PlainTextResponse)
+    app.include_router(served)

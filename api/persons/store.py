@@ -1,0 +1,89 @@
+"""Statements on persons."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from api.crypto.tables import person_key
+from api.crypto.wrappers import WrappedKey
+from api.errors import Overloaded
+from api.persons.tables import person, person_alias
+from api.storage.statement import statement
+from api.vocabulary import PersonAlias, PersonId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from api.crypto.blind import BlindIndex
+    from api.crypto.vault import Vault
+    from api.storage.unit import Record, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as the log and the vault know them."""
+
+    id: PersonId
+    alias: PersonAlias
+
+
+_FIND: Final = statement(
+    select(person.c.id, person_alias.c.alias)
+    .join(person_alias, person_alias.c.person_id == person.c.id)
+    .where(person.c.v_index == bindparam("v_index"))
+)
+_INSERT: Final = statement(
+    upsert(person).on_conflict_do_nothing(index_elements=["v_index"]).returning(person.c.id),
+    "id",
+    "v_index",
+    "v_number",
+    "created_at",
+)
+_ALIAS: Final = statement(insert(person_alias), "person_id", "alias")
+
+KEY_COLUMNS: Final = (
+    person_key.c.person_id,
+    person_key.c.version.label("key_version"),
+    person_key.c.kek,
+    person_key.c.wrapped,
+)
+"""What a statement selects beside sealed columns, so that row and key come from one snapshot."""
+
+_KEYS: Final = statement(select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")))
+
+
+async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
+    """The person with this V-number, or None."""
+    row = await unit.one(_FIND(v_index=index.of_v_number(v_number)))
+    return None if row is None else Person(PersonId(row["id"]), PersonAlias(row["alias"]))
+
+
+def named() -> Person:
+    """A new person: a random id and a random alias, not yet stored."""
+    return Person(PersonId(uuid.uuid4()), PersonAlias(uuid.uuid4()))
+
+
+async def add(unit: Unit, vault: Vault, index: BlindIndex, new: Person, v_number: str | None) -> None:
+    """Store a new person with a key. Raises `Overloaded` when another unit adds the same V-number at once."""
+    await vault.create(unit, new.id)
+    v_index = None if v_number is None else index.of_v_number(v_number)
+    sealed = None if v_number is None else vault.seal(new.id, v_number, "person", "v_number", new.id)
+    added = await unit.run(_INSERT(id=new.id, v_index=v_index, v_number=sealed, created_at=unit.now))
+    if not added:
+        raise Overloaded
+    await unit.run(_ALIAS(person_id=new.id, alias=new.alias))
+
+
+async def take_keys(unit: Unit, vault: Vault, who: PersonId) -> None:
+    """Take a person's keys into the vault, to seal something new. Rows to open bring their own keys along."""
+    await vault.take(wrapped(await unit.all(_KEYS(person_id=who))))
+
+
+def wrapped(rows: Iterable[Record]) -> list[WrappedKey]:
+    """The wrapped keys in rows that selected `KEY_COLUMNS`."""
+    return [WrappedKey(row["person_id"], row["key_version"], row["kek"], row["wrapped"]) for row in rows]

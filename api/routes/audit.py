@@ -1,0 +1,128 @@
+"""The audit log (auditlog): for auditors. What they read is logged too."""
+
+import base64
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from api import problems
+from api.audit import projection, search
+from api.audit.proofs import Logged
+from api.disclosure import authority
+from api.disclosure.call import Call
+from api.edge import replies
+from api.edge.call import calls
+from api.edge.openapi import told
+from api.edge.paging import Paging, paged
+from api.edge.routing import router
+from api.schemas import audit as wire
+from api.schemas.base import Page
+from api.supervision import operations
+from api.supervision.operations import Consistency, Head, Proof
+
+routes = router(tags=["audit"])
+
+_MOST = 2**53 - 1
+IndexPath = Annotated[int, Path(alias="index", ge=0, le=_MOST, description="Place in the log, from 0.")]
+First = Annotated[int, Query(ge=0, le=_MOST, description="The smaller size: that of a checkpoint you kept.")]
+Second = Annotated[int, Query(ge=0, le=_MOST, description="The larger size: that of a checkpoint you got later.")]
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
+
+
+@routes.post(
+    "/audit/entries/_search",
+    operation_id="searchAudit",
+    response_model=Page[wire.AuditEntry],
+    responses=told(problems.WRONG_PARTY),
+)
+async def search_audit(
+    request: Request, body: wire.AuditSearch, call: Annotated[Call, calls(authority.SEARCH_AUDIT)], page: Paging
+) -> Response:
+    """Entries by filters, newest first. Persons have a name of their own here, which tells nothing outside the log."""
+    below = search.END if page.position is None else int(page.position)
+    outcome = await operations.find(call, _filters(body), below, page.fetch)
+    return replies.shown(request, outcome, paged(page, call, _entry, lambda found: found.index))
+
+
+@routes.get("/audit/entries/{index}", operation_id="readAudit", response_model=wire.AuditEntry, responses=told(*_SEEN))
+async def read_audit(
+    request: Request, index: IndexPath, call: Annotated[Call, calls(authority.READ_AUDIT)]
+) -> Response:
+    """One entry, with the exact bytes that were logged."""
+    return replies.shown(request, await operations.read(call, index), _entry)
+
+
+@routes.get(
+    "/audit/entries/{index}/proof", operation_id="proveAudit", response_model=wire.AuditProof, responses=told(*_SEEN)
+)
+async def prove_audit(
+    request: Request, index: IndexPath, call: Annotated[Call, calls(authority.PROVE_AUDIT)]
+) -> Response:
+    """The proof that an entry is in the log that was signed last; it can be checked offline."""
+    return replies.shown(request, await operations.prove(call, index), _proof)
+
+
+@routes.get(
+    "/audit/checkpoint", operation_id="readCheckpoint", response_model=wire.AuditCheckpoint, responses=told(*_SEEN)
+)
+async def read_checkpoint(request: Request, call: Annotated[Call, calls(authority.READ_CHECKPOINT)]) -> Response:
+    """The last signed head of the log. An entry is in it within a second of its answer."""
+    return replies.shown(request, await operations.head(call), _head)
+
+
+@routes.get(
+    "/audit/consistency",
+    operation_id="proveConsistency",
+    response_model=wire.AuditConsistency,
+    responses=told(*_SEEN),
+)
+async def prove_consistency(
+    request: Request, first: First, second: Second, call: Annotated[Call, calls(authority.PROVE_AUDIT)]
+) -> Response:
+    """The proof that nothing was changed or removed between two sizes of the log."""
+    return replies.shown(request, await operations.consistency(call, first, second), _consistency)
+
+
+def _filters(body: wire.AuditSearch) -> search.Filters:
+    return search.Filters(
+        organisation=body.organisation_id,
+        client=body.client_id,
+        person=body.person_alias,
+        action=body.action,
+        result=body.result,
+        purpose=body.purpose,
+        object_type=body.object_type,
+        object_id=body.object_id,
+        request_id=body.request_id,
+        after=body.after_at,
+        before=body.before_at,
+    )
+
+
+def _entry(found: Logged) -> wire.AuditEntry:
+    return wire.AuditEntry(index=found.index, content=projection.content(found.leaf), leaf=_base64(found.leaf))
+
+
+def _proof(proof: Proof) -> wire.AuditProof:
+    return wire.AuditProof(index=proof.index, tree_size=proof.size, tlog_proof=proof.text)
+
+
+def _head(head: Head) -> wire.AuditCheckpoint:
+    found = head.checkpoint
+    return wire.AuditCheckpoint(
+        tree_size=found.size,
+        root_hash=_base64(found.root),
+        signed_at=found.at,
+        checkpoint=found.note,
+        verifier_keys=head.vkeys,
+    )
+
+
+def _consistency(found: Consistency) -> wire.AuditConsistency:
+    hashes = tuple(_base64(each) for each in found.hashes)
+    return wire.AuditConsistency(first=found.first, second=found.second, hashes=hashes)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

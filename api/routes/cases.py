@@ -1,0 +1,111 @@
+"""Cases (casus) and their assignments."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from api import problems
+from api.cases import operations
+from api.cases.model import Case, CaseSummary
+from api.cases.operations import NewCase
+from api.disclosure import authority
+from api.disclosure.call import Call
+from api.edge import replies
+from api.edge.call import calls, creates
+from api.edge.openapi import told
+from api.edge.paging import Paging, paged
+from api.edge.routing import router
+from api.schemas import cases as wire
+from api.schemas.base import Page
+from api.vocabulary import CaseId, OrganisationId
+
+routes = router(tags=["cases"])
+
+CaseIdPath = Annotated[UUID, Path(alias="caseId", description="Id of a case (casus).")]
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
+
+
+@routes.post("/cases", operation_id="openCase", status_code=201, response_model=wire.Case, responses=told(*_SEEN))
+async def open_case(body: wire.NewCase, call: Annotated[Call, creates(authority.OPEN_CASE)]) -> Response:
+    """Open a case for a person (casus openen). Without a V-number the person is new."""
+    case_id = CaseId(call.made)
+    if call.replayed:
+        outcome = await operations.read(call, case_id)
+    else:
+        new = NewCase(body.municipality, body.v_number, frozenset(body.functions), body.with_status)
+        outcome = await operations.open_case(call, case_id, new)
+    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+
+
+@routes.get("/cases", operation_id="listCases", response_model=Page[wire.CaseSummary], responses=told(*_SEEN))
+async def list_cases(request: Request, call: Annotated[Call, calls(authority.LIST_CASES)], page: Paging) -> Response:
+    """The cases to which your organisation is assigned, newest first."""
+    outcome = await operations.listed(call, page.before, page.fetch)
+    return replies.shown(request, outcome, paged(page, call, _summary))
+
+
+@routes.post(
+    "/cases/_search", operation_id="searchCases", response_model=Page[wire.CaseSummary], responses=told(*_SEEN)
+)
+async def search_cases(
+    request: Request, body: wire.CaseSearch, call: Annotated[Call, calls(authority.SEARCH_CASES)]
+) -> Response:
+    """Look up cases by V-number (vreemdelingennummer); never in an address. Only your own cases are found."""
+    outcome = await operations.search(call, body.v_number)
+    return replies.shown(request, outcome, lambda found: Page(items=tuple(_summary(each) for each in found)))
+
+
+@routes.get("/cases/{caseId}", operation_id="readCase", response_model=wire.Case, responses=told(*_SEEN))
+async def read_case(
+    request: Request, case_id: CaseIdPath, call: Annotated[Call, calls(authority.READ_CASE)]
+) -> Response:
+    """A case, for those assigned to it."""
+    return replies.shown(request, await operations.read(call, CaseId(case_id)), _case)
+
+
+@routes.post(
+    "/cases/{caseId}/assignments",
+    operation_id="assignCase",
+    status_code=201,
+    response_model=wire.Case,
+    responses=told(*_SEEN, problems.WRONG_STATE),
+)
+async def assign_case(
+    case_id: CaseIdPath, body: wire.NewAssignment, call: Annotated[Call, creates(authority.ASSIGN_CASE)]
+) -> Response:
+    """Assign an organisation in one function. Whoever coordinates the case may do so."""
+    case = CaseId(case_id)
+    if call.replayed:
+        outcome = await operations.read(call, case)
+    else:
+        outcome = await operations.assign(call, case, OrganisationId(body.organisation_id), body.function)
+    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+
+
+@routes.post(
+    "/cases/{caseId}/closures",
+    operation_id="closeCase",
+    status_code=201,
+    response_model=wire.Case,
+    responses=told(*_SEEN, problems.WRONG_STATE),
+)
+async def close_case(
+    case_id: CaseIdPath, body: wire.Closure, call: Annotated[Call, creates(authority.CLOSE_CASE)]
+) -> Response:
+    """End a case (casus beëindigen). No event is sent about it."""
+    case = CaseId(case_id)
+    if call.replayed:
+        outcome = await operations.read(call, case)
+    else:
+        outcome = await operations.close(call, case, body.closed_date, body.leaving_reason)
+    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+
+
+def _case(case: Case) -> wire.Case:
+    return wire.Case.model_validate(case)
+
+
+def _summary(case: CaseSummary) -> wire.CaseSummary:
+    return wire.CaseSummary.model_validate(case)

@@ -1,0 +1,141 @@
+"""Consents (toestemming) of a person in a case."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from api import problems
+from api.cases import consents
+from api.consent.evidence import Evidence, Interpreter, Text
+from api.consent.record import ConsentFacts
+from api.consent.record import NewConsent as Recorded
+from api.disclosure import authority
+from api.disclosure.call import Call
+from api.disclosure.permit import Refusal
+from api.edge import replies, state
+from api.edge.call import calls, creates
+from api.edge.openapi import told
+from api.edge.paging import Paging, paged
+from api.edge.routing import router
+from api.oauth import registry
+from api.principal import Organisation
+from api.schemas import consents as wire
+from api.schemas.base import Page
+from api.vocabulary import CaseId, ConsentId, OrganisationId, PersonId
+
+routes = router(tags=["consents"])
+
+ConsentIdPath = Annotated[UUID, Path(alias="consentId", description="Id of a consent (toestemming).")]
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
+_DONE = (*_SEEN, problems.WRONG_STATE, problems.CONSENT_TEXT_UNREVIEWED, problems.CONSENT_EVIDENCE)
+
+
+@routes.post(
+    "/consents", operation_id="recordConsent", status_code=201, response_model=wire.Consent, responses=told(*_DONE)
+)
+async def record(
+    request: Request, body: wire.NewConsent, call: Annotated[Call, creates(authority.RECORD_CONSENT)]
+) -> Response:
+    """Write down what the person was asked and answered: yes or no. A no costs the person nothing."""
+    made = ConsentId(call.made)
+    if call.replayed:
+        return _made(call, await consents.read(call, made))
+    recipient = await registry.find_organisation(call.unit, OrganisationId(body.recipient_id))
+    texts = state.of(request).texts
+    return _made(call, await consents.record(call, made, CaseId(body.case_id), recipient, _new(body), texts))
+
+
+@routes.get("/consents", operation_id="listConsents", response_model=Page[wire.Consent], responses=told(*_SEEN))
+async def list_consents(
+    request: Request,
+    call: Annotated[Call, calls(authority.LIST_CONSENTS)],
+    page: Paging,
+    case_id: Annotated[UUID, Query(alias="caseId", description="Of which case.")],
+) -> Response:
+    """The consents of a case, newest first; for an NGO that guides the person."""
+    outcome = await consents.listed(call, CaseId(case_id), page.before, page.fetch)
+    return replies.shown(request, outcome, paged(page, call, _consent))
+
+
+@routes.get("/consents/{consentId}", operation_id="readConsent", response_model=wire.Consent, responses=told(*_SEEN))
+async def read(
+    request: Request, consent_id: ConsentIdPath, call: Annotated[Call, calls(authority.READ_CONSENT)]
+) -> Response:
+    """A consent and its events; the latest is its state."""
+    return replies.shown(request, await consents.read(call, ConsentId(consent_id)), _consent)
+
+
+@routes.post(
+    "/consents/{consentId}/withdrawals",
+    operation_id="withdrawConsent",
+    status_code=201,
+    response_model=wire.Consent,
+    responses=told(*_SEEN, problems.WRONG_STATE),
+)
+async def withdraw(
+    consent_id: ConsentIdPath, body: wire.Withdrawal, call: Annotated[Call, creates(authority.WITHDRAW_CONSENT)]
+) -> Response:
+    """Take a consent back (intrekking), for the person. It counts from the very next request."""
+    which = ConsentId(consent_id)
+    return _made(
+        call, await (consents.read(call, which) if call.replayed else consents.withdraw(call, which, body.note))
+    )
+
+
+def _new(body: wire.NewConsent) -> "consents.Making":
+    def make(person: PersonId, recipient: Organisation) -> Recorded:
+        return Recorded(
+            person,
+            CaseId(body.case_id),
+            body.kind,
+            body.purpose,
+            recipient,
+            body.function,
+            frozenset(body.categories),
+            body.given,
+            body.given_by,
+            body.valid_until_at,
+            _evidence(body.evidence),
+        )
+
+    return make
+
+
+def _evidence(shown: wire.ConsentEvidence) -> Evidence:
+    by = shown.interpreter
+    text = shown.text
+    return Evidence(
+        Text(text.id, text.version, text.language, bytes.fromhex(text.sha256)),
+        shown.reading,
+        None if by is None else Interpreter(by.kind, by.language, by.number, by.reason),
+        shown.asked,
+        shown.understood,
+        frozenset(shown.present),
+        shown.own_code,
+        shown.place,
+    )
+
+
+def _made(call: Call, outcome: ConsentFacts | Refusal) -> Response:
+    location = f"/consents/{outcome.id}" if isinstance(outcome, ConsentFacts) else ""
+    return replies.made(call, outcome, _consent, location)
+
+
+def _consent(facts: ConsentFacts) -> wire.Consent:
+    return wire.Consent(
+        id=facts.id,
+        case_id=facts.case,
+        kind=facts.kind,
+        purpose=facts.purpose,
+        recipient_id=facts.recipient,
+        function=facts.function,
+        categories=tuple(sorted(facts.categories)),
+        given_by=facts.given_by,
+        state=facts.last,
+        valid_from_at=facts.valid_from,
+        valid_until_at=facts.valid_until,
+        events=tuple(wire.ConsentEvent.model_validate(each) for each in facts.events),
+        version=facts.version,
+    )

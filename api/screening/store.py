@@ -1,0 +1,150 @@
+"""Statements on screening outcomes. What is sealed is opened only under a permit, and only the columns it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Integer, bindparam, case, exists, insert, null, select
+
+from api.cases import situation
+from api.cases import tables as cases
+from api.crypto.tables import person_key
+from api.persons import store as persons
+from api.screening.model import Outcome, OutcomeFacts, OutcomeSummary, holdings
+from api.screening.tables import screening_outcome, screening_share
+from api.storage.statement import statement
+from api.vocabulary import CaseId, DataCategory, OrganisationId, ScreeningOutcomeId
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from api.disclosure.call import Call
+    from api.disclosure.permit import Permit
+    from api.screening.model import NewOutcome
+    from api.storage.unit import Record
+    from api.vocabulary import PersonId
+
+_ADDRESSED: Final = exists().where(
+    screening_share.c.outcome_id == screening_outcome.c.id,
+    screening_share.c.organisation_id == situation.RECIPIENT,
+)
+_FIND: Final = statement(
+    select(
+        screening_outcome.c.id,
+        screening_outcome.c.author,
+        screening_outcome.c.created_at,
+        screening_outcome.c.version,
+        screening_outcome.c.analysis.is_not(None).label("analysed"),
+        _ADDRESSED.label("addressed"),
+        *situation.columns(
+            case_id=screening_outcome.c.case_id,
+            person_id=screening_outcome.c.person_id,
+            municipality=cases.case.c.municipality,
+            supplier=screening_outcome.c.author,
+        ),
+    )
+    .join(cases.case, cases.case.c.id == screening_outcome.c.case_id)
+    .where(screening_outcome.c.id == bindparam("outcome_id"))
+)
+_LIST: Final = statement(
+    select(screening_outcome.c.id, screening_outcome.c.case_id, screening_outcome.c.created_at)
+    .where(
+        screening_outcome.c.author == bindparam("organisation"),
+        screening_outcome.c.case_id == bindparam("of_case"),
+        screening_outcome.c.id < bindparam("before"),
+    )
+    .order_by(screening_outcome.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_INSERT: Final = statement(
+    insert(screening_outcome),
+    "id",
+    "case_id",
+    "person_id",
+    "author",
+    "shared",
+    "analysis",
+    "explanations",
+    "not_explained_reason",
+    "created_at",
+    "version",
+)
+_SHARE: Final = statement(insert(screening_share), "outcome_id", "organisation_id")
+_OPEN: Final = statement(
+    select(
+        # The analysis does not even leave the database unless the permit names it.
+        case((bindparam("analysis"), screening_outcome.c.analysis), else_=null()).label("analysis"),
+        case((bindparam("shared"), screening_outcome.c.shared), else_=null()).label("shared"),
+        case((bindparam("shared"), screening_outcome.c.explanations), else_=null()).label("explanations"),
+        *persons.KEY_COLUMNS,
+    )
+    .join(person_key, person_key.c.person_id == screening_outcome.c.person_id)
+    .where(screening_outcome.c.id == bindparam("outcome_id"))
+)
+
+
+async def find(call: Call, outcome_id: ScreeningOutcomeId) -> OutcomeFacts | None:
+    """An outcome and the situation of the caller around it, or None."""
+    row = await call.unit.one(_FIND(outcome_id=outcome_id, **situation.binds(call)))
+    return None if row is None else await _facts(call, row)
+
+
+async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[OutcomeSummary]:
+    """The caller's own outcomes of a case, newest first."""
+    rows = await call.unit.all(
+        _LIST(organisation=call.caller.organisation.id, of_case=case_id, before=before, most=most)
+    )
+    return [OutcomeSummary(ScreeningOutcomeId(r["id"]), CaseId(r["case_id"]), r["created_at"]) for r in rows]
+
+
+async def add(call: Call, outcome_id: ScreeningOutcomeId, who: PersonId, new: NewOutcome) -> None:
+    """Store an outcome, sealed, and to whom it is addressed."""
+    await persons.take_keys(call.unit, call.vault, who)
+    table = "screening_outcome"
+    await call.unit.run(
+        _INSERT(
+            id=outcome_id,
+            case_id=new.case_id,
+            person_id=who,
+            author=call.caller.organisation.id,
+            shared=call.vault.seal(who, new.shared, table, "shared", outcome_id),
+            analysis=None
+            if new.analysis is None
+            else call.vault.seal(who, new.analysis, table, "analysis", outcome_id),
+            explanations=call.vault.seal(who, new.explanations, table, "explanations", outcome_id),
+            not_explained_reason=None if new.not_explained_reason is None else str(new.not_explained_reason),
+            created_at=call.unit.now,
+            version=1,
+        )
+    )
+    for addressee in sorted(new.addressees):
+        await call.unit.run(_SHARE(outcome_id=outcome_id, organisation_id=addressee))
+
+
+async def open_outcome(permit: Permit, call: Call, facts: OutcomeFacts) -> Outcome:
+    """The outcome as far as the permit goes. This is the unit's last statement."""
+    (who,) = permit.persons
+    may = {
+        "shared": DataCategory.SHARED_OUTCOME in permit.categories,
+        "analysis": DataCategory.LEGAL_ANALYSIS in permit.categories,
+    }
+    (row,) = await call.unit.last(_OPEN(outcome_id=facts.id, **may))
+    await call.vault.take(persons.wrapped([row]))
+    opened = {
+        name: None if row[name] is None else call.vault.open(who, row[name], "screening_outcome", name, facts.id)
+        for name in ("shared", "analysis", "explanations")
+    }
+    return Outcome(facts, opened["shared"], opened["analysis"], tuple(opened["explanations"] or ()))
+
+
+async def _facts(call: Call, row: Record) -> OutcomeFacts:
+    around = await situation.of(
+        call.unit,
+        row,
+        supplied=row["author"] == call.caller.organisation.id,
+        addressed=row["addressed"],
+        holdings=holdings(analysis=row["analysed"]),
+    )
+    return OutcomeFacts(
+        ScreeningOutcomeId(row["id"]), OrganisationId(row["author"]), row["created_at"], row["version"], around
+    )

@@ -1,0 +1,137 @@
+"""Settings: read once at an entry point from `KETENBRUG_…`, frozen, passed on. Every fault is reported together.
+
+Only serve, work, migrate, register, keys and audit read `KETENBRUG_DATABASE_URL`. Demo, sandbox and tests make their
+own database and never look at it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.errors import Misconfigured
+
+T = TypeVar("T", bound=BaseSettings)
+
+_DRIVER: Final = ("postgresql://", "postgres://")
+
+
+class DatabaseSettings(BaseSettings):
+    """Which database, for commands that work on one."""
+
+    model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+
+
+class KeySettings(BaseSettings):
+    """Where the service's own keys are."""
+
+    model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
+
+    key_file: Path = Path("ketenbrug.keys")
+
+
+class Settings(DatabaseSettings, KeySettings):
+    """What `serve` and `work` need."""
+
+    public_url: str = Field(description="As clients see us: scheme, host and port, nothing behind it.")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    pool_size: Annotated[int, Field(ge=2, le=200)] = 10
+    pool_wait: Annotated[float, Field(gt=0, le=30)] = 2.0
+    body_limit: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 1024 * 1024
+    patience: Annotated[float, Field(gt=0, le=300)] = 30.0
+    merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
+    log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
+    security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
+    security_policy: str = Field("", description="Where the policy for that stands: https:.")
+    sandbox: bool = False
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of our tokens."""
+        return self.public_url
+
+    @property
+    def audience(self) -> str:
+        """What our tokens are for."""
+        return f"{self.public_url}/v1"
+
+    @property
+    def origin(self) -> str:
+        """The name of the log (C2SP tlog-checkpoint origin): a schema-less URL."""
+        return self.log_origin or f"{urlsplit(self.public_url).netloc}/log"
+
+
+def now() -> datetime:
+    """The clock of entry points. Everything below takes `now` as an argument."""
+    return datetime.now(UTC)  # noqa: TID251 - this is the one module that reads it
+
+
+def database() -> str:
+    """The database URL of commands that need nothing else. Raises `Misconfigured`."""
+    return _checked(_read(DatabaseSettings).database_url)
+
+
+def key_file() -> Path:
+    """Where the key file is. Raises `Misconfigured`."""
+    return _read(KeySettings).key_file
+
+
+def serving() -> Settings:
+    """What `serve` and `work` need. Raises `Misconfigured` with every fault."""
+    settings = _read(Settings)
+    faults = list(_faults(settings))
+    if faults:
+        raise Misconfigured(tuple(faults))
+    return settings
+
+
+def _read(kind: type[T]) -> T:
+    try:
+        return kind()
+    except ValidationError as error:
+        raise Misconfigured(
+            tuple(
+                f"KETENBRUG_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
+                for each in error.errors()
+            )
+        ) from None
+
+
+def _checked(url: SecretStr) -> str:
+    text = url.get_secret_value()
+    if not text.startswith(_DRIVER):
+        raise Misconfigured(("KETENBRUG_DATABASE_URL: must begin with postgresql://",))
+    return text
+
+
+def _faults(settings: Settings) -> list[str]:
+    faults: list[str] = []
+    if not settings.database_url.get_secret_value().startswith(_DRIVER):
+        faults.append("KETENBRUG_DATABASE_URL: must begin with postgresql://")
+    parts = urlsplit(settings.public_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.username:
+        faults.append("KETENBRUG_PUBLIC_URL: scheme, host and port only, such as https://ketenbrug.example.org")
+    elif parts.scheme == "http" and not _loopback(parts.hostname):
+        faults.append("KETENBRUG_PUBLIC_URL: http is for loopback only; tokens and data need https")
+    if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
+        faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
+    if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
+        faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
+    return faults
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
