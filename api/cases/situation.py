@@ -110,8 +110,13 @@ _OF_CASE: Final = statement(
 
 
 async def of_case(
-    call: Call, case_id: CaseId, supplier: OrganisationId, *, addressed: bool = False
+    call: Call,
+    case_id: CaseId,
+    supplier: OrganisationId,
+    *,
+    addressed: bool = False,
+    holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
 ) -> Situation | None:
     """The situation between a supplier and the caller in a case, or None when there is no such case."""
     row = await call.unit.one(_OF_CASE(case_id=case_id, supplier=supplier, **binds(call)))
-    return None if row is None else await of(call.unit, row, addressed=addressed)
+    return None if row is None else await of(call.unit, row, addressed=addressed, holdings=holdings)

@@ -15,7 +15,7 @@ the reason is the furthest reached. The order in which agreements and consents a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, assert_never
 
 from api.consent.model import LIVING, ConsentRef, Decision, Granted, RuleRef, Withheld, day_of
 from api.vocabulary import (
@@ -91,11 +91,11 @@ def decide(question: Question, situation: Situation, now: datetime) -> Decision:
     granted: dict[DataCategory, Granted] = {}
     withheld: dict[DataCategory, Withheld] = {}
     for category in sorted(question.categories):
-        match _category(category, question, situation, bases, now):
-            case Granted() as grant:
-                granted[category] = grant
-            case Withheld() as stay:
-                withheld[category] = stay
+        verdict = _category(category, question, situation, bases, now)
+        if isinstance(verdict, Granted):
+            granted[category] = verdict
+        else:
+            withheld[category] = verdict
     return Decision(granted, withheld)
 
 
@@ -114,16 +114,15 @@ def may_ever_cross(category: DataCategory, recipient: Party) -> bool:
 
 def lifting(category: DataCategory, recipient: Party) -> frozenset[ProhibitionException]:
     """What can lift the prohibition on a special or criminal category, towards a kind of party."""
-    match category.sensitivity:
-        case Sensitivity.ORDINARY:
-            return frozenset()
-        case Sensitivity.CRIMINAL:
-            return frozenset({ProhibitionException.UAVG_32_A, ProhibitionException.UAVG_32_D})
-        case Sensitivity.SPECIAL:
-            consented = frozenset({ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A})
-            # UAVG article 30(3)(a): data on health, by institutions for care or social services.
-            in_care = category is DataCategory.MEDICAL and recipient in _CARE
-            return consented | {ProhibitionException.UAVG_30_3_A} if in_care else consented
+    if category.sensitivity is Sensitivity.ORDINARY:
+        return frozenset()
+    if category.sensitivity is Sensitivity.CRIMINAL:
+        return frozenset({ProhibitionException.UAVG_32_A, ProhibitionException.UAVG_32_D})
+    consented = frozenset({ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A})
+    if category is DataCategory.MEDICAL and recipient in _CARE:
+        # UAVG article 30(3)(a): data on health, by institutions for care or social services
+        return consented | {ProhibitionException.UAVG_30_3_A}
+    return consented
 
 
 def grounded(ground: LegalGround, supplier: Party, recipient: Party) -> bool:
@@ -138,6 +137,8 @@ def grounded(ground: LegalGround, supplier: Party, recipient: Party) -> bool:
         case LegalGround.AVG_15 | LegalGround.VITAL_INTEREST:
             # A mandate and break-glass are not part of the exchange yet: these grounds carry nothing.
             return False
+        case _:
+            assert_never(ground)
 
 
 def _bases(question: Question, situation: Situation, now: datetime) -> tuple[_Base, ...]:

@@ -7,9 +7,9 @@ words come from the decision, and a property test compares the two on generated 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, any_, case, false, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Integer, and_, any_, case, false, func, literal_column, or_, select, true
 
 from api.consent import agreements, decision
 from api.consent.model import LIVING
@@ -28,7 +28,10 @@ from api.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement, FromClause
+    from sqlalchemy import FromClause, Select
+
+
+_ONE: Final[ColumnElement[int]] = literal_column("1", Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,9 @@ def _narrowed(base: FromClause, category: DataCategory, row: Row) -> ColumnEleme
     ).exists()
 
 
-def _rules(version: FromClause, row: Row, rule: FromClause) -> Any:  # noqa: ANN401 - a SELECT of any columns
+def _rules(version: FromClause, row: Row, rule: FromClause) -> Select[int]:
     return (
-        select(literal_column("1"))
+        select(_ONE)
         .select_from(rule)
         .where(
             rule.c.agreement_id == version.c.agreement_id,
@@ -105,14 +108,13 @@ def _carries(version: FromClause, category: DataCategory, row: Row) -> ColumnEle
         carrying = carrying.where(
             or_(row.recipient_kind != _word(Party.MUNICIPALITY), _directed(version, row.recipient))
         )
-    found: ColumnElement[bool] = carrying.exists()
-    return found
+    return carrying.exists()
 
 
 def _directed(version: FromClause, recipient: ColumnElement[Any]) -> ColumnElement[bool]:
     party = agreement_party.alias()
     return (
-        select(literal_column("1"))
+        select(_ONE)
         .select_from(party)
         .where(
             party.c.agreement_id == version.c.agreement_id,
@@ -168,7 +170,7 @@ def _living(rule: FromClause, needed: ColumnElement[Any], category: DataCategory
         select(consent_event.c.kind, consent_event.c.at, consent_event.c.valid_until)
         .where(consent_event.c.consent_id == asked.c.id)
         .order_by(consent_event.c.sequence.desc())
-        .limit(literal_column("1"))
+        .limit(_ONE)
         .correlate(asked)
         .lateral()
     )
@@ -191,7 +193,7 @@ def _living(rule: FromClause, needed: ColumnElement[Any], category: DataCategory
             ~_one_of(latest.c.kind, decision.VOID),
         )
         .order_by(latest.c.at.desc(), yes, asked.c.id.desc())
-        .limit(literal_column("1"))
+        .limit(_ONE)
         .correlate_except(asked, latest)
         .scalar_subquery()
     )

@@ -74,7 +74,8 @@ async def read(call: Call, request_id: DossierRequestId, purpose: Purpose | None
         return answer if isinstance(answer, Refusal) else _seen(call, facts)
     if purpose is None:
         return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
-    towards = await situation.of_case(call, facts.case_id, facts.requester, addressed=True)
+    holdings = {DataCategory.IDENTITY: cases.V_NUMBER_FIELD}
+    towards = await situation.of_case(call, facts.case_id, facts.requester, addressed=True, holdings=holdings)
     question = Question(caller, purpose, frozenset({DataCategory.IDENTITY}))
     answer = gate.ask(call, thing, question, towards)
     if isinstance(answer, Refusal):

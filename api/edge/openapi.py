@@ -104,12 +104,8 @@ def document(app: FastAPI, about: About) -> dict[str, Any]:
 def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
     """Give an operation its problems and headers. Returns the answers that it refers to, by their names."""
     responses: dict[str, Any] = operation["responses"]
-    if not operation.get("parameters") and "requestBody" not in operation:
-        own: list[ProblemType] = []
-    else:
-        own = [problems.INVALID_INPUT]
     told_here = [problems.BY_SLUG[slug] for answer in responses.values() for slug in answer.get(_SLUGS, ())]
-    rows = list(dict.fromkeys([*own, *_usual(operation), *told_here]))
+    rows = list(dict.fromkeys([*_usual(operation), *told_here]))
     good = {status: answer for status, answer in responses.items() if status < "4"}
     for answer in good.values():
         answer["headers"] = {**_headers("API-Version", "Request-Id"), **answer.get("headers", {})}
@@ -127,6 +123,7 @@ def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
 
 def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
     """The problems that an operation has by what it is."""
+    yield problems.INVALID_INPUT
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     if "cursor" in names:
         yield problems.INVALID_CURSOR

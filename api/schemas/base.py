@@ -14,8 +14,10 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
-_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY: Final = r"(?:19|20|21)\d{2}-\d{2}-\d{2}"
+"""1900 to 2199: a date of a person or of an agreement; what lies far outside overflows when it is turned to UTC."""
+_INSTANT: Final = re.compile(_DAY + r"T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+_DATE: Final = re.compile(_DAY, re.ASCII)
 
 T = TypeVar("T")
 

@@ -68,7 +68,8 @@ def _combined(parts: tuple[tuple[str, int], ...]) -> str:
     for number, (sql, count) in enumerate(carried):
         texts.append(f"carried_{number} AS ({_shifted(sql, shift)})")
         shift += count
-    return f"WITH {', '.join(texts)} {_shifted(last, shift)}"
+    # PostgreSQL runs data-modifying CTEs that nobody reads from last to first.
+    return f"WITH {', '.join(reversed(texts))} {_shifted(last, shift)}"
 
 
 def _shifted(sql: str, by: int) -> str:

@@ -19,6 +19,8 @@ SCHEMAS = ("keys", "oauth", "consent", "exchange", "audit")
 USUAL = "SELECT, INSERT"
 CHANGES = "SELECT, INSERT, UPDATE"
 MORE = {
+    # Neither its number nor its transaction is the application's to say: an old one would never be put into the tree.
+    "audit.entry": "SELECT, INSERT (leaf)",
     "consent.agreement_signature": "SELECT, INSERT, UPDATE (revoked_at)",
     "exchange.admission_check": CHANGES,
     "exchange.advice_request": CHANGES,

@@ -1,0 +1,88 @@
+# Needs python3 (3.11 or newer) with its venv module, git and make; PostgreSQL and all else come into .venv.
+# `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test fast lint bench serve openapi migrate
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The version that the Dockerfile takes too. A uv on the PATH is used as it is.
+UV_VERSION := 0.13.9
+# What is installed stands in .venv; these say for which uv.lock. The first is enough to run, the second to change.
+RUNS := $(VENV)/.installed-to-run
+TESTS := $(VENV)/.installed-to-change
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+# The machine's own certificates, where it has them: an office network may vouch for itself.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS := 1
+endif
+# Else pyright asks the package index at each run whether there is a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNS) ## Run the whole story over real HTTP, narrated, on a database of its own
+	@$(BIN)/ketenbrug demo
+
+test: $(TESTS) lint ## Run all checks that CI runs
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 \
+		--include='api/consent/*,api/audit/*,api/crypto/*,api/disclosure/*,api/oauth/*'
+
+fast: $(TESTS) ## Run the tests that need no database: while you type
+	$(BIN)/python -m pytest tests/unit tests/properties tests/architecture
+
+lint: $(TESTS) ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(TESTS) ## Measure what the protected read costs beside an unprotected one
+	$(BIN)/python -m tests.bench
+
+serve: $(RUNS) ## Start the service; needs KETENBRUG_DATABASE_URL and keys
+	$(BIN)/ketenbrug serve
+
+openapi: $(RUNS) ## Write the API description under openapi/
+	$(BIN)/ketenbrug openapi
+
+migrate: $(RUNS) ## Bring the database of KETENBRUG_DATABASE_URL to this release
+	$(BIN)/ketenbrug migrate
+
+# The rest is installation.
+
+# A home that cannot be written has no room for a cache of downloads; then it stands with the environment.
+SYNC = PATH="$$PATH:$(BIN)"; if [ ! -w "$${HOME:-/nonexistent}" ]; then export UV_CACHE_DIR="$(VENV)/cache"; fi; \
+	uv sync --quiet --frozen
+
+$(TESTS): pyproject.toml uv.lock | $(BIN)/python
+	@echo "Installing what tests and checks need into $(VENV)"
+	@$(SYNC)
+	@touch $(RUNS) $(TESTS)
+
+$(RUNS): pyproject.toml uv.lock | $(BIN)/python
+	@echo "Installing into $(VENV)"
+	@$(SYNC) --no-dev --extra sandbox --inexact
+	@touch $(RUNS)
+
+$(BIN)/python:
+	@python=; for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer is needed: on Debian or Ubuntu, apt install python3 python3-venv." >&2; exit 1; \
+	fi; \
+	if command -v uv > /dev/null; then exec uv venv --quiet --allow-existing --python "$$python" $(VENV); fi; \
+	if ! $$python -c 'import ensurepip, venv' 2> /dev/null; then \
+		echo "The venv module of Python is missing: on Debian or Ubuntu, apt install python3-venv." >&2; exit 1; \
+	fi; \
+	echo "Installing uv into $(VENV)"; \
+	$$python -m venv $(VENV) && $(BIN)/python -m pip install --quiet --no-cache-dir --disable-pip-version-check uv==$(UV_VERSION) \
+		|| { rm -rf $(VENV); exit 1; }

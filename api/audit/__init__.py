@@ -1,0 +1,19 @@
+"""The transparency log: what was done, in a tree that nobody can rewrite unseen (RFC 6962, C2SP formats; ADR 0007).
+
+entry        the entry as a value, and its one canonical byte form, the leaf
+log          append a leaf in the transaction of the deed; the only thing that a request waits for
+tree         pure: hashes, the right edge that grows, inclusion and consistency proofs from 256-wide tiles
+checkpoint   the signed head of the tree: signed note, verifier key, signer
+sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
+projection   pure: the search columns of a leaf
+proofs       the read side: checkpoint, entry, inclusion, consistency
+search       entries by closed filters, newest first
+export       what outsiders need to check the log, as a directory
+tables       `entry` is written by requests; everything else by the sequencer; nothing is ever changed
+
+The way of an entry:
+
+    log.append ─► audit.entry ─(committed)─► sequencer ─► audit.leaf, tile, projection, checkpoint ─► proofs, export
+
+The verifier is `clients/verifier.py`. It shares no line with this room, so that a fault here cannot hide itself.
+"""

@@ -1,0 +1,106 @@
+"""The search columns of a leaf. Pure, and total: whatever bytes were logged, the log goes on.
+
+A member that is missing, of another type, or more than a column or its index can hold, is None; a leaf that is not JSON
+has no columns at all. The leaf keeps what it says; only finding it by that member is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TEXT_MOST: Final = 200
+"""Characters: a B-tree refuses rows of more than some 2,700 bytes."""
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a leaf can be found by. `persons` are aliases."""
+
+    at: datetime | None
+    action: str | None
+    result: str | None
+    reason: str | None
+    organisation: UUID | None
+    client: str | None
+    object_type: str | None
+    object_id: UUID | None
+    purpose: str | None
+    request_id: UUID | None
+    persons: frozenset[UUID]
+
+
+def of(leaf: bytes) -> Columns:
+    """Read them."""
+    members = content(leaf)
+    actor, thing, origin = (_members(members.get(name)) for name in ("actor", "object", "origin"))
+    return Columns(
+        at=_instant(members.get("at")),
+        action=_text(members.get("action")),
+        result=_text(members.get("result")),
+        reason=_text(members.get("reason")),
+        organisation=_uuid(actor.get("organisation")),
+        client=_text(actor.get("client")),
+        object_type=_text(thing.get("type")),
+        object_id=_uuid(thing.get("id")),
+        purpose=_text(members.get("purpose")),
+        request_id=_uuid(origin.get("requestId")),
+        persons=frozenset(_uuids([members.get("person"), *_list(members.get("persons"))])),
+    )
+
+
+def identity(leaf: bytes) -> UUID | None:
+    """The id that the entry gave itself."""
+    return _uuid(content(leaf).get("id"))
+
+
+def content(leaf: bytes) -> dict[str, Any]:
+    """What the leaf says; nothing when it is not a JSON object."""
+    try:
+        return _members(orjson.loads(leaf))
+    except orjson.JSONDecodeError:
+        return _NOTHING
+
+
+def _members(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else _NOTHING
+
+
+def _list(value: Any) -> list[object]:  # noqa: ANN401 - JSON
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
+    # PostgreSQL holds no NUL in a text.
+    return value if isinstance(value, str) and len(value) <= _TEXT_MOST and "\x00" not in value else None
+
+
+def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 - JSON
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _uuids(values: Iterable[Any]) -> Iterable[UUID]:
+    return (found for value in values if (found := _uuid(value)) is not None)
+
+
+def _instant(value: Any) -> datetime | None:  # noqa: ANN401 - JSON
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None

@@ -1,0 +1,135 @@
+"""The read side of the log: its signed head, its entries, and proofs about them.
+
+Everything below the size of a checkpoint never changes, so that no transaction is needed: take the checkpoint first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sqlalchemy import ARRAY, BigInteger, SmallInteger, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from api.audit import tree
+from api.audit.tables import checkpoint, entry, leaf, tile, verifier
+from api.audit.tree import TileAt
+from api.errors import LogDamaged
+from api.storage.statement import statement
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from api.audit.tree import Plan
+    from api.storage.statement import Bound
+
+
+class Reader(Protocol):
+    """Where rows are read: a unit of work, or anything that reads like one."""
+
+    async def all(self, bound: Bound) -> list[Any]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A head as it was signed: `note` is the text to hand out (C2SP tlog-checkpoint)."""
+
+    size: int
+    root: bytes
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry that is in the tree. Whether its bytes are those that were put there, a proof tells."""
+
+    index: int
+    leaf: bytes = field(repr=False)
+
+
+_SIGNED: Final = select(checkpoint.c.size, checkpoint.c.root, checkpoint.c.note, checkpoint.c.at)
+_LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
+_AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
+_VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))
+_LOGGED: Final = statement(
+    select(leaf.c.index, entry.c.leaf)
+    .join(entry, entry.c.id == leaf.c.entry_id)
+    .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
+    .order_by(leaf.c.index)
+)
+_TILES: Final = statement(
+    select(tile.c.level, tile.c.n, tile.c.data)
+    .ext(distinct_on(tile.c.level, tile.c.n))
+    .where(
+        tuple_(tile.c.level, tile.c.n).in_(
+            select(
+                func.unnest(bindparam("levels", type_=ARRAY(SmallInteger))),
+                func.unnest(bindparam("ns", type_=ARRAY(BigInteger))),
+            )
+        )
+    )
+    .order_by(tile.c.level, tile.c.n, tile.c.width.desc())
+)
+_LEAF_HASHES: Final = statement(
+    select(leaf.c.leaf_hash)
+    .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
+    .order_by(leaf.c.index)
+)
+
+
+async def latest(reader: Reader) -> Checkpoint | None:
+    """The last head that was signed. None before the log has begun."""
+    return _checkpoint(await reader.all(_LATEST()))
+
+
+async def at(reader: Reader, size: int) -> Checkpoint | None:
+    """The head of exactly this size, if one was signed."""
+    return _checkpoint(await reader.all(_AT(size=size)))
+
+
+async def vkeys(reader: Reader) -> list[str]:
+    """The verifier keys of the log, oldest first."""
+    return [row["vkey"] for row in await reader.all(_VKEYS())]
+
+
+async def entries(reader: Reader, first: int, end: int) -> list[Logged]:
+    """The entries with an index from `first` to below `end`, in order; those that there are."""
+    rows = await reader.all(_LOGGED(first=first, end=end))
+    return [Logged(row["index"], row["leaf"]) for row in rows]
+
+
+async def inclusion(reader: Reader, index: int, size: int) -> list[bytes]:
+    """The path from this leaf to the root of the tree of this size, from the leaf's sibling up."""
+    return await _hashes(reader, tree.inclusion(index, size))
+
+
+async def consistency(reader: Reader, first: int, second: int) -> list[bytes]:
+    """What proves that the tree of the first size is the beginning of that of the second."""
+    return await _hashes(reader, tree.consistency(first, second))
+
+
+async def tiles(reader: Reader, wanted: frozenset[TileAt]) -> dict[TileAt, bytes]:
+    """Tiles, each as wide as it is by now. Raises `LogDamaged` when one is not there."""
+    asked = sorted(wanted)
+    rows = await reader.all(_TILES(levels=[each.level for each in asked], ns=[each.n for each in asked]))
+    found: dict[TileAt, bytes] = {TileAt(row["level"], row["n"]): row["data"] for row in rows}
+    for missing in wanted - found.keys():
+        if missing.level:
+            raise LogDamaged("a tile is not there")
+        first = missing.n * tree.WIDTH
+        leaves = await reader.all(_LEAF_HASHES(first=first, end=first + tree.WIDTH))
+        found[missing] = b"".join(row["leaf_hash"] for row in leaves)
+    return found
+
+
+async def _hashes(reader: Reader, plan: Plan) -> list[bytes]:
+    found = await tiles(reader, tree.tiles(plan))
+    try:
+        return tree.hashes(plan, found)
+    except LookupError as error:
+        raise LogDamaged("a tile is narrower than the tree") from error
+
+
+def _checkpoint(rows: list[Any]) -> Checkpoint | None:
+    return Checkpoint(**rows[0]) if rows else None

@@ -1,0 +1,130 @@
+"""Tables of the log. A request inserts into `entry` and nothing else; the sequencer inserts into the others.
+
+`entry`, `leaf`, `tile`, `checkpoint` and `verifier` are never updated, deleted from or truncated: the application role
+may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that, `audit verify` finds.
+`projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
+
+There is no foreign key from `leaf` to `entry`: its check would lock, and so rewrite, every row of `entry` once more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+
+from api.storage.base import Xid8, instant, metadata
+
+entry: Final = Table(
+    "entry",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("xid", Xid8, nullable=False, server_default=func.pg_current_xact_id()),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, Computed("sha256('\\x00'::bytea || leaf)", persisted=True), nullable=False),
+    CheckConstraint("octet_length(leaf) BETWEEN 2 AND 65535", name="leaf_length"),
+    Index("ix_entry_xid_id", "xid", "id"),
+    schema="audit",
+    comment=(
+        "The exact bytes of every entry. xid: the transaction that wrote it; identity values do not commit in order, "
+        "so that a reader who went by them would miss late committers."
+    ),
+)
+
+leaf: Final = Table(
+    "leaf",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", BigInteger, nullable=False, unique=True),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(leaf_hash) = 32", name="leaf_hash_length"),
+    CheckConstraint("index >= 0", name="index_natural"),
+    schema="audit",
+    comment="Which entry stands at which index, with its hash as it was put into the tree.",
+)
+
+tile: Final = Table(
+    "tile",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("width", SmallInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    CheckConstraint("width BETWEEN 1 AND 256 AND octet_length(data) = 32 * width", name="data_length"),
+    schema="audit",
+    comment=(
+        "Tiles (C2SP tlog-tiles): every full one, and above level 0 every partial one that a checkpoint rests on. "
+        "The partial tile of level 0 is not stored: its hashes are the last rows of audit.leaf."
+    ),
+)
+
+checkpoint: Final = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("last_xid", Xid8, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    instant("at"),
+    CheckConstraint("octet_length(root) = 32", name="root_length"),
+    CheckConstraint("size >= 0", name="size_natural"),
+    schema="audit",
+    comment=(
+        "Signed heads of the tree. The key is the compare-and-swap of the sequencer: a size is signed once. "
+        "last_xid, last_id: the last entry that is in the tree."
+    ),
+)
+
+verifier: Final = Table(
+    "verifier",
+    metadata,
+    Column("vkey", Text, primary_key=True),
+    instant("at"),
+    schema="audit",
+    comment="Verifier keys of the log, since when. Public. Whoever checks should also have them from elsewhere.",
+)
+
+projection: Final = Table(
+    "projection",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    instant("at", nullable=True),
+    Column("action", Text),
+    Column("result", Text),
+    Column("reason", Text),
+    Column("organisation", Uuid),
+    Column("client", Text),
+    Column("object_type", Text),
+    Column("object_id", Uuid),
+    Column("purpose", Text),
+    Column("request_id", Uuid),
+    Index("ix_projection_organisation_index", "organisation", "index"),
+    Index("ix_projection_action_index", "action", "index"),
+    Index("ix_projection_object_id_index", "object_id", "index"),
+    Index("ix_projection_at_index", "at", "index"),
+    schema="audit",
+    comment="Search columns, read from the leaves by the sequencer. A member that is missing or odd is NULL.",
+)
+
+projection_person: Final = Table(
+    "projection_person",
+    metadata,
+    Column("person", Uuid, primary_key=True),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    schema="audit",
+    comment="Which entries are about whom, by the person's alias in this log.",
+)

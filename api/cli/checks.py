@@ -1,0 +1,41 @@
+"""What is looked at before a process serves: every fault is told at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from api import settings
+from api.crypto import keyfile
+from api.errors import Misconfigured, Unavailable
+from api.storage import standing
+from api.storage.pool import Database
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+
+
+def may_serve(found: Settings) -> None:
+    """Raise `Misconfigured` with every reason why this process must not start."""
+    faults: list[str] = []
+    try:
+        keyfile.load(found.key_file)
+    except Misconfigured as error:
+        faults.extend(error.faults)
+    faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value())))
+    if faults:
+        raise Misconfigured(tuple(faults))
+
+
+async def _of_database(url: str) -> tuple[str, ...]:
+    try:
+        database = await Database.open(url, size=2)
+    except Unavailable:
+        return ("KETENBRUG_DATABASE_URL: the database does not answer, or does not let us in",)
+    try:
+        unit = database.unit(settings.now())
+        found = await standing.faults(unit)
+        await unit.finish()
+        return found
+    finally:
+        await database.close()

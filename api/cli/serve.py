@@ -1,0 +1,76 @@
+"""`ketenbrug serve`: the API. It starts one `ketenbrug work` beside it, unless told not to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+import uvicorn
+
+from api import app as application
+from api import settings
+from api.cli import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_GRACE: Final = 20
+"""Seconds for requests that run when the server is told to stop."""
+
+
+def serve(
+    *,
+    work: Annotated[bool, typer.Option(help="Start one `ketenbrug work` as a child.")] = True,
+    with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
+) -> None:
+    """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
+    found = settings.serving()
+    checks.may_serve(found)
+    if with_parent:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    with _worker(start=work):
+        uvicorn.run(
+            f"{application.__name__}:from_environment",
+            factory=True,
+            host=found.host,
+            port=found.port,
+            workers=found.workers,
+            loop="uvloop",
+            http="httptools",
+            server_header=False,
+            date_header=True,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
+            log_level="warning",
+        )
+
+
+def _end_with_input() -> None:
+    """Whoever started us holds the other end of our input; when it dies, however, that closes."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _worker(*, start: bool) -> Generator[None]:
+    """One `ketenbrug work` for as long as the server runs. It ends by itself when its input closes, however we die."""
+    if not start:
+        yield
+        return
+    child = subprocess.Popen([sys.executable, "-m", "api.cli", "work", "--with-parent"], stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(timeout=_GRACE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

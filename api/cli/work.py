@@ -1,0 +1,76 @@
+"""`ketenbrug work`: what happens without a request: the log's sequencer, and forgetting what has expired."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
+
+import structlog
+import typer
+
+from api import settings
+from api.audit import sequencer
+from api.cli import checks
+from api.crypto import keyfile
+from api.errors import KetenbrugError
+from api.oauth import replay
+from api.storage import idempotency
+from api.storage.pool import Database
+
+if TYPE_CHECKING:
+    from api.settings import Settings
+
+_SWEEP: Final = 60.0
+"""Seconds between two sweeps."""
+
+
+def work(
+    *, with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False
+) -> None:
+    """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
+    found = settings.serving()
+    checks.may_serve(found)
+    asyncio.run(_work(found, with_parent=with_parent))
+
+
+async def _work(found: Settings, *, with_parent: bool) -> None:
+    keys = keyfile.load(found.key_file)
+    database = await Database.open(found.database_url.get_secret_value(), size=4)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(
+                    sequencer.run(database, found.origin, keys.log, found.merge_interval, notice=_notice)
+                ),
+                tasks.create_task(_sweep(database)),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    finally:
+        await database.close()
+
+
+def _notice(fault: Exception) -> None:
+    structlog.get_logger("ketenbrug.work").error("sequencer-fault", kind=type(fault).__name__)
+
+
+async def _sweep(database: Database) -> None:
+    while True:
+        for sweep in (replay.sweep, idempotency.sweep):
+            unit = database.unit(settings.now())
+            try:
+                await sweep(unit)
+                await unit.finish()
+            except KetenbrugError as error:
+                await unit.abort()
+                structlog.get_logger("ketenbrug.work").warning("sweep-failed", kind=type(error).__name__)
+        await asyncio.sleep(_SWEEP)

@@ -1,0 +1,102 @@
+"""Reading the log, and proving it. What is read, and by whom, is an entry like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from api.audit import checkpoint, projection, proofs, search
+from api.audit.entry import Thing
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from api.audit.proofs import Checkpoint, Logged
+    from api.audit.search import Filters
+    from api.disclosure.call import Call
+
+T = TypeVar("T")
+
+_ENTRY: Final = "audit-entry"
+_LOG: Final = "audit-log"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last signed head, and the keys that verify it. Have the keys from elsewhere too."""
+
+    checkpoint: Checkpoint
+    vkeys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That an entry is in the tree of this size: `text` stands alone (C2SP tlog-proof)."""
+
+    index: int
+    size: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """That the log of the first size is the beginning of that of the second (RFC 9162 section 2.1.4)."""
+
+    first: int
+    second: int
+    hashes: tuple[bytes, ...]
+
+
+async def find(call: Call, filters: Filters, below: int, most: int) -> list[Logged] | Refusal:
+    """Entries by filters, newest first."""
+    found = await search.page(call.unit, filters, below, most)
+    return _admitted(call, Thing(_ENTRY), found)
+
+
+async def read(call: Call, index: int) -> Logged | Refusal:
+    """One entry."""
+    found = await _entry(call, index)
+    return _admitted(call, _thing(found), found)
+
+
+async def prove(call: Call, index: int) -> Proof | Refusal:
+    """The proof that an entry is in the tree that was signed last."""
+    found, signed = await _entry(call, index), await proofs.latest(call.unit)
+    if found is None or signed is None:
+        return _admitted(call, Thing(_ENTRY), None)
+    path = await proofs.inclusion(call.unit, index, signed.size)
+    text = checkpoint.tlog_proof(index, path, signed.note)
+    return _admitted(call, _thing(found), Proof(index, signed.size, text))
+
+
+async def head(call: Call) -> Head | Refusal:
+    """The last signed head."""
+    found = await proofs.latest(call.unit)
+    if found is None:
+        return _admitted(call, Thing(_LOG), None)
+    return _admitted(call, Thing(_LOG, version=found.size), Head(found, tuple(await proofs.vkeys(call.unit))))
+
+
+async def consistency(call: Call, first: int, second: int) -> Consistency | Refusal:
+    """The proof between two sizes, of which the second is not beyond what was signed last."""
+    signed = await proofs.latest(call.unit)
+    if signed is None or not first <= second <= signed.size:
+        return _admitted(call, Thing(_LOG), None)
+    hashes = await proofs.consistency(call.unit, first, second)
+    return _admitted(call, Thing(_LOG, version=second), Consistency(first, second, tuple(hashes)))
+
+
+async def _entry(call: Call, index: int) -> Logged | None:
+    return next(iter(await proofs.entries(call.unit, index, index + 1)), None)
+
+
+def _thing(found: Logged | None) -> Thing:
+    return Thing(_ENTRY, None if found is None else projection.identity(found.leaf))
+
+
+def _admitted(call: Call, thing: Thing, found: T | None) -> T | Refusal:
+    if found is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    answer = gate.admit(call, thing)
+    return answer if isinstance(answer, Refusal) else found

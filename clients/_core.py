@@ -1,0 +1,124 @@
+"""The flow of one call, without I/O.
+
+(1) a token that is fresh                                            `_tokens`
+(2) the request, with a proof of its own for each attempt            `_sending`
+(3) once more with a new token, when the API says that this one no longer holds (RFC 6750 section 3.1)
+(4) the answer, or the error that the problem document means         `errors`
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from clients._messages import Request, is_secure
+from clients._sending import Retries, Sender, retry_after
+from clients._tokens import Tokens
+from clients.answers import Answer
+from clients.errors import KetenbrugClientError, Misconfigured, UnexpectedAnswer, of_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clients._keys import Signer
+    from clients._messages import Call, Flow, Response
+    from clients._tokens import Account, Token
+
+T = TypeVar("T")
+
+_PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+class Session:
+    """What one client remembers between calls: its token and the nonces. Safe to share between threads and tasks."""
+
+    __slots__ = ("_base", "_clock", "_sender", "_signer", "_tokens")
+
+    def __init__(
+        self, base_url: str, account: Account, signer: Signer, *, retries: Retries, clock: Callable[[], float]
+    ) -> None:
+        for name, url in (("base URL", base_url), ("issuer", account.issuer)):
+            if not is_secure(url):
+                raise Misconfigured("must be an HTTPS URL; HTTP only on this machine", name)
+        self._base = base_url.rstrip("/")
+        self._clock = clock
+        self._signer = signer
+        self._sender = Sender(clock, retries)
+        self._tokens = Tokens(account, signer, self._sender, clock)
+
+    def __repr__(self) -> str:
+        return f"<Session at {self._base}>"
+
+    def call(self, call: Call[T], person: str | None = None) -> Flow[Answer[T]]:
+        """The answer to a call. Raises any `KetenbrugClientError` but `Misconfigured`."""
+        try:
+            token = yield from self._tokens.current()
+            response = yield from self._sent(call, token, person)
+            if _is_stale(response):
+                token = yield from self._tokens.current(refused=token)
+                response = yield from self._sent(call, token, person)
+            return _answer(call, response, self._clock())
+        except KetenbrugClientError as error:
+            error.idempotency_key = call.key
+            raise
+
+    def _sent(self, call: Call[T], token: Token, person: str | None) -> Flow[Response]:
+        url = f"{self._base}/{call.target}"
+        return self._sender.send(
+            url, lambda nonce: self._request(call, url, token, nonce, person), replayable=call.replayable
+        )
+
+    def _request(self, call: Call[T], url: str, token: Token, nonce: str | None, person: str | None) -> Request:
+        text = token.reveal()
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"DPoP {text}",
+            "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
+        }
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        if call.key is not None:
+            headers["Idempotency-Key"] = str(call.key)
+        if call.purpose is not None:
+            headers["Purpose"] = str(call.purpose)
+        if call.known is not None and call.known.etag is not None:
+            headers["If-None-Match"] = call.known.etag
+        return Request(call.method, url, headers, call.body or b"")
+
+
+def checked_person(person: str) -> str:
+    """Who acts, as a proof may name them: opaque, at most 64 visible ASCII characters. Raises `Misconfigured`."""
+    if not _PERSON.fullmatch(person):
+        raise Misconfigured("an acting person is named by 1 to 64 visible ASCII characters, and never by their name")
+    return person
+
+
+def _is_stale(response: Response) -> bool:
+    """Whether a new token may help: this one is expired, revoked, or its client has changed since."""
+    if response.status != HTTPStatus.UNAUTHORIZED:
+        return False
+    said = 'error="invalid_token"' in response.headers.get("www-authenticate", "")
+    return said or of_problem(response.status, response.content).slug == "invalid-token"
+
+
+def _answer(call: Call[T], response: Response, now: float) -> Answer[T]:
+    status, headers = response.status, response.headers
+    request_id, receipt = headers.get("request-id"), headers.get("audit-receipt")
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise of_problem(status, response.content, request_id=request_id, retry_after=retry_after(response, now))
+    if status == HTTPStatus.NOT_MODIFIED and call.known is not None:
+        return Answer(call.known.value, status, request_id, receipt, call.known.etag, unchanged=True)
+    if status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+        replayed = headers.get("idempotency-replayed") == "true"
+        return Answer(_value(call, response), status, request_id, receipt, headers.get("etag"), replayed=replayed)
+    raise UnexpectedAnswer("an answer of this status is not described", status, request_id)
+
+
+def _value(call: Call[T], response: Response) -> T:
+    try:
+        return call.parse(response.content)
+    except ValueError:
+        pass
+    # Raised outside the handler, so that no error carries what could not be read: it may be personal data.
+    raise UnexpectedAnswer("the body is not as described", response.status, response.headers.get("request-id"))

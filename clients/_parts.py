@@ -1,0 +1,158 @@
+"""The parent of all clients, and the constructors of the two kinds."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import TYPE_CHECKING, Final, Generic
+
+from clients import _keys, _transport
+from clients._commons import OrganisationsRoom, Statistics
+from clients._core import Session, checked_person
+from clients._drivers import Awaiting, Blocking
+from clients._rooms import D
+from clients._sending import Retries
+from clients._tokens import Account
+from clients.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from api.vocabulary import Scope
+    from clients._drivers import AsyncTransport, Transport
+    from clients._keys import KeySource
+
+TIMEOUT: Final = 35.0
+"""Seconds; a little more than the server takes for one request, so that it is the server that says that it is late."""
+
+RETRIES: Final = 2
+
+
+class Client(Generic[D]):
+    """A client of the exchange, at one base URL and for one registered client. Its repr shows no secret."""
+
+    def __init__(self, driver: D) -> None:
+        self._driver: D = driver
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def acting(self, person: str) -> Self:
+        """The same client, for another acting person: opaque, at most 64 visible ASCII characters, never a name.
+
+        The two share token and connections; closing one closes both.
+        """
+        twin = copy.copy(self)
+        twin._driver = self._driver.acting(checked_person(person))  # noqa: SLF001 - a copy of our own
+        return twin
+
+
+class Everybody(Client[D]):
+    """What everybody can do: see who takes part in the exchange."""
+
+    @property
+    def organisations(self) -> OrganisationsRoom[D]:
+        """The parties of the exchange."""
+        return OrganisationsRoom(self._driver)
+
+
+class Exchanging(Everybody[D]):
+    """What the parties of the exchange have in common, and those who oversee them: figures."""
+
+    @property
+    def statistics(self) -> Statistics[D]:
+        """Figures (cijfers)."""
+        return Statistics(self._driver)
+
+
+class BlockingClient(Client[Blocking]):
+    """A client whose methods block. It may be shared between threads.
+
+    `base_url`: with the version, as in `https://ketenbrug.example/v1`. `issuer`: of the access tokens; everything else
+    about it is read from its metadata (RFC 8414). `key`: a private JWK (P-256 or Ed25519), or the path of a file that
+    holds one and that nobody else can read. `scope`: what the tokens are asked for. `acting_person`: who acts for the
+    client, for the audit log. `retries`: how often a request is sent again. `timeout`: seconds for each of connecting,
+    sending and receiving. `tls`: for certificates of your own. `transport`: sends in place of HTTP.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        issuer: str,
+        client_id: str,
+        key: KeySource,
+        scope: str | Iterable[Scope],
+        acting_person: str | None = None,
+        retries: int = RETRIES,
+        timeout: float = TIMEOUT,
+        tls: ssl.SSLContext | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, retries)
+        person = None if acting_person is None else checked_person(acting_person)
+        if transport is None:
+            transport = _transport.Http(timeout=timeout, tls=tls)
+        super().__init__(Blocking(session, transport, person))
+
+    def close(self) -> None:
+        """Close every connection. The token is forgotten with the client."""
+        self._driver.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class AwaitingClient(Client[Awaiting]):
+    """A client whose methods are awaited, on one event loop. The arguments are those of `BlockingClient`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        issuer: str,
+        client_id: str,
+        key: KeySource,
+        scope: str | Iterable[Scope],
+        acting_person: str | None = None,
+        retries: int = RETRIES,
+        timeout: float = TIMEOUT,
+        tls: ssl.SSLContext | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, retries)
+        person = None if acting_person is None else checked_person(acting_person)
+        if transport is None:
+            transport = _transport.AsyncHttp(timeout=timeout, tls=tls)
+        super().__init__(Awaiting(session, transport, person))
+
+    async def close(self) -> None:
+        """Close every connection. The token is forgotten with the client."""
+        await self._driver.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _session(base_url: str, account: Account, key: KeySource, retries: int) -> Session:
+    if retries < 0:
+        raise Misconfigured("must be 0 or more", "retries")
+    return Session(base_url, account, _keys.load(key), retries=Retries(most=retries), clock=time.time)
+
+
+def _words(scope: str | Iterable[Scope]) -> str:
+    words = scope if isinstance(scope, str) else " ".join(scope)
+    if not words.split():
+        raise Misconfigured("name at least one", "scope")
+    return words

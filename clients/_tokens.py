@@ -1,0 +1,169 @@
+"""The access token of one client: in memory only, renewed when 80 % of its life has passed, by one flow at a time.
+
+(1) metadata of the issuer   RFC 8414; the document must be of that issuer
+(2) token request            client_credentials (RFC 6749 section 4.4), private_key_jwt (RFC 7523), DPoP (RFC 9449)
+(3) the token                must be bound to our key: of the type DPoP
+
+What another flow renewed in the meantime is used, not renewed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clients._messages import Alone, Request, is_secure
+from clients.errors import UnexpectedAnswer, is_token_refusal, of_problem, of_token_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clients._keys import Signer
+    from clients._messages import Flow, Response
+    from clients._sending import Sender
+    from clients.errors import ProblemError
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+WELL_KNOWN: Final = "/.well-known/oauth-authorization-server"
+
+_RENEWED: Final = 0.8
+"""The share of its life after which a token is renewed."""
+
+
+class _Document(BaseModel):
+    """What others say; their further members are ignored, and nothing of them is repeated in an error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class _Metadata(_Document):
+    issuer: str
+    token_endpoint: str
+
+
+class _Grant(_Document):
+    access_token: str = Field(repr=False, min_length=1, pattern=r"^[A-Za-z0-9._~+/-]+=*$")
+    token_type: str
+    expires_in: int = Field(60, gt=0)
+
+
+D = TypeVar("D", bound=_Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """With whom a client is registered, and as what. `scope`: separated by spaces."""
+
+    issuer: str
+    client_id: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """An access token, and the moment at which it is renewed. Its repr does not show it."""
+
+    _text: str = field(repr=False)
+    renew_at: float
+
+    def reveal(self) -> str:
+        """The token itself, for the header `Authorization` and for `ath`."""
+        return self._text
+
+
+class Tokens:
+    """Owns the token and the address of the token endpoint."""
+
+    __slots__ = ("_account", "_clock", "_endpoint", "_sender", "_signer", "_token")
+
+    def __init__(self, account: Account, signer: Signer, sender: Sender, clock: Callable[[], float]) -> None:
+        self._account = account
+        self._signer = signer
+        self._sender = sender
+        self._clock = clock
+        self._endpoint: str | None = None
+        self._token: Token | None = None
+
+    def __repr__(self) -> str:
+        return f"<Tokens of {self._account.client_id}>"
+
+    def current(self, refused: Token | None = None) -> Flow[Token]:
+        """A token that is fresh and is not the `refused` one."""
+        token = self._fresh(refused)
+        while token is None:
+            yield Alone(self._renew(refused))
+            token = self._fresh(refused)
+        return token
+
+    def _fresh(self, refused: Token | None) -> Token | None:
+        token = self._token
+        return token if token is not None and token is not refused and self._clock() < token.renew_at else None
+
+    def _renew(self, refused: Token | None) -> Flow[None]:
+        if self._fresh(refused) is not None:
+            return
+        endpoint = self._endpoint
+        if endpoint is None:
+            endpoint = yield from self._discover()
+        # Kept only while it works: the next renewal after a failure asks the issuer anew.
+        self._endpoint = None
+        started = self._clock()
+        response = yield from self._sender.send(endpoint, lambda nonce: self._request(endpoint, nonce))
+        if response.status != HTTPStatus.OK:
+            raise _refusal(response)
+        grant = _read(_Grant, response)
+        if grant.token_type.lower() != "dpop":
+            raise UnexpectedAnswer("the token is not bound to the key", response.status)
+        self._token = Token(grant.access_token, started + _RENEWED * grant.expires_in)
+        self._endpoint = endpoint
+
+    def _discover(self) -> Flow[str]:
+        issuer = self._account.issuer
+        parts = urlsplit(issuer)
+        url = f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
+        response = yield from self._sender.send(url, lambda _: Request("GET", url, {"Accept": "application/json"}))
+        if response.status != HTTPStatus.OK:
+            raise _refusal(response)
+        metadata = _read(_Metadata, response)
+        # RFC 8414 section 3.3: otherwise another server could pose as this issuer.
+        if metadata.issuer != issuer:
+            raise UnexpectedAnswer("the metadata is of another issuer", response.status)
+        if not is_secure(metadata.token_endpoint):
+            raise UnexpectedAnswer("the metadata names a token endpoint without HTTPS", response.status)
+        return metadata.token_endpoint
+
+    def _request(self, endpoint: str, nonce: str | None) -> Request:
+        account, now = self._account, self._clock()
+        form = {
+            "grant_type": "client_credentials",
+            "scope": account.scope,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._signer.assertion(account.client_id, account.issuer, now),
+        }
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "DPoP": self._signer.proof("POST", endpoint, now, nonce=nonce),
+        }
+        return Request("POST", endpoint, headers, urlencode(form).encode())
+
+
+def _refusal(response: Response) -> ProblemError | UnexpectedAnswer:
+    if is_token_refusal(response.content):
+        return of_token_refusal(response.status, response.content, request_id=response.headers.get("request-id"))
+    if response.status < HTTPStatus.BAD_REQUEST:
+        return UnexpectedAnswer("an answer of this status is not specified", response.status)
+    return of_problem(response.status, response.content, request_id=response.headers.get("request-id"))
+
+
+def _read(model: type[D], response: Response) -> D:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError:
+        pass
+    # Raised outside the handler, so that no error carries the token that could not be read.
+    raise UnexpectedAnswer("the authorization server's answer is not as specified", response.status)

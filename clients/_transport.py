@@ -1,0 +1,96 @@
+"""The transports over HTTP/1.1, and the only module that imports the HTTP library.
+
+A pool of connections for each client; redirects are not followed; cookies, proxies and certificates come from nowhere
+but the arguments. No exception of the library leaves this module: its requests hold tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from clients._messages import Response
+from clients.errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    import ssl
+
+    from clients._messages import Request
+
+_CONNECT_MOST: Final = 5.0
+_LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
+_USER_AGENT: Final = "ketenbrug-clients"
+
+
+class Http:
+    """Blocking. `timeout`: seconds for each of connecting (at most 5), sending, receiving and waiting for the pool.
+
+    `inner` sends in place of the network: a proxy, or in tests an application.
+    """
+
+    __slots__ = ("_http",)
+
+    def __init__(
+        self, *, timeout: float, tls: ssl.SSLContext | None = None, inner: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx.Client(transport=inner, **_settings(timeout, tls))
+
+    def send(self, request: Request) -> Response:
+        """The response, read to its end. Raises `ConnectionFailed`."""
+        try:
+            return _response(self._http.request(**_asked(request)))
+        except httpx.RequestError as error:
+            failure = type(error).__name__
+        raise ConnectionFailed(failure)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+
+class AsyncHttp:
+    """Awaiting. As `Http`."""
+
+    __slots__ = ("_http",)
+
+    def __init__(
+        self, *, timeout: float, tls: ssl.SSLContext | None = None, inner: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._http = httpx.AsyncClient(transport=inner, **_settings(timeout, tls))
+
+    async def send(self, request: Request) -> Response:
+        """The response, read to its end. Raises `ConnectionFailed`."""
+        try:
+            return _response(await self._http.request(**_asked(request)))
+        except httpx.RequestError as error:
+            failure = type(error).__name__
+        raise ConnectionFailed(failure)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+
+def _settings(timeout: float, tls: ssl.SSLContext | None) -> dict[str, Any]:
+    return {
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, _CONNECT_MOST)),
+        "verify": True if tls is None else tls,
+        "limits": _LIMITS,
+        "headers": {"User-Agent": _USER_AGENT},
+        "follow_redirects": False,
+        "trust_env": False,
+    }
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "content": request.content,
+    }
+
+
+def _response(came: httpx.Response) -> Response:
+    return Response(came.status_code, {name.lower(): value for name, value in came.headers.items()}, came.content)

@@ -1,0 +1,1 @@
+"""Tests. What is shared between folders is imported from here."""

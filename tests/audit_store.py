@@ -1,0 +1,64 @@
+"""A log in PostgreSQL, as the application writes it and as somebody with more rights damages it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+from api.audit import log, sequencer
+from api.audit.checkpoint import Signer
+from tests.audit_kit import ORIGIN
+
+if TYPE_CHECKING:
+    from api.storage.statement import Bound
+    from tests import servers
+
+SEED = bytes(range(32))
+SIGNER = Signer.from_seed(ORIGIN, SEED)
+APPEND = log._APPEND.sql
+
+
+def leaf(**members: Any) -> bytes:
+    """A leaf that is like no other."""
+    return orjson.dumps({"v": 1, "id": secrets.token_hex(8)} | members)
+
+
+async def append(connection: Any, count: int) -> list[bytes]:
+    """Commit leaves, in one transaction."""
+    leaves = [leaf(n=n) for n in range(count)]
+    await connection.executemany(APPEND, [(each,) for each in leaves])
+    return leaves
+
+
+async def settle(connection: Any, most: int = sequencer.BATCH) -> sequencer.Standing:
+    """Integrate until nothing is left."""
+    standing = await sequencer.take_up(connection, SIGNER)
+    taken = 1
+    while taken:
+        standing, taken = await sequencer.integrate(connection, standing, SIGNER, most)
+    return standing
+
+
+class Rows:
+    """Reads on a connection, as a unit of work does."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def all(self, bound: Bound) -> list[Any]:
+        """Rows."""
+        rows: list[Any] = await self._connection.fetch(bound.sql, *bound.args)
+        return rows
+
+
+async def tamper(database: servers.Database, sql: str) -> None:
+    """Do what the triggers forbid, as a superuser who takes them away."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    async with superuser.transaction():
+        for table in ("entry", "leaf", "tile", "checkpoint"):
+            await superuser.execute(f"ALTER TABLE audit.{table} DISABLE TRIGGER ALL")
+        await superuser.execute(sql)
+    await superuser.close()

@@ -1,0 +1,72 @@
+"""What every test may ask for: a PostgreSQL of its own. And what no test gets: a production setting, or the network."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATABASE_URL: Final = "KETENBRUG_TEST_DATABASE_URL"
+FOR_TESTS: Final = {DATABASE_URL, "KETENBRUG_ADR_RULESET", "KETENBRUG_VECTORS"}
+
+
+def pytest_configure() -> None:
+    """Refuse a database that is not for tests, forget every setting of the service, and close the network."""
+    environment = os.environ  # noqa: TID251 - this is where a test run begins
+    if (url := environment.get(DATABASE_URL)) and (refusal := servers.refusal(url)):
+        raise pytest.UsageError(refusal)
+    for name in list(environment):
+        if name.startswith("KETENBRUG_") and name not in FOR_TESTS:
+            del environment[name]
+    sys.addaudithook(_loopback_only)
+
+
+def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
+    if event != "socket.connect" or not isinstance(args[1], tuple):
+        return
+    host = str(args[1][0])
+    if host not in {"::1", "localhost"} and not host.startswith("127."):
+        raise PermissionError("a test may reach nothing but this machine", host)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[servers.Server]:
+    """One PostgreSQL server for the run. A test that wants to kill one starts its own `Cluster`."""
+    given = os.environ.get(DATABASE_URL)  # noqa: TID251 - as above
+    with servers.server(given or None) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(cluster: servers.Server) -> Iterator[servers.Database]:
+    """A database with all tables and no rows, to be cloned. Nobody may stay connected to it."""
+    with servers.migrated(cluster) as made:
+        yield made
+
+
+@pytest.fixture
+def database(cluster: servers.Server, template: servers.Database) -> Iterator[servers.Database]:
+    """A fresh database with all tables for one test: some 50 ms."""
+    with servers.database(cluster, template) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_database(cluster: servers.Server, template: servers.Database) -> Iterator[servers.Database]:
+    """A fresh database with all tables for the tests of one file, which keep out of each other's way."""
+    with servers.database(cluster, template) as made:
+        yield made
+
+
+@pytest.fixture
+def empty_database(cluster: servers.Server) -> Iterator[servers.Database]:
+    """A database without anything, for migrations."""
+    with servers.database(cluster) as made:
+        yield made

@@ -1,0 +1,294 @@
+"""Reading the log from PostgreSQL: proofs that the verifier takes, entries by filters, exports that hold."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from api.audit import export, proofs, search, tree
+from api.audit.search import Filters
+from api.cli import audit as command
+from api.errors import LogDamaged, NotExportable
+from api.vocabulary import Purpose, Result
+from clients import verifier
+from tests.audit_kit import ORIGIN
+from tests.audit_store import APPEND, SIGNER, Rows, append, leaf, settle, tamper
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from tests import servers
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NGO, OTHER, PERSON, THING, REQUEST = (UUID(int=n) for n in range(1, 6))
+
+
+@pytest.fixture
+async def connection(database: servers.Database) -> AsyncIterator[Any]:
+    """As the application."""
+    made: Any = await asyncpg.connect(database.app_url)
+    yield made
+    await made.close()
+
+
+async def integrated(connection: Any, *sizes: int) -> list[bytes]:
+    """A log with a checkpoint at each of the sizes."""
+    leaves: list[bytes] = []
+    for size in sizes:
+        leaves += await append(connection, size - len(leaves))
+        await settle(connection)
+    return leaves
+
+
+def entry(number: int, **members: Any) -> bytes:
+    at = (NOON + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return leaf(at=at, n=number, **members)
+
+
+async def write(connection: Any, leaves: Iterable[bytes]) -> None:
+    await connection.executemany(APPEND, [(each,) for each in leaves])
+    await settle(connection)
+
+
+async def found(connection: Any, below: int = search.END, most: int = 100, **asked: Any) -> list[int]:
+    return [each.index for each in await search.page(Rows(connection), Filters(**asked), below, most)]
+
+
+async def test_before_it_has_begun_a_log_has_no_head(connection: Any, tmp_path: Path) -> None:
+    assert await proofs.latest(Rows(connection)) is None
+    with pytest.raises(NotExportable, match="has not begun"):
+        await export.write(Rows(connection), tmp_path)
+
+
+async def test_the_head_is_the_one_that_was_signed_last(connection: Any) -> None:
+    await integrated(connection, 3, 7)
+    head, past = await proofs.latest(Rows(connection)), await proofs.at(Rows(connection), 3)
+    assert head is not None
+    assert past is not None
+    assert (head.size, past.size) == (7, 3)
+    assert head.note.startswith(f"{ORIGIN}\n7\n")
+    assert head.at > past.at
+    assert await proofs.at(Rows(connection), 5) is None
+    assert await proofs.vkeys(Rows(connection)) == [SIGNER.keys[0].vkey]
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 700])
+async def test_what_stands_in_the_log_is_proven(connection: Any, size: int) -> None:
+    """At the present size and at every earlier one, whether a checkpoint was signed there or not."""
+    leaves = await integrated(connection, (size + 1) // 2, size)
+    for known in {size, (size + 1) // 2, max(1, size - 3)}:
+        edge, _ = tree.Edge().grown(tree.leaf_hash(each) for each in leaves[:known])
+        head = verifier.Checkpoint(ORIGIN, known, edge.root())
+        for index in {0, known // 2, known - 1}:
+            (logged,) = await proofs.entries(Rows(connection), index, index + 1)
+            assert (logged.index, logged.leaf) == (index, leaves[index])
+            assert verifier.included(leaves[index], index, head, await proofs.inclusion(Rows(connection), index, known))
+        older, _ = tree.Edge().grown(tree.leaf_hash(each) for each in leaves[: known // 2])
+        first = verifier.Checkpoint(ORIGIN, known // 2, older.root())
+        assert verifier.consistent(first, head, await proofs.consistency(Rows(connection), known // 2, known))
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ("DELETE FROM audit.tile WHERE level = 1", "a tile is not there"),
+        ("DELETE FROM audit.leaf WHERE index >= 512", "narrower than the tree"),
+    ],
+)
+async def test_nothing_is_proven_from_a_damaged_log(
+    connection: Any, database: servers.Database, damage: str, what: str
+) -> None:
+    await integrated(connection, 600)
+    await tamper(database, damage)
+    with pytest.raises(LogDamaged, match=what):
+        await proofs.inclusion(Rows(connection), 599, 600)
+
+
+async def test_entries_are_found_by_each_filter(connection: Any) -> None:
+    actor = {"organisation": str(NGO), "client": "one"}
+    await write(
+        connection,
+        [
+            entry(0, actor=actor, action="dossiers.read", result="permitted", purpose="legal-screening"),
+            entry(1, actor={"organisation": str(OTHER), "client": "two"}, action="dossiers.read", result="refused"),
+            entry(2, actor=actor, object={"type": "dossier", "id": str(THING)}, person=str(PERSON)),
+            entry(3, actor=actor, persons=[str(PERSON), str(uuid4())], origin={"requestId": str(REQUEST)}),
+        ],
+    )
+    assert await found(connection) == [3, 2, 1, 0]
+    assert await found(connection, organisation=NGO) == [3, 2, 0]
+    assert await found(connection, client="two") == [1]
+    assert await found(connection, action="dossiers.read") == [1, 0]
+    assert await found(connection, result=Result.REFUSED) == [1]
+    assert await found(connection, purpose=Purpose.LEGAL_SCREENING) == [0]
+    assert await found(connection, object_type="dossier", object_id=THING) == [2]
+    assert await found(connection, request_id=REQUEST) == [3]
+    assert await found(connection, person=PERSON) == [3, 2]
+    assert await found(connection, person=PERSON, organisation=NGO, request_id=REQUEST) == [3]
+    assert await found(connection, person=PERSON, organisation=OTHER) == []
+    assert await found(connection, after=NOON + timedelta(minutes=1), before=NOON + timedelta(minutes=3)) == [2, 1]
+
+
+async def test_every_pair_of_filters_is_a_statement_that_postgresql_takes(connection: Any) -> None:
+    every = {
+        "organisation": NGO,
+        "client": "one",
+        "person": PERSON,
+        "action": "a",
+        "result": Result.FAILED,
+        "purpose": Purpose.ESCALATION,
+        "object_type": "t",
+        "object_id": THING,
+        "request_id": REQUEST,
+        "after": NOON,
+        "before": NOON,
+    }
+    assert set(every) == set(Filters(**every).asked())  # type: ignore[arg-type]
+    for one in every:
+        for other in every:
+            assert await found(connection, **{one: every[one], other: every[other]}) == []
+    assert await found(connection, **every) == []
+
+
+async def test_pages_follow_each_other_without_gap_or_repetition(connection: Any) -> None:
+    await write(connection, [entry(n, person=str(PERSON), action="a" if n % 2 else "b") for n in range(50)])
+    for asked in ({}, {"person": PERSON}, {"action": "a"}, {"action": "a", "person": PERSON}):
+        pages: list[int] = []
+        below = search.END
+        while page := await found(connection, below, 7, **asked):
+            pages += page
+            below = page[-1]
+        assert pages == [n for n in reversed(range(50)) if "action" not in asked or n % 2]
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 257, 700])
+async def test_an_export_holds(connection: Any, tmp_path: Path, size: int) -> None:
+    leaves = await integrated(connection, size // 2, size)
+    asked = sorted({0, size // 2, size - 1}) if size else []
+    await export.write(Rows(connection), tmp_path / "new", entries=asked * 2, older=size // 2)
+    report = verifier.verify(tmp_path / "new")
+    assert (report.checkpoint.size, report.proven, report.older) == (size, tuple(asked), size // 2)
+    assert [each.leaf for each in verifier.story(tmp_path / "new")] == leaves
+    assert all((tmp_path / f"new/entries/{index}.json").read_bytes() == leaves[index] for index in asked)
+
+
+async def test_an_export_replaces_an_earlier_one_and_nothing_else(connection: Any, tmp_path: Path) -> None:
+    await integrated(connection, 5)
+    await export.write(Rows(connection), tmp_path, entries=[4], older=5)
+    await append(connection, 5)
+    await settle(connection)
+    await export.write(Rows(connection), tmp_path)
+    assert verifier.verify(tmp_path).checkpoint.size == 10
+    assert not (tmp_path / "entries").exists()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(NotExportable, match=r"holds something that is no export: thesis\.txt"):
+        await export.write(Rows(connection), tmp_path)
+
+
+async def test_what_was_never_signed_or_logged_is_not_exported(connection: Any, tmp_path: Path) -> None:
+    await integrated(connection, 5)
+    with pytest.raises(NotExportable, match="no checkpoint of 4 entries was signed"):
+        await export.write(Rows(connection), tmp_path, older=4)
+    for index in (5, -1):
+        with pytest.raises(NotExportable, match=f"no entry {index} in a log of 5 entries"):
+            await export.write(Rows(connection), tmp_path, entries=[index])
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_export_is_of_one_moment(connection: Any, tmp_path: Path) -> None:
+    """Entries that arrive while it is written are not in it."""
+    await integrated(connection, 300)
+
+    class Growing(Rows):
+        async def all(self, bound: Any) -> list[Any]:
+            rows = await super().all(bound)
+            await append(connection, 3)
+            await settle(connection)
+            return rows
+
+    await export.write(Growing(connection), tmp_path, entries=[299], older=300)
+    assert verifier.verify(tmp_path).checkpoint.size == 300
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (
+            "DELETE FROM audit.entry WHERE id = (SELECT entry_id FROM audit.leaf WHERE index = 7)",
+            "entry 7 is not there",
+        ),
+        ("DELETE FROM audit.leaf WHERE index = 257", "is not whole"),
+    ],
+)
+async def test_an_export_that_cannot_be_whole_says_so(
+    connection: Any, database: servers.Database, tmp_path: Path, damage: str, what: str
+) -> None:
+    await integrated(connection, 258)
+    await tamper(database, damage)
+    with pytest.raises(LogDamaged, match=what):
+        await export.write(Rows(connection), tmp_path)
+    with pytest.raises(verifier.DoesNotHold, match="checkpoint: is not there"):
+        verifier.verify(tmp_path)
+
+
+async def test_a_proof_in_a_log_of_thousands_asks_the_database_twice_at_most(connection: Any) -> None:
+    """The tiles in one question, and the hashes of the last leaves in another."""
+    await write(connection, [entry(n) for n in range(2_000)])
+    asked = 0
+
+    class Counting(Rows):
+        async def all(self, bound: Any) -> list[Any]:
+            nonlocal asked
+            asked += 1
+            return await super().all(bound)
+
+    await proofs.inclusion(Counting(connection), 1_000, 2_000)
+    assert asked == 2
+
+
+@pytest.fixture
+def exported(database: servers.Database, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("KETENBRUG_DATABASE_URL", database.app_url)
+    return CliRunner()
+
+
+async def test_the_commands_keep_their_contract(connection: Any, exported: CliRunner, tmp_path: Path) -> None:
+    """Design section 7: `audit export --dir DIR [--entry INDEX …] [--from SIZE]`, `audit verify --dir DIR`."""
+    await integrated(connection, 3, 9)
+    arguments = ["export", "--dir", str(tmp_path), "--entry", "1", "--entry", "8", "--from", "3"]
+    run = await in_thread(exported, arguments)
+    assert (run.exit_code, run.output) == (0, f"Exported 9 entries to {tmp_path}.\n")
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
+        "checkpoint",
+        "checkpoint.old",
+        "consistency",
+        "entries/1.json",
+        "entries/1.tlog-proof",
+        "entries/8.json",
+        "entries/8.tlog-proof",
+        "tile/0/000.p/9",
+        "tile/entries/000.p/9",
+        "vkeys",
+    ]
+    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path)])
+    assert run.exit_code == 0
+    assert f"log {ORIGIN}, 9 entries" in run.output
+    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path), "--vkeys", str(tmp_path / "vkeys")])
+    assert run.exit_code == 0
+    (tmp_path / "tile/entries/000.p/9").write_bytes(b"")
+    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path)])
+    assert (run.exit_code, "tile/entries/000.p/9" in run.output) == (1, True)
+    run = await in_thread(exported, ["export", "--dir", str(tmp_path), "--entry", "9"])
+    assert isinstance(run.exception, NotExportable)
+
+
+async def in_thread(runner: CliRunner, arguments: list[str]) -> Any:
+    """The command has an event loop of its own."""
+    return await asyncio.to_thread(runner.invoke, command.app, arguments)

@@ -1,0 +1,156 @@
+"""The migrations and the models say the same, upwards and downwards."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+import api
+from api.cli import migrate
+from api.errors import Misconfigured
+from api.storage.base import SCHEMAS
+
+if TYPE_CHECKING:
+    from tests.servers import Database
+
+CATALOGUE = {
+    "columns": """
+        SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+               a.attgenerated, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        WHERE n.nspname = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
+        ORDER BY 1, 2, 3""",
+    "constraints": """
+        SELECT n.nspname, r.relname, c.conname, pg_get_constraintdef(c.oid) FROM pg_constraint c
+        JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = c.connamespace
+        WHERE n.nspname = ANY($1) ORDER BY 1, 2, 3""",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = ANY($1) ORDER BY 1",
+    "comments": """
+        SELECT n.nspname, c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'p') ORDER BY 1, 2""",
+}
+
+
+async def catalogue(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    connection: Any = await asyncpg.connect(url)
+    try:
+        return {
+            kind: [tuple(row) for row in await connection.fetch(sql, list(SCHEMAS))] for kind, sql in CATALOGUE.items()
+        }
+    finally:
+        await connection.close()
+
+
+def execute(connection: Any, sql: str) -> None:
+    with connection.begin():
+        connection.exec_driver_sql(sql)
+
+
+def declares_a_table(path: Path) -> bool:
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Name) and called.id == "Table" for called in calls)
+
+
+def test_the_models_and_the_migrations_are_equal(database: Database) -> None:
+    """A change of a table without its migration is found here; so is a migration without its table."""
+    assert migrate.check(database.owner_url) == ()
+
+
+async def test_the_database_that_migrations_make_is_the_one_that_the_models_make(
+    database: Database, empty_database: Database
+) -> None:
+    """To the letter of the catalogue: also the texts of CHECKs and partial indexes, which Alembic does not compare."""
+
+    def make(connection: Any) -> None:
+        with connection.begin():
+            for schema in SCHEMAS:
+                connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            migrate.gather().create_all(connection)
+
+    await asyncio.to_thread(lambda: migrate.run(empty_database.owner_url, make))
+    by_models, by_migrations = await catalogue(empty_database.owner_url), await catalogue(database.owner_url)
+    assert by_migrations == by_models
+    assert by_models["columns"]
+
+
+async def test_down_to_base_leaves_nothing(empty_database: Database) -> None:
+    """Up, down and up again: a release can be taken back."""
+    for _ in range(2):
+        await asyncio.to_thread(lambda: migrate.upgrade(empty_database.owner_url, app_role=empty_database.app_role))
+        await asyncio.to_thread(lambda: migrate.downgrade(empty_database.owner_url, app_role=empty_database.app_role))
+        connection: Any = await asyncpg.connect(empty_database.superuser_url)
+        left = await connection.fetch(
+            """SELECT nspname FROM pg_namespace WHERE nspname = ANY($1)
+               UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                   AND relname NOT LIKE 'alembic_version%'
+               UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace""",
+            list(SCHEMAS),
+        )
+        await connection.close()
+        assert left == []
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    migrate.upgrade(database.owner_url, app_role=database.app_role)
+    assert migrate.check(database.owner_url) == ()
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_database: Database) -> None:
+    """All revisions of a call are one transaction: there is no half release."""
+    in_the_way = "CREATE SCHEMA audit"  # of revision 0001, which makes the other schemas first
+    migrate.run(empty_database.owner_url, lambda connection: execute(connection, in_the_way))
+    with pytest.raises(Exception, match="already exists"):
+        migrate.upgrade(empty_database.owner_url, app_role=empty_database.app_role)
+    there = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('keys', 'oauth', 'consent', 'exchange')"
+    assert migrate.run(empty_database.owner_url, lambda connection: connection.exec_driver_sql(there).scalar()) == 0
+
+
+def test_the_application_role_must_be_there(empty_database: Database) -> None:
+    with pytest.raises(Misconfigured, match="nobody_made_this is not there"):
+        migrate.upgrade(empty_database.owner_url, app_role="nobody_made_this")
+
+
+def test_the_application_role_may_not_own_the_tables(empty_database: Database) -> None:
+    with pytest.raises(Misconfigured, match="may own nothing"):
+        migrate.upgrade(empty_database.app_url, app_role=empty_database.app_role)
+
+
+def test_every_module_that_declares_a_table_is_gathered() -> None:
+    """A table that the migrations never see would be found missing only in production."""
+    root = Path(api.__file__).parent
+    declaring = {
+        ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        for path in root.rglob("*.py")
+        if "migrations" not in path.parts and declares_a_table(path)
+    }
+    migrate.gather()
+    gathered = {name for name in declaring if name.endswith(".tables")} | set(migrate.BESIDES)
+    assert declaring == gathered
+
+
+def test_the_command_line_migrates_checks_and_goes_back(empty_database: Database) -> None:
+    """`ketenbrug migrate` alone brings the database up."""
+    runner, role = CliRunner(), ("--app-role", empty_database.app_role)
+    owner = {"KETENBRUG_DATABASE_URL": empty_database.owner_url}
+    assert runner.invoke(migrate.app, role, env=owner).exit_code == 0
+    assert runner.invoke(migrate.app, [*role, "check"], env=owner).exit_code == 0
+    assert runner.invoke(migrate.app, [*role, "down", "base"], env=owner).exit_code == 0
+    differs = runner.invoke(migrate.app, [*role, "check"], env=owner)
+    assert differs.exit_code == 1
+    assert "add_table" in differs.output
+
+
+def test_the_command_line_never_says_the_password() -> None:
+    nowhere = {"KETENBRUG_DATABASE_URL": "postgresql://me:s3cret@127.0.0.1:1/x_test"}
+    missing = CliRunner().invoke(migrate.app, [], env=nowhere)
+    assert isinstance(missing.exception, Misconfigured)
+    assert "s3cret" not in missing.output
+    assert "s3cret" not in str(missing.exception)

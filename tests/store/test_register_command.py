@@ -1,0 +1,174 @@
+"""`ketenbrug register` and `ketenbrug client keygen`, as an operator and an NGO would type them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from api import settings
+from api.cli import register
+from api.errors import Misconfigured, Unavailable
+from api.oauth import registry
+from api.storage.pool import Database
+from api.vocabulary import ClientId, Municipality, Party, Scope
+from tests import oauth_kit as kit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from api.oauth.model import Client
+    from tests import servers
+
+APP = typer.Typer()
+APP.add_typer(register.app, name="register")
+APP.add_typer(register.client_app, name="client")
+
+
+class Terminal:
+    """Somebody at a prompt, with the database in the environment."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def type(self, *words: str) -> Result:
+        """Run a command."""
+        return CliRunner().invoke(APP, list(words), env={"KETENBRUG_DATABASE_URL": self.url})
+
+    def done(self, *words: str) -> str:
+        """Run a command that succeeds, and return what it printed."""
+        result = self.type(*words)
+        assert result.exit_code == 0, (result.output, result.exception)
+        return result.stdout.strip()
+
+    def refused(self, *words: str) -> tuple[str, ...]:
+        """Run a command that is refused, and return the faults."""
+        error = self.type(*words).exception
+        assert isinstance(error, Misconfigured)
+        return error.faults
+
+    def client(self, client_id: str) -> Client:
+        """What is registered."""
+
+        async def once() -> Client:
+            database = await Database.open(self.url)
+            unit = database.unit(settings.now())
+            found = await registry.read(unit, ClientId(client_id))
+            await unit.finish()
+            await database.close()
+            assert found is not None
+            return found
+
+        return asyncio.run(once())
+
+
+@pytest.fixture
+def terminal(database: servers.Database) -> Terminal:
+    return Terminal(database.app_url)
+
+
+def organisation(terminal: Terminal, *words: str) -> str:
+    return terminal.done("register", "organisation", "an NGO", "--kind", "ngo", *words)
+
+
+def test_an_ngo_is_taken_in(terminal: Terminal, tmp_path: Path) -> None:
+    """The NGO makes its key, sends the public part, and both compare the thumbprint."""
+    printed = terminal.type("client", "keygen", str(tmp_path / "private.json"))
+    public = json.loads(printed.stdout)
+    assert "d" not in public
+    assert public["kid"] in printed.stderr
+    (tmp_path / "public.json").write_text(printed.stdout)
+    of = organisation(terminal, "--municipality", "utrecht", "--oin", "00000099000000001000")
+    arguments = ("--organisation", of, "--key", str(tmp_path / "public.json"))
+    scopes = ("--scope", "cases:read", "--scope", "dossiers:read")
+    assert terminal.done("register", "client", "ngo-one", *arguments, *scopes) == public["kid"]
+    found = terminal.client("ngo-one")
+    assert found.scopes == {Scope.CASES_READ, Scope.DOSSIERS_READ}
+    assert found.organisation.id == UUID(of)
+    assert (found.organisation.kind, found.organisation.municipalities) == (
+        Party.NGO,
+        frozenset({Municipality.UTRECHT}),
+    )
+    assert not found.organisation.designated
+
+
+def key_file(tmp_path: Path, content: Any) -> str:
+    file = tmp_path / "key.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(file)
+
+
+def registered(terminal: Terminal, tmp_path: Path, of: str) -> None:
+    key = key_file(tmp_path, {"keys": [kit.key("es256").public, kit.key("ed25519").public]})
+    words = ("register", "client", "ngo-one", "--organisation", of, "--key", key, "--scope", "cases:read")
+    assert terminal.done(*words).split() == [kit.key("es256").thumbprint, kit.key("ed25519").thumbprint]
+
+
+def test_a_designation_is_recorded_with_its_source_and_date(terminal: Terminal, tmp_path: Path) -> None:
+    """Vreemdelingenwet 2000 art. 107 lid 8: without one, nothing goes from IND to an NGO."""
+    of = organisation(terminal)
+    registered(terminal, tmp_path, of)
+    terminal.done("register", "designation", of, "--source", "Stcrt. 2019, 1", "--since", "2019-01-01")
+    assert terminal.client("ngo-one").organisation.designated
+    at_once = organisation(terminal, "--designation-source", "Stcrt. 2019, 2", "--designation-date", "2019-01-01")
+    assert at_once != of
+    assert terminal.refused("register", "organisation", "x", "--kind", "ngo", "--designation-source", "Stcrt.")
+
+
+def test_a_client_is_disabled(terminal: Terminal, tmp_path: Path) -> None:
+    registered(terminal, tmp_path, organisation(terminal))
+    terminal.done("register", "disable", "ngo-one")
+    assert not terminal.client("ngo-one").enabled
+    assert terminal.refused("register", "disable", "nobody") == ("no client of this id is registered",)
+
+
+def test_an_organisation_may_have_keys_that_sign_agreements(terminal: Terminal, tmp_path: Path) -> None:
+    assert organisation(terminal, "--signing-key", key_file(tmp_path, kit.key("ed25519").public))
+
+
+@pytest.mark.parametrize(
+    "content", ["no json", [], {"keys": []}, {"keys": 7}, {"keys": [7]}, kit.key("es256").public | {"d": "AA"}], ids=str
+)
+def test_a_key_that_is_none_or_private_is_refused(terminal: Terminal, tmp_path: Path, content: Any) -> None:
+    words = ("--organisation", str(uuid4()), "--key", key_file(tmp_path, content), "--scope", "cases:read")
+    assert terminal.refused("register", "client", "ngo-one", *words)
+
+
+def test_what_is_no_id_and_what_is_no_file_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    key = key_file(tmp_path, kit.key("es256").public)
+    words = ("register", "client", "ngo-one", "--scope", "cases:read")
+    assert terminal.refused(*words, "--organisation", "x", "--key", key) == ("x is not an id of an organisation",)
+    assert terminal.refused(*words, "--organisation", str(uuid4()), "--key", str(tmp_path / "absent"))
+
+
+def test_a_scope_that_is_no_word_of_ours_is_refused(terminal: Terminal) -> None:
+    result = terminal.type("register", "client", "x", "--organisation", "x", "--key", "x", "--scope", "everything")
+    assert (result.exit_code, "everything" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["ES256", "Ed25519", "PS256"])
+def test_a_private_key_is_for_its_owner_alone_and_never_overwritten(
+    terminal: Terminal, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / "private.json"
+    public = json.loads(terminal.type("client", "keygen", str(file), "--kind", kind).stdout)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    private = json.loads(file.read_text())
+    assert "d" in private
+    assert private["kid"] == public["kid"]
+    assert private["d"] not in str(public)
+    assert terminal.refused("client", "keygen", str(file))
+    assert json.loads(file.read_text()) == private
+
+
+def test_a_database_that_is_away_is_said_to_be() -> None:
+    away = Terminal("postgresql://nobody@127.0.0.1:1/none")
+    assert isinstance(away.type("register", "disable", "ngo-one").exception, Unavailable)
