@@ -1,7 +1,7 @@
 """The outbox: what happened, for whom, in the transaction of the deed. Thin: types and ids, never personal data.
 
-The feed's cursor is `(xid, id)` below the oldest transaction still running, not an id alone: identity values commit out of
-order, and a reader that skips a late committer never sees it.
+The feed's cursor is `(xid, position)` below the oldest transaction still running, not an identity alone: identities
+commit out of order, and a reader that skips a late committer never sees it.
 """
 
 from __future__ import annotations

@@ -240,9 +240,10 @@ async def open_advice(permit: Permit, call: Call, facts: AdviceFacts) -> Advice:
 async def _request_facts(call: Call, row: Record) -> RequestFacts:
     mine = call.caller.organisation.id
     purpose = Purpose(row["purpose"])
-    identity = ("question", "vNumber") if purpose is Purpose.IDENTITY_ADVICE else ("vNumber",)
-    holdings = {DataCategory.IDENTITY: identity}
-    if purpose is not Purpose.IDENTITY_ADVICE:
+    holdings: dict[DataCategory, tuple[str, ...]] = {DataCategory.IDENTITY: ("vNumber",)}
+    if purpose is Purpose.IDENTITY_ADVICE:
+        holdings[DataCategory.IDENTITY] = ("question", "vNumber")
+    else:
         holdings[DataCategory.SHARED_OUTCOME] = ("question",)
     return RequestFacts(
         AdviceRequestId(row["id"]),

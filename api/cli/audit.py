@@ -45,10 +45,9 @@ def verify(
 
 async def _export(url: str, directory: Path, entries: list[int], older: int | None) -> int:
     database = await Database.open(url, size=1)
+    unit = database.unit(settings.now())
     try:
-        unit = database.unit(settings.now())
-        head = await exports.write(unit, directory, entries=entries, older=older)
-        await unit.finish()
-        return head.size
+        return (await exports.write(unit, directory, entries=entries, older=older)).size
     finally:
+        await unit.finish()
         await database.close()

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -28,8 +29,12 @@ def sandbox(
 ) -> None:
     """Start it, write DIR/sandbox.json when it is ready, and stop everything on SIGTERM."""
     stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
+        signal.signal(each, told)
     ready = directory / "sandbox.json"
     ready.unlink(missing_ok=True)
     with Running.start(directory, port=port, people=people, workers=workers) as running:

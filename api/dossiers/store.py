@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from api.crypto.vault import Vault
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.dossiers.model import Delivered, NewRequest
@@ -289,15 +288,13 @@ async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tupl
         )
     )
     await call.vault.take(persons.wrapped(rows))
-    contents = {row["category"]: _opened(call.vault, person, row) for row in rows}
+    contents: dict[str, dict[str, Any]] = {
+        row["category"]: call.vault.open(person, row["content"], "dossier_section", "content", row["id"])
+        for row in rows
+    }
     if contents.keys() != {str(category) for category in permit.categories}:
         raise Overloaded
     return tuple(Section(category, contents[category]) for category in sorted(permit.categories))
-
-
-def _opened(vault: Vault, person: PersonId, row: Record) -> dict[str, Any]:
-    content: dict[str, Any] = vault.open(person, row["content"], "dossier_section", "content", row["id"])
-    return content
 
 
 def _summary(row: Record, now: datetime) -> RequestSummary:

@@ -19,7 +19,7 @@ class NewAdviceRequest(Wire):
     addressee_id: UUID
     purpose: Literal["residence-advice", "return-advice", "identity-advice"]
     question: LongText
-    screening_outcome_id: UUID | None = Field(None, description="The outcome that goes with the question.")
+    screening_outcome_id: UUID | None = Field(default=None, description="The outcome that goes with the question.")
 
 
 class AdviceRequest(Wire):
@@ -56,7 +56,7 @@ class ResidenceAdvice(Wire):
 
     kind: Literal["residence"]
     perspective: Literal["none-seen", "possible", "likely"]
-    routes: tuple[ShortText, ...] = Field((), max_length=10)
+    routes: tuple[ShortText, ...] = Field(default=(), max_length=10)
 
 
 class ReturnAdvice(Wire):
@@ -64,7 +64,7 @@ class ReturnAdvice(Wire):
 
     kind: Literal["return"]
     possible: Literal["yes", "no", "with-cooperation", "unknown"]
-    obstacles: tuple[ShortText, ...] = Field((), max_length=10)
+    obstacles: tuple[ShortText, ...] = Field(default=(), max_length=10)
 
 
 class IdentityAdvice(Wire):
@@ -87,7 +87,7 @@ class NewAdvice(Wire):
     advice_request_id: UUID
     answer: AdviceAnswer
     summary: LongText = Field(description="In plain language: the person reads it.")
-    body: Body | None = Field(None, description="Required when the answer is advice.")
+    body: Body | None = Field(default=None, description="Required when the answer is advice.")
     valid_until_date: OptionalDay = None
 
 

@@ -17,7 +17,7 @@ class NewCase(Wire):
     """A case to open."""
 
     municipality: Municipality
-    v_number: VNumber | None = Field(None, description="May be absent at intake.")
+    v_number: VNumber | None = Field(default=None, description="May be absent at intake.")
     functions: tuple[CareFunction, ...] = Field(
         min_length=1, max_length=7, description="In which functions the opening organisation is assigned."
     )
@@ -99,7 +99,7 @@ class AdmissionDecision(Wire):
     """How the municipality decides; an exception after discussion in the local case meeting (casusoverleg)."""
 
     result: AdmissionResult
-    conditions: LongText | None = Field(None, description="Required for an admission by exception.")
+    conditions: LongText | None = Field(default=None, description="Required for an admission by exception.")
     review_date: OptionalDay = None
 
 
@@ -115,5 +115,5 @@ class AdmissionCheck(Wire):
     conditions: LongText | None = None
     review_date: OptionalDay = None
     decided_at: Instant | None = None
-    v_number: VNumber | None = Field(None, description="Only to IND, that needs it to answer.")
+    v_number: VNumber | None = Field(default=None, description="Only to IND, that needs it to answer.")
     version: int

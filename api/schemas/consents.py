@@ -39,8 +39,8 @@ class ConsentInterpreter(Wire):
 
     kind: InterpreterKind
     language: Language
-    number: Opaque | None = Field(None, description="In the register of sworn interpreters (Rbtv).")
-    reason: ShortText | None = Field(None, description="Why a relative or fellow resident had to interpret.")
+    number: Opaque | None = Field(default=None, description="In the register of sworn interpreters (Rbtv).")
+    reason: ShortText | None = Field(default=None, description="Why a relative or fellow resident had to interpret.")
 
 
 class ConsentEvidence(Wire):
@@ -49,9 +49,13 @@ class ConsentEvidence(Wire):
     text: ConsentText
     reading: ReadingForm
     interpreter: ConsentInterpreter | None = None
-    asked: Annotated[int, Field(ge=0, le=20)] = Field(0, description="Questions of the teach-back; three at least.")
-    understood: Annotated[int, Field(ge=0, le=20)] = Field(0, description="How many answers showed understanding.")
-    present: tuple[Opaque, ...] = Field((), max_length=10, description="The acting persons, as opaque codes.")
+    asked: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=0, description="Questions of the teach-back; three at least."
+    )
+    understood: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=0, description="How many answers showed understanding."
+    )
+    present: tuple[Opaque, ...] = Field(default=(), max_length=10, description="The acting persons, as opaque codes.")
     own_code: bool = Field(default=False, description="Whether the person entered their own code.")
     place: ShortText | None = None
 
@@ -63,7 +67,7 @@ class NewConsent(Wire):
     kind: ConsentKind
     purpose: Purpose
     recipient_id: UUID = Field(description="The one organisation that may receive.")
-    function: CareFunction | None = Field(None, description="In which function, for an NGO; absent for others.")
+    function: CareFunction | None = Field(default=None, description="In which function, for an NGO; absent for others.")
     categories: tuple[DataCategory, ...] = Field(min_length=1, max_length=len(DataCategory))
     given: bool = Field(description="The answer: yes or no.")
     given_by: ConsentGiver

@@ -59,7 +59,7 @@ class NewDossierRequest(Wire):
     purpose: Purpose = Field(examples=["legal-screening"])
     categories: tuple[SectionCategory, ...] = Field(min_length=1, max_length=len(DOSSIER_SECTIONS))
     proportionality_note: LongText | None = Field(
-        None,
+        default=None,
         description="Why the person's private life is not disproportionately harmed (Aliens Act 2000 article 107(10)).",
     )
 
@@ -75,12 +75,12 @@ class DossierRequest(Wire):
     categories: tuple[DataCategory, ...]
     state: DossierRequestState
     requested_at: Instant
-    due_date: OptionalDay = Field(None, description="Last day of the agreed delivery term (leveringstermijn).")
+    due_date: OptionalDay = Field(default=None, description="Last day of the agreed delivery term (leveringstermijn).")
     working_days_term: int | None = None
     overdue: bool
     dossier_id: UUID | None = None
     refusal_reason: RequestRefusalReason | None = None
-    v_number: VNumber | None = Field(None, description="Only to the supplier, that needs it to find the file.")
+    v_number: VNumber | None = Field(default=None, description="Only to the supplier, that needs it to find the file.")
     version: int
 
 
@@ -137,7 +137,9 @@ class Dossier(Wire):
     id: UUID
     dossier_request_id: UUID
     case_id: UUID
-    purpose: Purpose | None = Field(None, description="As declared; null when the supplier reads what it supplied.")
+    purpose: Purpose | None = Field(
+        default=None, description="As declared; null when the supplier reads what it supplied."
+    )
     complete: bool
     sections: tuple[Section, ...]
     withheld: tuple[WithheldSection, ...]
@@ -149,7 +151,9 @@ class ManifestLine(Wire):
 
     category: DataCategory
     status: Annotated[str, StringConstraints(pattern="^(delivered|awaited|withheld|withheld-by-law|not-found)$")]
-    field_count: int | None = Field(None, description="How many fields it holds; only for what the caller may open.")
+    field_count: int | None = Field(
+        default=None, description="How many fields it holds; only for what the caller may open."
+    )
     reason: Reason | None = None
 
 

@@ -16,7 +16,7 @@ class SharedOutcome(Wire):
 
     perspective: Perspective
     question: LongText | None = None
-    next_steps: tuple[ShortText, ...] = Field((), max_length=20)
+    next_steps: tuple[ShortText, ...] = Field(default=(), max_length=20)
 
 
 class Explanation(Wire):
@@ -33,10 +33,14 @@ class NewScreeningOutcome(Wire):
 
     case_id: UUID
     shared_outcome: SharedOutcome
-    legal_analysis: LongText | None = Field(None, description="For NGOs and lawyers only, with a consent of its own.")
-    explanations: tuple[Explanation, ...] = Field((), max_length=20)
+    legal_analysis: LongText | None = Field(
+        default=None, description="For NGOs and lawyers only, with a consent of its own."
+    )
+    explanations: tuple[Explanation, ...] = Field(default=(), max_length=20)
     not_explained_reason: NotExplainedReason | None = None
-    addressee_ids: tuple[UUID, ...] = Field((), max_length=10, description="Organisations that it is shared with.")
+    addressee_ids: tuple[UUID, ...] = Field(
+        default=(), max_length=10, description="Organisations that it is shared with."
+    )
 
 
 class ScreeningOutcome(Wire):

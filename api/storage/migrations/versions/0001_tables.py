@@ -172,6 +172,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "get_byte(evidence, 0) = 225 AND octet_length(evidence) >= 32", name=op.f("ck_consent_evidence_sealed")
         ),
+        sa.CheckConstraint("octet_length(text_sha256) = 32", name=op.f("ck_consent_text_sha256")),
         sa.CheckConstraint("valid_from < valid_until", name=op.f("ck_consent_validity")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
         schema="consent",
@@ -328,7 +329,9 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_until", sa.Date(), nullable=True, comment="The last day; NULL while no end is agreed."),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("octet_length(digest) = 32", name=op.f("ck_agreement_version_digest")),
         sa.CheckConstraint("valid_from <= valid_until", name=op.f("ck_agreement_version_validity")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_agreement_version_version")),
         sa.ForeignKeyConstraint(
             ["agreement_id"], ["consent.agreement.id"], name=op.f("fk_agreement_version_agreement_id")
         ),
@@ -354,6 +357,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "get_byte(note, 0) = 225 AND octet_length(note) >= 32", name=op.f("ck_consent_event_note_sealed")
         ),
+        sa.CheckConstraint("sequence >= 1", name=op.f("ck_consent_event_sequence")),
         sa.ForeignKeyConstraint(["consent_id"], ["consent.consent.id"], name=op.f("fk_consent_event_consent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_event")),
         sa.UniqueConstraint("consent_id", "sequence", name=op.f("uq_consent_event_consent_id_sequence")),
@@ -543,6 +547,7 @@ def upgrade() -> None:
             "get_byte(question, 0) = 225 AND octet_length(question) >= 32",
             name=op.f("ck_advice_request_question_sealed"),
         ),
+        sa.CheckConstraint("working_days BETWEEN 1 AND 366", name=op.f("ck_advice_request_working_days")),
         sa.ForeignKeyConstraint(["case_id"], ["exchange.case.id"], name=op.f("fk_advice_request_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_advice_request")),
         schema="exchange",
@@ -628,6 +633,7 @@ def upgrade() -> None:
             "get_byte(proportionality_note, 0) = 225 AND octet_length(proportionality_note) >= 32",
             name=op.f("ck_dossier_request_proportionality_note_sealed"),
         ),
+        sa.CheckConstraint("working_days BETWEEN 1 AND 366", name=op.f("ck_dossier_request_working_days")),
         sa.ForeignKeyConstraint(["case_id"], ["exchange.case.id"], name=op.f("fk_dossier_request_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dossier_request")),
         schema="exchange",

@@ -71,14 +71,14 @@ def upgrade() -> None:
     for table in _tables():
         op.execute(f"GRANT {MORE.get(table, USUAL)} ON {_quoted(table)} TO {application}")
     op.execute(REFUSE)
-    for table in sorted(set(APPEND_ONLY) & set(_tables())):
+    for table in APPEND_ONLY:
         for statement in GUARD.format(table=_quoted(table)).split(";"):
             op.execute(statement)
 
 
 def downgrade() -> None:
     application = _application()
-    for table in sorted(set(APPEND_ONLY) & set(_tables())):
+    for table in APPEND_ONLY:
         op.execute(f"DROP TRIGGER append_only ON {_quoted(table)}")
     op.execute("DROP FUNCTION audit.refuse_rewriting()")
     for table in _tables():
