@@ -19,7 +19,7 @@ from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
 from api.crypto.mac import Mac
 from api.crypto.wrappers import FileWrapper
-from api.edge import enclosure, openapi, state
+from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
@@ -86,9 +86,9 @@ def create_app(settings: Settings, keys: KeyFile, *, clock: Callable[[], datetim
     readiness = _Readiness(clock)
     options = _options(settings, keys, clock, readiness)
     app = enclosure.application(options, lifespan=_lifespan(settings, keys, clock, readiness))
-    app.include_router(oauth.router)
+    routing.join(app, oauth.router)
     for routes in ROUTES:
-        app.include_router(routes, prefix=openapi.BASE)
+        routing.join(app, routes, openapi.BASE)
     return enclosure.enclose(app, options)
 
 
@@ -96,7 +96,7 @@ def described() -> FastAPI:
     """The app without keys, settings or database: for its description only. It cannot serve."""
     app = FastAPI(redirect_slashes=False)
     for routes in ROUTES:
-        app.include_router(routes, prefix=openapi.BASE)
+        routing.join(app, routes, openapi.BASE)
     openapi.install(app, openapi.About(PUBLISHED_AT))
     return app
 

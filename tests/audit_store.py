@@ -23,7 +23,7 @@ APPEND = log._APPEND.sql
 
 def leaf(**members: Any) -> bytes:
     """A leaf that is like no other."""
-    return orjson.dumps({"v": 1, "id": secrets.token_hex(8)} | members)
+    return orjson.dumps({"v": 1, "id": secrets.token_hex(8), "action": "tests.append"} | members)
 
 
 async def append(connection: Any, count: int) -> list[bytes]:

@@ -15,14 +15,18 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 from joserfc.jwk import ECKey, OKPKey
 
 from api.errors import Unauthenticated
 from api.oauth import dpop, jose
+from api.schemas.cases import Case, NewCase
+from api.vocabulary import CareFunction, Municipality
 from clients._core import Session
 from clients._keys import load
 from clients._messages import Alone, Pause, Request, Response
+from clients._rooms import reads
 from clients._sending import Retries
 from clients._tokens import ASSERTION_TYPE, WELL_KNOWN, Account
 from clients.errors import ConnectionFailed, KetenbrugClientError
@@ -33,6 +37,19 @@ if TYPE_CHECKING:
     from clients._messages import Flow
 
 T = TypeVar("T")
+
+CASE_ID: Final = UUID("0197d1e0-0000-7000-8000-000000000001")
+CASE: Final[dict[str, Any]] = {
+    "id": str(CASE_ID),
+    "municipality": "utrecht",
+    "vNumber": "0000000042",
+    "withStatus": True,
+    "openedAt": "2026-11-24T10:00:00Z",
+    "assignments": [],
+    "version": 1,
+}
+READ: Final = reads(f"cases/{CASE_ID}", Case)
+NEW: Final = NewCase(municipality=Municipality.UTRECHT, v_number="0000000042", functions=(CareFunction.COORDINATION,))
 
 NOW: Final = 1_780_000_000.0
 ORIGIN: Final = "https://exchange.test"
@@ -201,6 +218,16 @@ class Hand:
                         self.run(step.flow)
             except KetenbrugClientError as error:
                 failure = error
+
+
+def with_a_case() -> Exchange:
+    """A small exchange that knows one case and lets another be opened."""
+    return Exchange(
+        answers={
+            ("GET", f"cases/{CASE_ID}"): reply(200, CASE, etag='"a1"', request_id="r-1", audit_receipt="receipt"),
+            ("POST", "cases"): reply(201, CASE, request_id="r-2"),
+        }
+    )
 
 
 def session(exchange: Exchange, *, retries: Retries | None = None) -> Session:

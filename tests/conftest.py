@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,8 @@ from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.exchange import Furnished
 
 DATABASE_URL: Final = "KETENBRUG_TEST_DATABASE_URL"
 FOR_TESTS: Final = {DATABASE_URL, "KETENBRUG_ADR_RULESET", "KETENBRUG_VECTORS"}
@@ -63,6 +66,16 @@ def module_database(cluster: servers.Server, template: servers.Database) -> Iter
     """A fresh database with all tables for the tests of one file, which keep out of each other's way."""
     with servers.database(cluster, template) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def furnished(cluster: servers.Server, template: servers.Database) -> Iterator[Furnished]:
+    """A database with the sandbox's members and agreements, to be cloned. Nobody may stay connected to it."""
+    # As above: it imports the whole house, and the clients too.
+    from tests import exchange  # noqa: PLC0415
+
+    with servers.database(cluster, template) as made:
+        yield asyncio.run(exchange.furnished(cluster, made))
 
 
 @pytest.fixture

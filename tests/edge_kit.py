@@ -22,7 +22,7 @@ from api.edge.envelope import Bounds, Envelope
 from api.edge.etags import Precondition  # noqa: TC001 - FastAPI reads it at run time
 from api.edge.openapi import About, told
 from api.edge.paging import Paging, paged
-from api.edge.routing import router
+from api.edge.routing import join, router
 from api.edge.unit import Acting
 from api.edge.well_known import SecurityContact
 from api.principal import Organisation, Principal
@@ -197,8 +197,8 @@ def options(*, bounds: Bounds | None = None, ready: Any = None) -> enclosure.Opt
 def demo() -> FastAPI:
     """The app, not yet enclosed."""
     app = enclosure.application(options())
-    app.include_router(things, prefix=openapi.BASE)
-    app.include_router(broken, prefix=openapi.BASE)
+    join(app, things, openapi.BASE)
+    join(app, broken, openapi.BASE)
     return app
 
 
@@ -206,8 +206,8 @@ def enclosed(*, bounds: Bounds | None = None, ready: Any = None) -> Envelope:
     """The app as it is served."""
     chosen = options(bounds=bounds, ready=ready)
     app = enclosure.application(chosen)
-    app.include_router(things, prefix=openapi.BASE)
-    app.include_router(broken, prefix=openapi.BASE)
+    join(app, things, openapi.BASE)
+    join(app, broken, openapi.BASE)
     return enclosure.enclose(app, chosen)
 
 

@@ -123,7 +123,7 @@ def server(given: str | None) -> Generator[Server]:
 @contextmanager
 def database(of: Server, template: Database | None = None) -> Generator[Database]:
     """Make a database for a while."""
-    made = of.make(template and template.name)
+    made = of.make(template.name if template else None)
     try:
         yield made
     finally:
@@ -133,7 +133,7 @@ def database(of: Server, template: Database | None = None) -> Generator[Database
 @contextmanager
 def migrated(of: Server) -> Generator[Database]:
     """Make a database with all tables of this release, to be cloned."""
-    # The command line imports the whole house: a run of unit tests alone need not wait for it.
+    # Alembic is slow to import: a run of unit tests alone need not wait for it.
     from api.cli import migrate  # noqa: PLC0415
 
     with database(of) as template:

@@ -42,7 +42,7 @@ def serve(
             port=found.port,
             workers=found.workers,
             loop="uvloop",
-            http="httptools",
+            http="api.edge.wire:Wire",
             server_header=False,
             date_header=True,
             access_log=False,

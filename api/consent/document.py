@@ -277,11 +277,16 @@ def _hold(sentences: Iterable[str]) -> None:
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
-    for each in error.errors(include_url=False, include_input=False):
-        place = "".join(f"/{step}" for step in each["loc"])
+    found = error.errors(include_url=False, include_input=False)
+    for each in found:
+        place = each["loc"]
+        if each["type"] == "too_short" and any(other["loc"][: len(place)] == place != other["loc"] for other in found):
+            # It is too short only because what is in it has faults of its own, which are told.
+            continue
+        pointer = "".join(f"/{step}" for step in place)
         match each.get("ctx", {}).get("error"):
-            case _NotSoundError() as found:
-                for sentence in found.sentences:
-                    yield Fault(place, sentence)
+            case _NotSoundError() as told:
+                for sentence in told.sentences:
+                    yield Fault(pointer, sentence)
             case _:
-                yield Fault(place, f"{each['msg']}.")
+                yield Fault(pointer, f"{each['msg']}.")

@@ -20,7 +20,8 @@ from api.cases import store as cases
 from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
-from api.dossiers import store
+from api.dossiers import request_store as store
+from api.dossiers import store as dossiers
 from api.dossiers.model import RUNNING, Preview, Request
 from api.events import EventType
 from api.vocabulary import DataCategory, DossierRequestState, Reason
@@ -130,7 +131,7 @@ async def deliver(call: Call, request_id: DossierRequestId, delivered: Delivered
     facts = await _held(call, request_id, RUNNING, supplier=True, delivered=delivered)
     if isinstance(facts, Refusal):
         return facts
-    await store.deliver(call, facts, delivered)
+    await dossiers.deliver(call, facts, delivered)
     state = DossierRequestState.COMPLETE if delivered.complete else DossierRequestState.DELIVERED
     await store.move(call, facts, state, missing=delivered.missing)
     what = EventType.DOSSIER_COMPLETED if delivered.complete else EventType.DOSSIER_DELIVERED

@@ -61,7 +61,7 @@ def install(app: FastAPI) -> None:
     served.add_api_route("/docs", _read, response_class=HTMLResponse)
     served.add_api_route("/docs/try", _try, response_class=HTMLResponse)
     served.add_api_route("/docs/assets/{path:path}", _asset, response_class=Response)
-    app.include_router(served)
+    routing.join(app, served)
 
 
 def plain(title: str, body: str) -> HTMLResponse:

@@ -1,7 +1,7 @@
 """The edge put together. `api.app` calls these two and adds the routes in between.
 
 app = enclosure.application(options, lifespan=…)
-app.include_router(cases.routes, prefix=openapi.BASE)      every router made with `routing.router()`
+routing.join(app, cases.routes, openapi.BASE)      every router made with `routing.router()`
 return enclosure.enclose(app, options)
 """
 

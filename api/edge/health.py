@@ -43,7 +43,7 @@ def install(app: FastAPI, checks: Checks) -> None:
     served = routing.router(described=False)
     served.add_api_route("/health/live", live)
     served.add_api_route("/health/ready", ready)
-    app.include_router(served)
+    routing.join(app, served)
 
 
 async def _holds(check: Callable[[], Awaitable[object]]) -> bool:

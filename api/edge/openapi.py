@@ -75,7 +75,7 @@ def install(app: FastAPI, about: About) -> None:
 
     served = routing.router(described=False)
     served.add_api_route(f"{BASE}/openapi.json", openapi)
-    app.include_router(served)
+    routing.join(app, served)
 
 
 def document(app: FastAPI, about: About) -> dict[str, Any]:

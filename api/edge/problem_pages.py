@@ -23,7 +23,7 @@ def install(app: FastAPI) -> None:
     served = routing.router(described=False)
     served.add_api_route("/problems", _index, response_class=HTMLResponse)
     served.add_api_route("/problems/{slug}", _page, response_class=HTMLResponse)
-    app.include_router(served)
+    routing.join(app, served)
 
 
 def markdown() -> dict[str, str]:

@@ -1,18 +1,23 @@
 """The route class of every route: what may go in and out is checked before the handler sees a request.
 
 A route says what it takes by its body model, or for raw bodies by `openapi_extra["requestBody"]`; a body that no
-description names is refused. It says what it gives by its response class. Make routers with `router()`.
+description names is refused. It says what it gives by its response class. Make routers with `router()` and add them to
+the app with `join()`: FastAPI's `include_router` asks every route of every included router twice, which cost more than
+the whole edge does (measured: 350 of 580 microseconds for `/v1/dossiers/{dossierId}`).
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.params import Body
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match, compile_path
+from starlette.types import Scope
 
 from api.edge import media, strict_json
 
@@ -24,7 +29,18 @@ JSON: Final = "application/json"
 
 
 class EdgeRoute(APIRoute):
-    """A route behind the edge: negotiation, then strict JSON, then FastAPI's own handling."""
+    """A route behind the edge: negotiation, then strict JSON, then FastAPI's own handling.
+
+    `lead` is what its address begins with, once it has been joined: most routes need no regular expression to say no.
+    """
+
+    lead = ""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it is this route's address."""
+        if not scope["path"].startswith(self.lead):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, behind our checks."""
@@ -72,6 +88,19 @@ class _ReadOnce(Request):
     async def json(self) -> Any:  # noqa: ANN401 - JSON
         """What the body said."""
         return self._value
+
+
+def join(app: FastAPI, routes: APIRouter, prefix: str = "") -> None:
+    """Add the routes of a router to the app, each at `prefix` and its own path, as if they had been written there."""
+    for route in routes.routes:
+        if not isinstance(route, APIRoute):
+            raise TypeError("only operations can be joined")
+        joined = copy(route)
+        joined.path = prefix + route.path
+        joined.path_regex, joined.path_format, joined.param_convertors = compile_path(joined.path)
+        if isinstance(joined, EdgeRoute):
+            joined.lead = joined.path.partition("{")[0]
+        app.router.routes.append(joined)
 
 
 def router(tags: list[str | Enum] | None = None, *, described: bool = True) -> APIRouter:

@@ -43,4 +43,4 @@ def install(app: FastAPI, contact: SecurityContact | None, base_url: str) -> Non
 
     served = routing.router(described=False)
     served.add_api_route("/.well-known/security.txt", security, response_class=PlainTextResponse)
-    app.include_router(served)
+    routing.join(app, served)

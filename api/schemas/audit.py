@@ -34,7 +34,7 @@ class AuditEntry(Wire):
     """An entry (logregel). `leaf` is the exact bytes that were logged and hashed; `content` is what they say."""
 
     index: Index
-    content: Annotated[dict[str, Any], Field(description="The members of the entry; see docs/how/audit.md.")]
+    content: Annotated[dict[str, Any], Field(description="The members of the entry, as they were logged.")]
     leaf: Annotated[str, Field(description="Base64. Its RFC 6962 leaf hash is what proofs are about.")]
 
 

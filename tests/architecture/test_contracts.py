@@ -135,6 +135,30 @@ def test_every_contract_is_kept() -> None:
     assert f"Contracts: {len(CONTRACTS)} kept, 0 broken." in outcome.stdout
 
 
+def rooms(*above: str) -> set[str]:
+    """Every room of api but those that are named."""
+    return {
+        f"api.{path.stem}"
+        for path in (ROOT / "api").iterdir()
+        if path.stem not in {"__init__", *above} and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+
+
+@pytest.mark.parametrize(
+    ("contract", "key", "spared"),
+    [
+        ("edge", "source_modules", ("cli", "sandbox", "app", "console", "routes", "edge")),
+        ("cipher", "source_modules", ("cli", "sandbox", "app", "console", "crypto", "oauth", "audit", "custody", "errors", "vocabulary")),
+        ("wire", "forbidden_modules", ("schemas", "vocabulary", "console")),
+    ],
+)
+def test_no_room_is_forgotten(contract: str, key: str, spared: tuple[str, ...]) -> None:
+    """A contract that lists rooms lists all of them: a new one is not free of it."""
+    (options,) = (each for each in OPTIONS["contracts"] if each["id"] == contract)
+
+    assert rooms(*spared) - set(options[key]) == set()
+
+
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_a_contract_bites(contract: str, copy: Path) -> None:
     """A contract that never breaks may be naming modules that are long gone: each must catch its offences."""

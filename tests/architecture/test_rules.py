@@ -86,6 +86,7 @@ PASSES: Final = [
         "api/edge/envelope.py",
         "log.info('late', request_id=here.request_id, kind=type(error).__name__)",
     ),
+    ("personal-logs", "api/edge/envelope.py", "log.info('late' if late else 'unhandled')"),
     ("routes-ask", "api/routes/cases.py", ROUTE),
     ("routes-tell", "api/routes/cases.py", ROUTE),
     ("routes-are-short", "api/routes/cases.py", ROUTE),

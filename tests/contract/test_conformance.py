@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from api import app as assembly
+from api.vocabulary import Purpose
 from clients._keys import Signer
 from tests import conformance, edge_kit, exchange
 
@@ -43,13 +46,16 @@ async def test_every_operation_answers_as_described(database: servers.Database, 
     """As a proven client that holds the scope; most of what is asked is not there, which is part of it."""
     async with exchange.running(database, tmp_path) as running:
         prove = _Proofs(running)
-        for name, some in conformance.cases(REAL, examples=6).items():
+        total: Counter[int] = Counter()
+        for name, some in conformance.cases(REAL, examples=4).items():
             seen = await conformance.assert_conforms(running.http, name, some, prove)
             assert 401 not in seen, name
+            total += seen
+    assert {200, 201, 400, 404} <= set(total)
 
 
 class _Proofs:
-    """The headers of a proven client, one that holds the scope of the operation."""
+    """The headers of a proven client, one that holds the scope; a new key each time, so that creating is tried."""
 
     def __init__(self, running: exchange.Exchange) -> None:
         self._running = running
@@ -66,7 +72,12 @@ class _Proofs:
         )
         signer = Signer(member.jwk)
         token = self._tokens.get(member.client_id) or await self._granted(member, signer)
-        return {"authorization": f"DPoP {token}", "dpop": signer.proof(method, url, time.time(), token=token)}
+        return {
+            "authorization": f"DPoP {token}",
+            "dpop": signer.proof(method, url, time.time(), token=token),
+            "idempotency-key": uuid4().hex,
+            "purpose": Purpose.LEGAL_SCREENING,
+        }
 
     async def _granted(self, member: Member, signer: Signer) -> str:
         url = f"{exchange.BASE}/oauth/token"

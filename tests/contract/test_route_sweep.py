@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api import app as assembly
 from api.edge import enclosure, openapi
-from api.edge.routing import EdgeRoute, router
+from api.edge.routing import EdgeRoute, join, router
 from tests import edge_kit
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _parts(path: str) -> list[str]:
 def _real() -> FastAPI:
     app = enclosure.application(edge_kit.options())
     for routes in assembly.ROUTES:
-        app.include_router(routes, prefix=openapi.BASE)
+        join(app, routes, openapi.BASE)
     return app
 
 

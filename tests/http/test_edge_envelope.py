@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from api.edge import passage
+from api.edge import enclosure, passage
 from api.edge.envelope import Bounds
 from tests import edge_kit
 
@@ -179,6 +179,12 @@ async def test_what_is_not_http_passes_unchanged() -> None:
     stand_in: Any = None
     await envelope({"type": "lifespan"}, stand_in, stand_in)
     assert seen == ["lifespan"]
+
+
+def test_a_zone_that_nobody_names_is_unknown() -> None:
+    told = edge_kit.options()
+    bare = enclosure.Options(about=told.about, cursors=told.cursors, security=told.security, ready={})
+    assert bare.zone("10.1.2.3") == "unknown"
 
 
 async def test_headers_beyond_the_bound_are_refused(client: httpx.AsyncClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ import orjson
 import pytest
 
 from api import problems
-from api.edge import docs
+from api.edge import docs, enclosure
+from api.edge.well_known import SecurityContact
 from tests import edge_kit
 
 if TYPE_CHECKING:
@@ -135,6 +137,14 @@ async def test_security_txt_says_where_to_report_and_until_when(client: httpx.As
     assert fields["Contact"] == "mailto:security@ketenbrug.test"
     assert fields["Canonical"] == f"{edge_kit.BASE}/.well-known/security.txt"
     assert datetime.strptime(fields["Expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) == edge_kit.EXPIRES
+
+
+async def test_where_nobody_is_told_there_is_no_security_txt() -> None:
+    """An empty file would say that there is somebody."""
+    told = replace(edge_kit.options(), security=None)
+    async with edge_kit.client(enclosure.enclose(enclosure.application(told), told)) as client:
+        edge_kit.assert_problem(await client.get("/.well-known/security.txt"), 404, "not-found")
+    assert SecurityContact("mailto:a@b.example", "", edge_kit.EXPIRES).text(edge_kit.BASE).count("Policy") == 0
 
 
 async def test_a_process_that_lives_says_so(client: httpx.AsyncClient) -> None:

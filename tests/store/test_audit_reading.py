@@ -137,7 +137,7 @@ async def test_entries_are_found_by_each_filter(connection: Any) -> None:
 
 
 async def test_every_pair_of_filters_is_a_statement_that_postgresql_takes(connection: Any) -> None:
-    every = {
+    every: dict[str, Any] = {
         "organisation": NGO,
         "client": "one",
         "person": PERSON,
@@ -150,10 +150,10 @@ async def test_every_pair_of_filters_is_a_statement_that_postgresql_takes(connec
         "after": NOON,
         "before": NOON,
     }
-    assert set(every) == set(Filters(**every).asked())  # type: ignore[arg-type]
-    for one in every:
-        for other in every:
-            assert await found(connection, **{one: every[one], other: every[other]}) == []
+    assert set(every) == set(Filters(**every).asked())
+    for one in every.items():
+        for other in every.items():
+            assert await found(connection, **dict([one, other])) == []
     assert await found(connection, **every) == []
 
 
@@ -199,7 +199,7 @@ async def test_what_was_never_signed_or_logged_is_not_exported(connection: Any, 
     for index in (5, -1):
         with pytest.raises(NotExportable, match=f"no entry {index} in a log of 5 entries"):
             await export.write(Rows(connection), tmp_path, entries=[index])
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 async def test_an_export_is_of_one_moment(connection: Any, tmp_path: Path) -> None:
@@ -253,19 +253,13 @@ async def test_a_proof_in_a_log_of_thousands_asks_the_database_twice_at_most(con
     assert asked == 2
 
 
-@pytest.fixture
-def exported(database: servers.Database, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    monkeypatch.setenv("KETENBRUG_DATABASE_URL", database.app_url)
-    return CliRunner()
-
-
-async def test_the_commands_keep_their_contract(connection: Any, exported: CliRunner, tmp_path: Path) -> None:
+async def test_the_commands_keep_their_contract(connection: Any, database: servers.Database, tmp_path: Path) -> None:
     """Design section 7: `audit export --dir DIR [--entry INDEX …] [--from SIZE]`, `audit verify --dir DIR`."""
     await integrated(connection, 3, 9)
     arguments = ["export", "--dir", str(tmp_path), "--entry", "1", "--entry", "8", "--from", "3"]
-    run = await in_thread(exported, arguments)
+    run = await asked(database, arguments)
     assert (run.exit_code, run.output) == (0, f"Exported 9 entries to {tmp_path}.\n")
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
+    assert files(tmp_path) == [
         "checkpoint",
         "checkpoint.old",
         "consistency",
@@ -277,18 +271,23 @@ async def test_the_commands_keep_their_contract(connection: Any, exported: CliRu
         "tile/entries/000.p/9",
         "vkeys",
     ]
-    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path)])
+    run = CliRunner().invoke(command.app, ["verify", "--dir", str(tmp_path)])
     assert run.exit_code == 0
     assert f"log {ORIGIN}, 9 entries" in run.output
-    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path), "--vkeys", str(tmp_path / "vkeys")])
+    run = CliRunner().invoke(command.app, ["verify", "--dir", str(tmp_path), "--vkeys", str(tmp_path / "vkeys")])
     assert run.exit_code == 0
     (tmp_path / "tile/entries/000.p/9").write_bytes(b"")
-    run = exported.invoke(command.app, ["verify", "--dir", str(tmp_path)])
+    run = CliRunner().invoke(command.app, ["verify", "--dir", str(tmp_path)])
     assert (run.exit_code, "tile/entries/000.p/9" in run.output) == (1, True)
-    run = await in_thread(exported, ["export", "--dir", str(tmp_path), "--entry", "9"])
+    run = await asked(database, ["export", "--dir", str(tmp_path), "--entry", "9"])
     assert isinstance(run.exception, NotExportable)
 
 
-async def in_thread(runner: CliRunner, arguments: list[str]) -> Any:
-    """The command has an event loop of its own."""
-    return await asyncio.to_thread(runner.invoke, command.app, arguments)
+async def asked(database: servers.Database, arguments: list[str]) -> Any:
+    """Run the command in a thread, since it has an event loop of its own."""
+    environment = {"KETENBRUG_DATABASE_URL": database.app_url}
+    return await asyncio.to_thread(CliRunner().invoke, command.app, arguments, env=environment)
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())

@@ -159,6 +159,24 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
         Cluster.start(tmp_path, durable=False)
 
 
+def test_a_cluster_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    programs = tmp_path / "pginstall" / "bin"
+    for folder in ("bin", "lib", "share"):
+        (programs.parent / folder).mkdir(parents=True)
+    for program in ("initdb", "postgres"):
+        (programs / program).write_text('#!/bin/sh\n[ "$1" = --version ] || { echo no more room; exit 1; }\n')
+        (programs / program).chmod(0o755)
+    with pytest.raises(Misconfigured, match=r"initdb failed .* no more room"):
+        Cluster.start(tmp_path / "made", durable=True, programs=binaries.Binaries(programs, 16))
+    assert not (tmp_path / "made" / "data").exists()
+
+
+def test_a_place_that_is_no_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match="cannot be kept under"):
+        Cluster.start(tmp_path / "file" / "postgres", durable=True)
+
+
 def test_a_port_that_is_taken_is_refused_when_it_must_be_that_one(tmp_path: Path) -> None:
     """After a crash the server is expected where it was."""
     with Cluster.start(tmp_path / "a", durable=False) as one, Cluster.start(tmp_path / "b", durable=False) as other:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from sqlalchemy import CheckConstraint
 from typer.testing import CliRunner
 
 import api
@@ -62,6 +63,18 @@ def declares_a_table(path: Path) -> bool:
 def test_the_models_and_the_migrations_are_equal(database: Database) -> None:
     """A change of a table without its migration is found here; so is a migration without its table."""
     assert migrate.check(database.owner_url) == ()
+
+
+def test_a_check_stands_beside_the_columns_not_within_one() -> None:
+    """Alembic draws the CHECKs of a table and loses those of a column, without a word."""
+    tables = migrate.gather().tables.values()
+    within = [
+        f"{table.fullname}.{column.name}"
+        for table in tables
+        for column in table.columns
+        if any(isinstance(constraint, CheckConstraint) for constraint in column.constraints)
+    ]
+    assert within == []
 
 
 async def test_the_database_that_migrations_make_is_the_one_that_the_models_make(

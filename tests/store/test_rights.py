@@ -96,7 +96,10 @@ async def test_no_right_to_change_or_remove_is_there_unused(application: Any) ->
         if "DO UPDATE" in plain:
             used |= {("UPDATE", table) for table in re.findall(r"INSERT INTO ([\w.]+)", plain)}
     granted = await application.fetch(
-        """SELECT privilege_type, table_schema || '.' || table_name FROM information_schema.role_table_grants
+        """SELECT privilege_type, table_schema || '.' || table_name FROM (
+               SELECT grantee, table_schema, table_name, privilege_type FROM information_schema.role_table_grants
+               UNION SELECT grantee, table_schema, table_name, privilege_type FROM information_schema.role_column_grants
+           ) AS granted
            WHERE grantee = current_user AND table_schema = ANY($1) AND privilege_type NOT IN ('SELECT', 'INSERT')""",
         list(SCHEMAS),
     )

@@ -7,7 +7,7 @@ every ignored line below proves that the mistake on it is seen.
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, TypeVar, assert_type
+from typing import TYPE_CHECKING, TypeVar, assert_type
 from uuid import UUID
 
 import httpx
@@ -23,28 +23,18 @@ from clients.answers import Answer
 from clients.chain import AsyncChainClient, ChainClient
 from clients.errors import NotPermitted
 from clients.ngo import AsyncNgoClient, NgoClient
-from tests.clients_kit import CLIENT_ID, Asgi, Exchange, problem, reply, served
+from tests.clients_kit import CASE, CASE_ID, CLIENT_ID, Asgi, Exchange, problem, reply, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 C = TypeVar("C", NgoClient, ChainClient)
 
-SOME_ID = UUID("0197d1e0-0000-7000-8000-000000000001")
-CASE: dict[str, Any] = {
-    "id": str(SOME_ID),
-    "municipality": "utrecht",
-    "vNumber": None,
-    "withStatus": True,
-    "openedAt": "2026-11-24T10:00:00Z",
-    "assignments": [],
-    "version": 1,
-}
 EVENT = {
-    "id": str(SOME_ID),
+    "id": str(CASE_ID),
     "type": "dossier.delivered",
     "subjectType": "dossier",
-    "subjectId": str(SOME_ID),
+    "subjectId": str(CASE_ID),
     "recordedAt": "2026-11-24T10:00:00Z",
 }
 
@@ -67,7 +57,7 @@ def blocking(client: NgoClient) -> str:
             assert_type(event, Event)
         cursor = events.value.cursor
     try:
-        dossier = client.dossiers.read(SOME_ID, purpose=Purpose.LEGAL_SCREENING)
+        dossier = client.dossiers.read(CASE_ID, purpose=Purpose.LEGAL_SCREENING)
         assert_type(dossier, Answer[Dossier])
     except NotPermitted as refused:
         for withheld in refused.reasons:
@@ -93,7 +83,7 @@ async def awaiting(client: AsyncNgoClient) -> str:
             assert_type(event, Event)
         cursor = events.value.cursor
     try:
-        dossier = await client.dossiers.read(SOME_ID, purpose=Purpose.LEGAL_SCREENING)
+        dossier = await client.dossiers.read(CASE_ID, purpose=Purpose.LEGAL_SCREENING)
         assert_type(dossier, Answer[Dossier])
     except NotPermitted as refused:
         for withheld in refused.reasons:
@@ -105,7 +95,7 @@ def mistakes(client: NgoClient, ind: ChainClient) -> list[Callable[[], object]]:
     """What a type checker must see, and what goes wrong before anything is sent."""
     return [
         lambda: client.cases.read(known=None),  # type: ignore[call-arg]
-        lambda: client.dossiers.read(SOME_ID),  # type: ignore[call-arg]
+        lambda: client.dossiers.read(CASE_ID),  # type: ignore[call-arg]
         lambda: client.dossier_requests.deliver,  # type: ignore[attr-defined]
         lambda: ind.consents,  # type: ignore[attr-defined]
         lambda: ind.cases,  # type: ignore[attr-defined]
@@ -115,8 +105,8 @@ def mistakes(client: NgoClient, ind: ChainClient) -> list[Callable[[], object]]:
 async def unseen_mistakes(client: NgoClient, twin: AsyncNgoClient, ind: AsyncChainClient) -> None:
     """What only a type checker sees; never run."""
     client.cases.read("0197")  # type: ignore[arg-type]
-    assert client.cases.read(SOME_ID).value.name  # type: ignore[attr-defined]
-    twin.cases.read(SOME_ID)  # type: ignore[unused-coroutine]
+    assert client.cases.read(CASE_ID).value.name  # type: ignore[attr-defined]
+    twin.cases.read(CASE_ID)  # type: ignore[unused-coroutine]
     await twin.cases.read("0197")  # type: ignore[arg-type]
     for _ in twin.cases.list():  # type: ignore[attr-defined]
         break
@@ -173,17 +163,17 @@ def prepared() -> Exchange:
     """A small exchange that answers the example."""
     import time  # noqa: PLC0415 - the clients' own clock
 
-    page = {"items": [{"id": str(SOME_ID), "municipality": "utrecht", "openedAt": "2026-11-24T10:00:00Z"}]}
+    page = {"items": [{"id": str(CASE_ID), "municipality": "utrecht", "openedAt": "2026-11-24T10:00:00Z"}]}
     return Exchange(
         now=time.time(),
         answers={
             ("POST", "cases"): reply(201, CASE),
-            ("GET", f"cases/{SOME_ID}"): reply(200, CASE),
+            ("GET", f"cases/{CASE_ID}"): reply(200, CASE),
             ("GET", "cases"): reply(200, page),
             ("GET", "cases?limit=10"): reply(200, page),
             ("GET", "events"): reply(200, {"items": [EVENT], "cursor": "c-1"}),
             ("GET", "events?cursor=c-1"): reply(200, {"items": [], "cursor": "c-1"}),
-            ("GET", f"dossiers/{SOME_ID}"): problem(
+            ("GET", f"dossiers/{CASE_ID}"): problem(
                 403,
                 "not-permitted",
                 reasons=[{"category": "medical", "reason": "consent-withdrawn", "nextStep": "Work without."}],

@@ -16,23 +16,13 @@ from api.vocabulary import CareFunction, Municipality, Purpose, Scope
 from clients._transport import AsyncHttp
 from clients.errors import ConnectionFailed, Misconfigured, NotFound
 from clients.ngo import AsyncNgoClient, NgoClient
-from tests.clients_kit import CLIENT_ID, ORIGIN, Asgi, Exchange, problem, reply, served
+from tests.clients_kit import CASE, CASE_ID, CLIENT_ID, ORIGIN, Asgi, Exchange, problem, reply, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clients._messages import Request, Response
 
-CASE_ID = UUID("0197d1e0-0000-7000-8000-000000000001")
-CASE: dict[str, Any] = {
-    "id": str(CASE_ID),
-    "municipality": "utrecht",
-    "vNumber": "0000000042",
-    "withStatus": True,
-    "openedAt": "2026-11-24T10:00:00Z",
-    "assignments": [],
-    "version": 1,
-}
 ORGANISATION: dict[str, Any] = {
     "id": str(UUID(int=9)),
     "kind": "ind",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from api.consent.decision import decide
+from api.consent.model import Relation
 from api.vocabulary import CareFunction, ConsentEventKind, Party, Purpose, Reason
 from tests import consent_kit as kit
 from tests.consent_kit import C
@@ -36,7 +38,7 @@ def test_only_given_and_reconfirmed_open(last: ConsentEventKind, expected: Reaso
     [{"valid_until": kit.NOW}, {"valid_from": kit.NOW + timedelta(microseconds=1)}],
     ids=["over", "not begun"],
 )
-def test_a_consent_lives_from_its_first_instant_until_just_before_its_last(changes: dict[str, object]) -> None:
+def test_a_consent_lives_from_its_first_instant_until_just_before_its_last(changes: dict[str, Any]) -> None:
     """At the instant of its end it carries no longer."""
     assert kit.reason(kit.asked(C.IDENTITY, consents=(kit.consent(**changes),))) is Reason.CONSENT_EXPIRED
     just = kit.consent(valid_from=kit.NOW, valid_until=kit.NOW + timedelta(microseconds=1))
@@ -55,7 +57,7 @@ def test_a_consent_lives_from_its_first_instant_until_just_before_its_last(chang
     ],
     ids=["purpose", "recipient", "category", "function outside the rule", "function not assigned", "no function"],
 )
-def test_a_consent_is_for_exactly_one_thing(changes: dict[str, object]) -> None:
+def test_a_consent_is_for_exactly_one_thing(changes: dict[str, Any]) -> None:
     """EDPB 05/2020: consent per purpose and per recipient; a consent to something else is no consent."""
     assert kit.reason(kit.asked(C.IDENTITY, consents=(kit.consent(**changes),))) is Reason.CONSENT_NEVER_ASKED
 
@@ -63,7 +65,7 @@ def test_a_consent_is_for_exactly_one_thing(changes: dict[str, object]) -> None:
 def test_a_consent_for_one_function_is_not_for_another_of_the_same_organisation() -> None:
     """An NGO that also shelters reads under its screening's consent only what the rule of screening carries."""
     agreement = kit.agreement(kit.rule(C.IDENTITY, functions=frozenset({CareFunction.SHELTER})))
-    both = kit.Relation(functions=frozenset({CareFunction.SHELTER, CareFunction.LEGAL_SCREENING}))
+    both = Relation(functions=frozenset({CareFunction.SHELTER, CareFunction.LEGAL_SCREENING}))
     decision = kit.asked(C.IDENTITY, relation=both, agreements=(agreement,))
     assert kit.reason(decision) is Reason.CONSENT_NEVER_ASKED
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +21,9 @@ from api.vocabulary import (
 )
 from tests import consent_kit as kit
 from tests.consent_kit import C
+
+if TYPE_CHECKING:
+    from api.principal import Organisation
 
 
 def test_what_is_in_order_is_granted_with_all_that_carries_it() -> None:
@@ -58,7 +62,7 @@ def test_enforcement_never_matches(category: DataCategory) -> None:
         *((C.IDENTITY, kit.organisation(kind, 9)) for kind in (Party.AUDITOR, Party.OPERATOR, Party.PROGRAMME)),
     ],
 )
-def test_some_crossings_no_agreement_can_open(category: DataCategory, recipient: kit.Organisation) -> None:
+def test_some_crossings_no_agreement_can_open(category: DataCategory, recipient: Organisation) -> None:
     """Hearings never go to DT&V or AVIM, where a person stays never to the state, and nothing to bystanders."""
     rule = kit.to_authority(recipient.kind, category)
     consent = kit.consent(category, recipient=recipient.id, purpose=Purpose.RESIDENCE_ADVICE, function=None)
@@ -83,7 +87,7 @@ def test_without_an_agreement_nothing_crosses() -> None:
     ],
     ids=["another municipality", "not yet", "no longer"],
 )
-def test_an_agreement_counts_in_its_municipality_and_its_time(changes: dict[str, object]) -> None:
+def test_an_agreement_counts_in_its_municipality_and_its_time(changes: dict[str, Any]) -> None:
     """An agreement of elsewhere, of tomorrow or of yesterday is none."""
     assert kit.reason(kit.asked(C.IDENTITY, agreements=(kit.agreement(**changes),))) is Reason.NO_AGREEMENT
 
@@ -115,7 +119,7 @@ def test_a_day_is_a_day_in_the_netherlands() -> None:
     ],
     ids=["another supplier", "another recipient", "another purpose", "another category", "another function"],
 )
-def test_a_rule_is_for_one_crossing(changes: dict[str, object]) -> None:
+def test_a_rule_is_for_one_crossing(changes: dict[str, Any]) -> None:
     """A rule speaks of one kind of supplier and of recipient, one purpose, its functions and its categories."""
     agreement = kit.agreement(kit.rule(C.IDENTITY, **changes))
     assert kit.reason(kit.asked(C.IDENTITY, agreements=(agreement,))) is Reason.NO_RULE

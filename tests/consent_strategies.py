@@ -1,0 +1,130 @@
+"""Generated situations: small worlds in which each thing that a decision looks at is mostly right, sometimes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from hypothesis import strategies as st
+
+from api.consent.model import Agreement, Consent, Question, Relation, Rule, Situation
+from api.vocabulary import (
+    CareFunction,
+    ConsentEventKind,
+    ConsentId,
+    ConsentKind,
+    LegalGround,
+    Municipality,
+    Party,
+    ProhibitionException,
+    Purpose,
+)
+from tests import consent_kit as kit
+from tests.consent_kit import C
+
+if TYPE_CHECKING:
+    from api.principal import Organisation
+
+T = TypeVar("T")
+
+PURPOSES: Final = (Purpose.LEGAL_SCREENING, Purpose.RESIDENCE_ADVICE)
+SCREENING, SHELTER = CareFunction.LEGAL_SCREENING, CareFunction.SHELTER
+CATEGORIES: Final = (C.IDENTITY, C.WHEREABOUTS, C.DECISIONS, C.MEDICAL, C.DETENTION, C.LEGAL_ANALYSIS)
+CROSSINGS: Final = (
+    (kit.IND, kit.NGO, LegalGround.VW_107_8),
+    (kit.OTHER_NGO, kit.NGO, LegalGround.PUBLIC_TASK),
+    (kit.OTHER_NGO, kit.UTRECHT, LegalGround.PUBLIC_TASK),
+    (kit.DTV, kit.UTRECHT, LegalGround.VW_107_4),
+    (kit.OTHER_NGO, kit.IND, LegalGround.PUBLIC_TASK),
+    (kit.OTHER_NGO, kit.AVIM, LegalGround.PUBLIC_TASK),
+)
+X = ProhibitionException
+YES: Final = (True, False)
+EXCEPTIONS: Final = tuple(
+    frozenset(each) for each in ((X.AVG_9_2_A, X.UAVG_32_A), (X.UAVG_30_3_A, X.UAVG_32_D), (X.UAVG_22_2_A,), X, ())
+)
+HOURS: Final = tuple(kit.NOW + timedelta(hours=h) for h in (-2, -1, 0, 1))
+
+
+def mostly(right: T, *wrong: T) -> st.SearchStrategy[T]:
+    """The first value nine times in ten."""
+    return st.sampled_from([right] * (9 * len(wrong)) + list(wrong))
+
+
+@st.composite
+def rules(draw: st.DrawFn, supplier: Organisation, recipient: Organisation, ground: LegalGround, name: str) -> Rule:
+    """A rule that mostly fits."""
+    in_function, anyhow = frozenset({SCREENING}), frozenset[CareFunction]()
+    to_ngo = recipient.kind is Party.NGO
+    kinds = st.sampled_from((None, *ConsentKind))
+    named = draw(st.frozensets(st.sampled_from(CATEGORIES), min_size=3))
+    return Rule(
+        id=name,
+        source=draw(mostly(supplier.kind, Party.MRT)),
+        recipient=draw(mostly(recipient.kind, Party.DTV)),
+        functions=draw(mostly(in_function if to_ngo else anyhow, anyhow, frozenset({SCREENING, SHELTER}))),
+        purpose=draw(mostly(*PURPOSES)),
+        ground=draw(mostly(ground, *LegalGround)),
+        exceptions=draw(st.sampled_from((*EXCEPTIONS, *EXCEPTIONS[:1] * 4))),
+        consents={category: draw(kinds) for category in sorted(named)},
+    )
+
+
+@st.composite
+def agreements(
+    draw: st.DrawFn, value: int, supplier: Organisation, recipient: Organisation, ground: LegalGround
+) -> Agreement:
+    """An agreement that mostly stands. The first of a world is narrowed by half of the others."""
+    names = ("one", "two", "three")[: draw(st.integers(1, 3))]
+    base = kit.agreement(value=100).id
+    return kit.agreement(
+        *(draw(rules(supplier, recipient, ground, name)) for name in names),
+        value=value,
+        municipality=draw(mostly(Municipality.UTRECHT, Municipality.GRONINGEN)),
+        valid_from=draw(mostly(date(2025, 1, 1), date(2026, 11, 24), date(2026, 11, 25))),
+        valid_until=draw(mostly(None, date(2026, 11, 24), date(2026, 11, 23))),
+        narrows=draw(st.sampled_from((None, base))) if value > 100 else None,
+        directors=draw(mostly(frozenset({kit.UTRECHT.id}), frozenset())),
+    )
+
+
+@st.composite
+def consents(draw: st.DrawFn, value: int, recipient: Organisation) -> Consent:
+    """A consent that was last spoken of in the past hours, and mostly given."""
+    right, wrong = (SCREENING, None) if recipient.kind is Party.NGO else (None, SCREENING)
+    return Consent(
+        id=ConsentId(kit.number(value)),
+        version=draw(st.integers(1, 3)),
+        kind=draw(st.sampled_from(ConsentKind)),
+        purpose=draw(mostly(*PURPOSES)),
+        recipient=recipient.id,
+        function=draw(mostly(right, wrong, SHELTER)),
+        categories=draw(st.frozensets(st.sampled_from(CATEGORIES), min_size=3)),
+        last=draw(mostly(ConsentEventKind.GIVEN, *ConsentEventKind)),
+        last_at=draw(st.sampled_from(HOURS[:3])),
+        valid_from=draw(mostly(HOURS[0], HOURS[1])),
+        valid_until=draw(mostly(HOURS[3], HOURS[2])),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
+    """A question and a situation."""
+    supplier, recipient, ground = draw(st.sampled_from(CROSSINGS))
+    if recipient.kind is Party.NGO:
+        recipient = replace(recipient, designated=draw(mostly(*YES)))
+    in_function = frozenset({SCREENING}) if recipient.kind is Party.NGO else frozenset[CareFunction]()
+    around = kit.situation(
+        supplier=supplier,
+        relation=Relation(functions=draw(mostly(in_function, frozenset({SHELTER}), frozenset({SCREENING, SHELTER})))),
+        agreements=tuple(
+            draw(agreements(100 + place, supplier, recipient, ground))
+            for place in range(draw(st.sampled_from((1, 2, 3, 0))))
+        ),
+        consents=tuple(
+            draw(consents(200 + place, recipient)) for place in range(draw(st.sampled_from((3, 4, 2, 1, 0))))
+        ),
+        proportionality_note=draw(mostly(*YES)),
+    )
+    return Question(recipient, draw(mostly(*PURPOSES, Purpose.ENFORCEMENT)), frozenset(CATEGORIES)), around

@@ -1,0 +1,150 @@
+"""Laws of the decision, over generated worlds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.consent.decision import decide, may_ever_cross
+from api.vocabulary import ConsentEventKind, ConsentKind, DataCategory, Party, Purpose, Reason, Sensitivity
+from tests import consent_kit as kit
+from tests.consent_strategies import PURPOSES, consents, worlds
+
+if TYPE_CHECKING:
+    from random import Random  # noqa: TID251 - hypothesis hands one over, which it can shrink
+
+    from api.consent.model import Consent, Question, Situation
+
+T = TypeVar("T")
+NO_LONGER = (ConsentEventKind.WITHDRAWN, ConsentEventKind.REFUSED, ConsentEventKind.EXPIRED)
+
+
+def goes(question: Question, situation: Situation) -> set[DataCategory]:
+    """What is granted."""
+    return set(decide(question, situation, kit.NOW).granted)
+
+
+@given(worlds())
+def test_granted_and_withheld_are_what_was_asked_and_share_nothing(world: tuple[Question, Situation]) -> None:
+    """Each asked category has one answer."""
+    question, situation = world
+    decision = decide(question, situation, kit.NOW)
+    assert decision.granted.keys() | decision.withheld.keys() == question.categories
+    assert not decision.granted.keys() & decision.withheld.keys()
+
+
+@given(worlds(), st.data())
+def test_a_no_never_widens(world: tuple[Question, Situation], data: st.DataObject) -> None:
+    """Withdrawing, refusing or ending any consent, now, grants nothing that was not granted before."""
+    question, situation = world
+    if not situation.consents:
+        return
+    place = data.draw(st.integers(0, len(situation.consents) - 1))
+    before = situation.consents[place]
+    if before.last in {ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED}:
+        return  # nothing follows on these
+    after = replace(before, last=data.draw(st.sampled_from(NO_LONGER[:2])), last_at=kit.NOW)
+    narrowed = replace(situation, consents=_with(situation.consents, place, after))
+    assert goes(question, narrowed) <= goes(question, situation)
+
+
+@given(worlds(), st.data())
+def test_invalidating_what_carries_never_widens(world: tuple[Question, Situation], data: st.DataObject) -> None:
+    """The ledger invalidates only while a consent lives, and then nothing more goes than before."""
+    question, situation = world
+    living = [place for place, each in enumerate(situation.consents) if each.lives(kit.NOW)]
+    if not living:
+        return
+    place = data.draw(st.sampled_from(living))
+    after = replace(situation.consents[place], last=ConsentEventKind.INVALIDATED)
+    narrowed = replace(situation, consents=_with(situation.consents, place, after))
+    assert goes(question, narrowed) <= goes(question, situation)
+
+
+@given(worlds(), st.data())
+def test_a_consent_for_another_recipient_or_purpose_changes_nothing(
+    world: tuple[Question, Situation], data: st.DataObject
+) -> None:
+    """Consent is per purpose and per recipient, a yes as well as a no."""
+    question, situation = world
+    drawn = data.draw(consents(250, question.recipient))
+    others = [replace(drawn, recipient=kit.organisation(Party.NGO, 77).id)]
+    others += [replace(drawn, purpose=each) for each in (*PURPOSES, Purpose.ADMISSION) if each is not question.purpose]
+    more = replace(situation, consents=(*situation.consents, data.draw(st.sampled_from(others))))
+    assert decide(question, more, kit.NOW) == decide(question, situation, kit.NOW)
+
+
+@given(worlds())
+def test_enforcement_is_never_granted(world: tuple[Question, Situation]) -> None:
+    """Whatever was agreed or consented to."""
+    question, situation = world
+    decision = decide(replace(question, purpose=Purpose.ENFORCEMENT), situation, kit.NOW)
+    assert not decision.granted
+    assert {each.reason for each in decision.withheld.values()} == {Reason.PURPOSE_NEVER}
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+def test_order_makes_no_difference(world: tuple[Question, Situation], order: Random) -> None:
+    """Not even to which rule and which consent carry."""
+    question, situation = world
+    shuffled = replace(
+        situation,
+        agreements=tuple(_shuffled(situation.agreements, order)),
+        consents=tuple(_shuffled(situation.consents, order)),
+    )
+    assert decide(question, shuffled, kit.NOW) == decide(question, situation, kit.NOW)
+
+
+@given(worlds())
+def test_an_empty_overlap_is_a_refusal(world: tuple[Question, Situation]) -> None:
+    """Without a rule for any asked category nothing goes, and without agreements neither."""
+    question, situation = world
+    none = replace(situation, agreements=())
+    assert not goes(question, none)
+    elsewhere = tuple(
+        replace(each, rules=tuple(replace(rule, consents={DataCategory.RETURN: None}) for rule in each.rules))
+        for each in situation.agreements
+    )
+    assert not goes(question, replace(situation, agreements=elsewhere))
+
+
+@given(worlds())
+def test_special_data_goes_to_an_ngo_with_explicit_consent_alone(world: tuple[Question, Situation]) -> None:
+    """Each grant of special or criminal data to an NGO names a living explicit consent for exactly that."""
+    question, situation = world
+    for category, granted in decide(question, situation, kit.NOW).granted.items():
+        if question.recipient.kind is not Party.NGO or category.sensitivity is Sensitivity.ORDINARY:
+            continue
+        (reference,) = granted.consents
+        (carrying,) = (each for each in situation.consents if each.id == reference.id)
+        assert carrying.kind is ConsentKind.EXPLICIT_CONSENT
+        assert carrying.lives(kit.NOW)
+        assert category in carrying.categories
+
+
+@given(worlds())
+def test_every_grant_is_within_a_rule_and_a_consent(world: tuple[Question, Situation]) -> None:
+    """An agreement of this municipality and day carries it, with consents for this recipient and purpose."""
+    question, situation = world
+    by_id = {(each.id, each.version): each for each in situation.agreements}
+    for category, granted in decide(question, situation, kit.NOW).granted.items():
+        agreement = by_id[granted.rule.agreement, granted.rule.version]
+        assert agreement.stands(situation.municipality, kit.NOW.date())
+        assert any(rule.id == granted.rule.rule and category in rule.consents for rule in agreement.rules)
+        assert may_ever_cross(category, question.recipient.kind)
+        for reference in granted.consents:
+            (carrying,) = (each for each in situation.consents if each.id == reference.id)
+            assert (carrying.recipient, carrying.purpose) == (question.recipient.id, question.purpose)
+
+
+def _with(consents_: tuple[Consent, ...], place: int, changed: Consent) -> tuple[Consent, ...]:
+    return (*consents_[:place], changed, *consents_[place + 1 :])
+
+
+def _shuffled(values: tuple[T, ...], order: Random) -> list[T]:
+    listed = list(values)
+    order.shuffle(listed)
+    return listed

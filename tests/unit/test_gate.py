@@ -1,0 +1,328 @@
+"""The gate: who is permitted what, who learns which reason, and what is written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import pytest
+
+from api.audit.entry import Thing
+from api.consent.model import Relation
+from api.disclosure import authority, gate
+from api.disclosure.call import Call, Once
+from api.disclosure.permit import Permit, Refusal
+from api.storage.unit import Unit
+from api.vocabulary import CareFunction, ConsentEventKind, DataCategory, Party, Purpose, Reason
+from tests import consent_kit as kit
+from tests.consent_kit import C
+
+if TYPE_CHECKING:
+    from api.consent.model import Consent, Situation
+    from api.disclosure.authority import Operation
+    from api.disclosure.permit import Answer
+    from api.principal import Organisation
+    from api.storage.statement import Bound
+
+DOSSIER = Thing("dossier", kit.number(500), 4)
+RETURN_GUIDANCE = replace(kit.SCREENS, functions=frozenset({CareFunction.RETURN_GUIDANCE}))
+CLOSING = (
+    (),
+    *((kit.consent(C.IDENTITY, last=last),) for last in (ConsentEventKind.REFUSED, ConsentEventKind.WITHDRAWN)),
+    (kit.consent(C.IDENTITY, valid_until=kit.NOW),),
+)
+
+
+class NoDatabase:
+    """A source of connections that has none: the gate never asks for one."""
+
+    async def acquire(self) -> Any:
+        """Not to be called."""
+        raise AssertionError("the gate reads nothing")
+
+    async def release(self, connection: Any) -> None:
+        """Not to be called."""
+        raise AssertionError(connection)
+
+
+class Recording(Unit):
+    """A unit that keeps what it is to carry."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        super().__init__(NoDatabase(), kit.NOW)
+        self.entries: list[dict[str, Any]] = []
+
+    def carry(self, bound: Bound) -> None:
+        """Read the entry out of its statement."""
+        self.entries += [orjson.loads(each) for each in bound.args if isinstance(each, bytes)]
+
+
+class Asking:
+    """A caller at the gate."""
+
+    def __init__(self, who: Organisation, operation: Operation = authority.READ_DOSSIER) -> None:
+        self.unit = Recording()
+        nothing = cast("Any", None)
+        self.call = Call(operation, kit.principal(who), self.unit, nothing, nothing)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The one entry that was written."""
+        (entry,) = self.unit.entries
+        return entry
+
+    def ask(self, *categories: DataCategory, **changes: Any) -> Answer:
+        """Ask for legal screening, as this caller."""
+        question = kit.question(*categories, recipient=self.call.caller.organisation)
+        return gate.ask(self.call, DOSSIER, question, kit.situation(**changes))
+
+    def preview(self, *categories: DataCategory, **changes: Any) -> Answer:
+        """Preview the same."""
+        question = kit.question(*categories, recipient=self.call.caller.organisation)
+        return gate.preview(self.call, DOSSIER, question, kit.situation(**changes))
+
+
+def ngo() -> Asking:
+    """The guiding NGO."""
+    return Asking(kit.NGO)
+
+
+def test_a_permit_names_what_goes_and_the_entry_says_the_same() -> None:
+    """The entry names categories, field names, purpose, ground, rule and consent; never a value."""
+    asking = ngo()
+    answer = asking.ask(C.IDENTITY, C.ADVICE, holdings={C.IDENTITY: ("name", "birthDate")})
+    assert isinstance(answer, Permit)
+    assert answer.operation == "dossiers.read"
+    assert answer.persons == frozenset({kit.situation().person})
+    assert answer.categories == {C.IDENTITY}
+    assert answer.withheld == {C.ADVICE: Reason.NO_RULE}
+    entry = asking.entry
+    assert entry["result"] == "permitted"
+    assert entry["disclosed"] == {"identity": ["birthDate", "name"]}
+    assert entry["withheld"] == {"advice": "no-rule"}
+    assert entry["person"] == str(kit.situation().alias)
+    assert (entry["purpose"], entry["ground"]) == ("legal-screening", ["vw-107-8"])
+    assert entry["agreements"] == [{"id": str(kit.agreement().id), "version": 1, "rule": "dossier"}]
+    assert entry["consents"] == [{"id": str(kit.consent().id), "version": 1}]
+    assert entry["object"] == {"type": "dossier", "id": str(DOSSIER.id), "version": 4}
+
+
+def test_what_is_permitted_but_not_there_is_not_available() -> None:
+    """It is no part of the permit, and the entry does not say that it was disclosed."""
+    asking = ngo()
+    answer = asking.ask(C.IDENTITY, C.CONTACT, holdings={C.IDENTITY: ("name",)})
+    assert isinstance(answer, Permit)
+    assert answer.withheld == {C.CONTACT: Reason.NOT_AVAILABLE}
+    assert set(asking.entry["disclosed"]) == {"identity"}
+
+
+@pytest.mark.parametrize("consents", CLOSING, ids=["never asked", "refused", "withdrawn", "expired"])
+def test_the_guiding_ngo_learns_the_reason_of_consent(consents: tuple[Consent, ...]) -> None:
+    """It guides the person, who told it so."""
+    asking = ngo()
+    answer = asking.ask(C.IDENTITY, consents=consents)
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.NOTHING_PERMITTED
+    assert str(answer.withheld[C.IDENTITY]).startswith("consent-")
+    assert asking.entry["withheld"] == {"identity": str(answer.withheld[C.IDENTITY])}
+
+
+def others() -> list[tuple[Organisation, Situation]]:
+    """Parties that receive under a rule with a consent, and may not know of it."""
+    found: list[tuple[Organisation, Situation]] = []
+    for who in (kit.IND, kit.DTV, kit.AVIM, kit.UTRECHT):
+        rule = kit.to_authority(who.kind, C.IDENTITY, purpose=Purpose.LEGAL_SCREENING)
+        consent = kit.consent(C.IDENTITY, recipient=who.id, function=None)
+        around = kit.situation(
+            supplier=kit.NGO, relation=kit.ADDRESSED, agreements=(kit.agreement(rule),), consents=(consent,)
+        )
+        found.append((who, around))
+    coordinates = replace(found[-1][1], relation=replace(kit.SCREENS, functions=frozenset({CareFunction.COORDINATION})))
+    found.append((kit.UTRECHT, coordinates))
+    rule = kit.rule(C.IDENTITY, functions=RETURN_GUIDANCE.functions)
+    consent = kit.consent(C.IDENTITY, function=CareFunction.RETURN_GUIDANCE)
+    found.append(
+        (kit.NGO, kit.situation(relation=RETURN_GUIDANCE, agreements=(kit.agreement(rule),), consents=(consent,)))
+    )
+    return found
+
+
+OTHERS = pytest.mark.parametrize(
+    ("who", "around"),
+    others(),
+    ids=["ind", "dtv", "avim", "municipality", "municipality that coordinates", "other ngo"],
+)
+ANYBODY = replace(authority.READ_DOSSIER, parties=frozenset(Party))
+
+
+def outcome(who: Organisation, around: Situation | None) -> tuple[Answer, dict[str, Any]]:
+    """What they are told, and the entry without its id."""
+    asking = Asking(who, ANYBODY)
+    question = kit.question(C.IDENTITY, C.ADVICE, recipient=who)
+    answer = gate.ask(asking.call, DOSSIER if around else replace(DOSSIER, version=None), question, around)
+    return answer, {name: value for name, value in asking.entry.items() if name != "id"}
+
+
+@OTHERS
+def test_closed_by_consent_and_absent_look_the_same(who: Organisation, around: Situation) -> None:
+    """To all others a no, a silence, an empty file and nothing at all are one: in the answer and in the entry."""
+    absent = outcome(who, None)
+    assert isinstance(absent[0], Refusal)
+    assert absent[0].reason is Reason.NOT_VISIBLE
+    assert absent[0].withheld == {}
+    closed = [
+        replace(around, consents=()),
+        *(
+            replace(around, consents=(replace(around.consents[0], last=last),))
+            for last in ConsentEventKind
+            if last not in {ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED}
+        ),
+        replace(around, consents=(replace(around.consents[0], valid_until=kit.NOW),)),
+        replace(around, holdings={}),
+        replace(around, relation=Relation()),
+    ]
+    for each in closed:
+        assert outcome(who, each) == absent
+
+
+@OTHERS
+def test_among_what_goes_they_see_not_available_and_no_reason_of_consent(who: Organisation, around: Situation) -> None:
+    """Beside a category that goes, one closed by consent and one that is not there look the same."""
+    (agreement,) = around.agreements
+    (rule,) = agreement.rules
+    wider = replace(agreement, rules=(replace(rule, consents={C.IDENTITY: kit.A, C.CONTACT: kit.A}),))
+    open_ = replace(around, agreements=(wider,))
+    question = kit.question(C.IDENTITY, C.CONTACT, recipient=who)
+    closed = gate.ask(Asking(who, ANYBODY).call, DOSSIER, question, open_)
+    both = (replace(around.consents[0], categories=frozenset({C.IDENTITY, C.CONTACT})),)
+    absent = gate.ask(
+        Asking(who, ANYBODY).call, DOSSIER, question, replace(open_, consents=both, holdings={C.IDENTITY: ("name",)})
+    )
+    assert isinstance(closed, Permit)
+    assert closed == absent
+    assert closed.withheld == {C.CONTACT: Reason.NOT_AVAILABLE}
+
+
+@OTHERS
+def test_a_preview_tells_them_no_more(who: Organisation, around: Situation) -> None:
+    """Before anything is there, a preview must not say whether the person agreed."""
+    question = kit.question(C.IDENTITY, recipient=who)
+    answers = [
+        gate.preview(Asking(who, ANYBODY).call, DOSSIER, question, replace(around, holdings={}, consents=consents))
+        for consents in (around.consents, ())
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0].withheld == {C.IDENTITY: Reason.NOT_AVAILABLE}
+
+
+def test_reasons_that_are_not_of_consent_are_seen_by_all() -> None:
+    """That there is no rule is no secret of the person."""
+    answer, _ = outcome(kit.DTV, kit.situation(relation=kit.ADDRESSED))
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.NOTHING_PERMITTED
+    assert answer.withheld == {C.IDENTITY: Reason.NO_RULE, C.ADVICE: Reason.NO_RULE}
+
+
+def test_a_preview_answers_the_guide_before_anything_is_there_and_discloses_nothing() -> None:
+    """It touches no person, and the entry has nothing disclosed."""
+    asking = Asking(kit.NGO, authority.PREVIEW_DOSSIER)
+    answer = asking.preview(C.IDENTITY, C.ADVICE, holdings={})
+    assert isinstance(answer, Permit)
+    assert answer.categories == {C.IDENTITY}
+    assert answer.withheld == {C.ADVICE: Reason.NO_RULE}
+    assert answer.persons == frozenset()
+    assert asking.entry["action"] == "dossier-requests.preview"
+    assert "disclosed" not in asking.entry
+
+
+@pytest.mark.parametrize("verb", ["ask", "preview"])
+def test_enforcement_is_refused_at_the_gate(verb: str) -> None:
+    """With a reason of its own, and an entry that names whom it was about."""
+    asking = Asking(kit.NGO, ANYBODY)
+    question = kit.question(C.IDENTITY, purpose=Purpose.ENFORCEMENT)
+    answer = getattr(gate, verb)(asking.call, DOSSIER, question, kit.situation())
+    assert answer == Refusal(Reason.PURPOSE_NEVER)
+    assert asking.entry["person"] == str(kit.situation().alias)
+    unrelated = getattr(gate, verb)(Asking(kit.NGO, ANYBODY).call, DOSSIER, question, None)
+    assert unrelated == Refusal(Reason.NOT_VISIBLE)
+
+
+def test_a_party_of_the_wrong_kind_is_refused_before_anything_is_weighed() -> None:
+    """Which parties may ask is a property of the operation."""
+    for verb in (gate.ask, gate.preview):
+        asking = Asking(kit.DTV)
+        answer = verb(asking.call, DOSSIER, kit.question(recipient=kit.DTV), kit.situation())
+        assert answer == Refusal(Reason.WRONG_PARTY)
+        assert "person" not in asking.entry
+
+
+def test_who_asks_is_who_receives() -> None:
+    """No use case can ask for somebody else."""
+    with pytest.raises(AssertionError, match="who asks is who receives"):
+        gate.ask(Asking(kit.OTHER_NGO).call, DOSSIER, kit.question(C.IDENTITY), kit.situation())
+
+
+def test_admitting_names_whom_it_is_about_and_what_is_opened() -> None:
+    """A party reads and corrects what it supplied, and the entry says so."""
+    asking = Asking(kit.IND)
+    around = kit.situation()
+    answer = gate.admit(asking.call, DOSSIER, persons={around.person: around.alias}, holdings={C.IDENTITY: ("name",)})
+    assert isinstance(answer, Permit)
+    assert answer.persons == {around.person}
+    assert answer.granted == {C.IDENTITY: None}
+    assert asking.entry["disclosed"] == {"identity": ["name"]}
+    assert asking.entry["person"] == str(around.alias)
+
+
+def test_admitting_a_party_of_the_wrong_kind_is_refusing() -> None:
+    """And the entry names nobody."""
+    asking = Asking(kit.DTV)
+    answer = gate.admit(asking.call, DOSSIER, persons={kit.situation().person: kit.situation().alias})
+    assert answer == Refusal(Reason.WRONG_PARTY)
+    assert "person" not in asking.entry
+
+
+def test_a_bar_stands_before_deeds_of_the_wrong_party_alone() -> None:
+    """Nothing is written for who may go on: that is for the answer at the end."""
+    wrong, right = Asking(kit.DTV), Asking(kit.NGO)
+    assert gate.bar(wrong.call, DOSSIER) == Refusal(Reason.WRONG_PARTY)
+    assert wrong.entry["result"] == "refused"
+    assert gate.bar(right.call, DOSSIER) is None
+    assert right.unit.entries == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "named"), [(Reason.WRONG_STATE, True), (Reason.NOT_VISIBLE, False)], ids=["state", "not visible"]
+)
+def test_a_refusal_for_a_state_names_the_person_and_one_for_nothing_there_does_not(
+    reason: Reason, *, named: bool
+) -> None:
+    """Whoever may not know of a case leaves no trace that there is one."""
+    asking = ngo()
+    around = kit.situation()
+    assert gate.refuse(asking.call, DOSSIER, reason, {around.person: around.alias}) == Refusal(reason)
+    assert ("person" in asking.entry, "version" in asking.entry["object"]) == (named, named)
+
+
+def test_a_refusal_of_the_wrong_party_says_so_first() -> None:
+    """The reason that the caller can do something about."""
+    assert gate.refuse(Asking(kit.DTV).call, DOSSIER, Reason.WRONG_STATE) == Refusal(Reason.WRONG_PARTY)
+
+
+def test_a_repeated_call_is_seen_in_the_entry() -> None:
+    """What an idempotency key created is rendered anew, through the gate."""
+    asking = ngo()
+    again = replace(asking.call, once=Once("key", kit.number(1), replayed=True))
+    gate.admit(again, DOSSIER)
+    assert asking.entry["replayed"] is True
+
+
+def test_only_an_operation_that_creates_has_something_made() -> None:
+    """Its id is that of its idempotency key, so that a retry makes nothing new."""
+    asking = ngo()
+    assert replace(asking.call, once=Once("key", kit.number(1), replayed=False)).made == kit.number(1)
+    with pytest.raises(AssertionError, match="only an operation that creates"):
+        _ = asking.call.made

@@ -1,0 +1,152 @@
+"""Settings come from the environment, once; a process with faults does not start, and says all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr, ValidationError
+
+from api import settings
+from api.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PASSWORD: Final = "pass-that-nobody-may-read"
+GOOD: Final = {
+    "KETENBRUG_DATABASE_URL": f"postgresql://ketenbrug:{PASSWORD}@db.example:5432/ketenbrug",
+    "KETENBRUG_PUBLIC_URL": "https://ketenbrug.example",
+}
+
+
+def read(kind: Callable[[], Any], environment: Mapping[str, str]) -> Any:
+    """What a process with this environment would read."""
+    with CliRunner(env=environment).isolation():
+        return kind()
+
+
+def refused(kind: Callable[[], Any], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The faults for which a process with this environment would not start."""
+    with pytest.raises(Misconfigured) as found:
+        read(kind, environment)
+    assert PASSWORD not in f"{found.value!r} {found.value} {found.value.__cause__!r} {found.value.__context__!r}"
+    return found.value.faults
+
+
+def test_what_is_not_said_has_a_safe_default() -> None:
+    found = read(settings.serving, GOOD)
+
+    assert (found.host, found.port, found.workers, found.sandbox) == ("127.0.0.1", 8080, 1, False)
+    assert found.key_file == Path("ketenbrug.keys")
+
+
+def test_names_follow_from_the_public_address() -> None:
+    found = read(settings.serving, GOOD)
+
+    assert found.issuer == "https://ketenbrug.example"
+    assert found.audience == "https://ketenbrug.example/v1"
+    assert found.origin == "ketenbrug.example/log"
+    assert read(settings.serving, GOOD | {"KETENBRUG_LOG_ORIGIN": "log.example/1"}).origin == "log.example/1"
+
+
+def test_every_fault_is_told_at_once() -> None:
+    """Whoever sets a service up should not learn its faults one start at a time."""
+    faults = refused(
+        settings.serving,
+        {"KETENBRUG_PORT": "http", "KETENBRUG_POOL_SIZE": "1", "KETENBRUG_BODY_LIMIT": "1", "KETENBRUG_PATIENCE": "0"},
+    )
+
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "KETENBRUG_DATABASE_URL",
+        "KETENBRUG_PUBLIC_URL",
+        "KETENBRUG_PORT",
+        "KETENBRUG_POOL_SIZE",
+        "KETENBRUG_BODY_LIMIT",
+        "KETENBRUG_PATIENCE",
+    ]
+
+
+def test_every_unsafe_value_is_told_at_once() -> None:
+    faults = refused(
+        settings.serving,
+        {
+            "KETENBRUG_DATABASE_URL": f"mysql://ketenbrug:{PASSWORD}@db.example/ketenbrug",
+            "KETENBRUG_PUBLIC_URL": "http://ketenbrug.example",
+            "KETENBRUG_SECURITY_CONTACT": "security@ketenbrug.example",
+            "KETENBRUG_SANDBOX": "true",
+        },
+    )
+
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "KETENBRUG_DATABASE_URL",
+        "KETENBRUG_PUBLIC_URL",
+        "KETENBRUG_SECURITY_CONTACT",
+        "KETENBRUG_SANDBOX",
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ketenbrug.example/",
+        "https://ketenbrug.example/api",
+        "https://ketenbrug.example?x=1",
+        f"https://somebody:{PASSWORD}@ketenbrug.example",
+        "ketenbrug.example",
+        "ftp://ketenbrug.example",
+        "https://",
+        "http://ketenbrug.example",
+        "http://10.0.0.1:8080",
+    ],
+)
+def test_an_address_that_clients_could_not_trust_is_refused(address: str) -> None:
+    """Tokens name this address; http is for one's own machine only."""
+    (fault,) = refused(settings.serving, GOOD | {"KETENBRUG_PUBLIC_URL": address})
+
+    assert fault.startswith("KETENBRUG_PUBLIC_URL: ")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
+def test_on_loopback_http_will_do(address: str) -> None:
+    found = read(settings.serving, GOOD | {"KETENBRUG_PUBLIC_URL": address, "KETENBRUG_SANDBOX": "true"})
+
+    assert found.sandbox
+    assert found.public_url == address
+
+
+@pytest.mark.parametrize("contact", ["mailto:security@ketenbrug.example", "https://ketenbrug.example/security"])
+def test_a_finder_of_a_weakness_can_be_told_where_to_go(contact: str) -> None:
+    assert read(settings.serving, GOOD | {"KETENBRUG_SECURITY_CONTACT": contact}).security_contact == contact
+
+
+def test_commands_on_the_database_need_no_more_than_its_address() -> None:
+    url = GOOD["KETENBRUG_DATABASE_URL"]
+
+    assert read(settings.database, {"KETENBRUG_DATABASE_URL": url}) == url
+    assert refused(settings.database, {}) == ("KETENBRUG_DATABASE_URL: Field required",)
+    assert refused(settings.database, {"KETENBRUG_DATABASE_URL": f"{PASSWORD}@db"}) == (
+        "KETENBRUG_DATABASE_URL: must begin with postgresql://",
+    )
+
+
+def test_commands_on_keys_need_no_more_than_where_they_are() -> None:
+    assert read(settings.key_file, {"KETENBRUG_KEY_FILE": "/run/secrets/keys"}) == Path("/run/secrets/keys")
+    assert read(settings.key_file, {}) == Path("ketenbrug.keys")
+
+
+def test_settings_hide_the_password_and_do_not_change() -> None:
+    found = read(settings.serving, GOOD)
+
+    assert isinstance(found.database_url, SecretStr)
+    assert PASSWORD not in f"{found!r} {found} {found.model_dump()} {found.model_dump_json()}"
+    with pytest.raises(ValidationError):
+        found.port = 1
+
+
+def test_the_clock_of_entry_points_is_aware() -> None:
+    assert settings.now().tzinfo is UTC
+    assert abs((settings.now() - datetime.now(UTC)).total_seconds()) < 60  # noqa: TID251 - it is the clock that is tried
