@@ -13,7 +13,7 @@ from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.events import EventType
 from api.oauth import registry
-from api.vocabulary import Reason
+from api.vocabulary import Party, Reason
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -47,9 +47,14 @@ async def read(call: Call, agreement_id: AgreementId, version: int | None) -> Ag
 
 
 async def add(call: Call, document: object) -> AgreementVersion | Refusal:
-    """Take in a version. Its parties are told; it is in force between those that sign it."""
+    """Take in a version. Its parties are told; it is in force between those that sign it.
+
+    A municipality takes in its own only: a version that it put before that of another one would stand in its way.
+    """
     if (barred := gate.bar(call, Thing("agreement"))) is not None:
         return barred
+    if _of_others(call, document):
+        return gate.refuse(call, Thing("agreement"), Reason.WRONG_MUNICIPALITY)
     added = await intake.add(call.unit, document, await registry.organisations(call.unit))
     if isinstance(added, Objection):
         return gate.refuse(call, Thing("agreement"), added.reason, faults=added.faults)
@@ -85,6 +90,12 @@ async def sign(call: Call, agreement_id: AgreementId, version: int, signature: s
     for party in made.parties:
         events.tell(call.unit, party.organisation_id, EventType.AGREEMENT_SIGNED, "agreement", agreement_id)
     return made
+
+
+def _of_others(call: Call, document: object) -> bool:
+    """Whether a municipality brings what is agreed in another one."""
+    mine, about = call.caller.organisation, intake.municipality(document)
+    return mine.kind is Party.MUNICIPALITY and about is not None and about not in mine.municipalities
 
 
 async def _there(call: Call, agreement_id: AgreementId, version: int) -> AgreementVersion:

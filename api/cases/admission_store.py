@@ -43,6 +43,7 @@ _FIND: Final = statement(
         admission_check.c.review_date,
         admission_check.c.decided_at,
         admission_check.c.version,
+        admission_check.c.conditions.is_not(None).label("conditioned"),
         *situation.columns(
             case_id=admission_check.c.case_id,
             person_id=admission_check.c.person_id,
@@ -178,7 +179,8 @@ async def _facts(call: Call, row: Record) -> AdmissionFacts:
     mine = call.caller.organisation
     addressed = row["addressee"] == mine.id
     there = (DataCategory.IDENTITY,) if addressed else (DataCategory.ADMISSION_FACTS,)
-    names = {DataCategory.IDENTITY: ("vNumber",), DataCategory.ADMISSION_FACTS: tuple(str(c) for c in Criterion)}
+    facts = (*(str(c) for c in Criterion), *(("conditions",) if row["conditioned"] else ()))
+    names = {DataCategory.IDENTITY: ("vNumber",), DataCategory.ADMISSION_FACTS: facts}
     around = await situation.of(call.unit, row, addressed=addressed, holdings={each: names[each] for each in there})
     return AdmissionFacts(
         id=AdmissionCheckId(row["id"]),

@@ -87,13 +87,13 @@ async def search(call: Call, v_number: str) -> list[CaseSummary] | Refusal:
 
 
 async def assign(call: Call, case_id: CaseId, organisation: OrganisationId, function: CareFunction) -> Case | Refusal:
-    """Assign an organisation in one function. Whoever coordinates the case may do so."""
+    """Assign an organisation of this municipality in one function. Whoever coordinates the case may do so."""
     facts = await _coordinated(call, case_id)
     if isinstance(facts, Refusal):
         return facts
     thing = Thing("case", case_id, facts.version)
     assigned = await registry.find_organisation(call.unit, organisation)
-    if assigned is None or assigned.kind not in _ASSIGNABLE:
+    if assigned is None or assigned.kind not in _ASSIGNABLE or facts.municipality not in assigned.municipalities:
         return gate.refuse(call, thing, Reason.NOT_ASSIGNABLE, {facts.person: facts.alias})
     if facts.closed_date is not None or function in facts.functions_of(organisation):
         return gate.refuse(call, thing, Reason.WRONG_STATE, {facts.person: facts.alias})

@@ -8,7 +8,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from api.cli import audit, demo, keys, migrate, openapi, register, sandbox, serve, work
+from api.cli import audit, demo, headers, keys, migrate, openapi, register, sandbox, serve, work
 from api.errors import KetenbrugError, Misconfigured
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(work.work)
 app.command()(openapi.openapi)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(register.app, name="register")
+register.client_app.command()(headers.headers)
 app.add_typer(register.client_app, name="client")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
+import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
+from api.errors import Misconfigured
 from api.sandbox import cast as play
 from api.sandbox.cast import Cast
-from api.sandbox.running import Running
+from api.sandbox.running import DESCRIPTION, Running
 from api.vocabulary import DataCategory, Purpose
 
 PARTS = ("ngo", "otherNgo", "ind", "dtv", "avim", "municipality", "auditor", "operator")
 _V_NUMBER = "0000009000"
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
+_LOOKING = 1.0
+"""Seconds between two looks at whether the service still runs."""
 
 
 def sandbox(
@@ -28,20 +33,25 @@ def sandbox(
     workers: Annotated[int, typer.Option(min=1, max=16, help="Server processes.")] = 1,
 ) -> None:
     """Start it, write DIR/sandbox.json when it is ready, and stop everything on SIGTERM."""
-    stop = threading.Event()
-
-    def told(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, told)
-    ready = directory / "sandbox.json"
-    ready.unlink(missing_ok=True)
+    for each in _ENDINGS:
+        signal.signal(each, _end)
+    ready = directory / DESCRIPTION
     with Running.start(directory, port=port, people=people, workers=workers) as running:
-        _write(ready, _description(running))
-        typer.echo(f"Ready: {running.base_url}, documentation at {running.issuer}/docs; {ready}")
-        stop.wait()
-    ready.unlink(missing_ok=True)
+        try:
+            _write(ready, _description(running))
+            typer.echo(f"Ready: {running.base_url}, documentation at {running.issuer}/docs; {ready}")
+            while running.service.runs:
+                time.sleep(_LOOKING)
+        finally:
+            ready.unlink(missing_ok=True)
+        raise Misconfigured(("The service ended by itself: see what it said above.",))
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Leave through every `finally`, wherever we are; once."""
+    for each in _ENDINGS:
+        signal.signal(each, lambda _number, _frame: None)
+    sys.exit(0)
 
 
 def _description(running: Running) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,9 +20,14 @@ from api.cli import checks
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from multiprocessing.process import BaseProcess
+    from types import FrameType
+
+    from api.edge.envelope import Envelope
 
 _GRACE: Final = 20
 """Seconds for requests that run when the server is told to stop."""
+_INPUT: Final = 0
 
 
 def serve(
@@ -30,13 +36,15 @@ def serve(
     with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
     """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
+    # Uvicorn raises the signal that ended it once more: so we leave through every `finally`, and stop the worker.
+    signal.signal(signal.SIGTERM, _end)
     found = settings.serving()
     checks.may_serve(found)
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     with _worker(start=work):
         uvicorn.run(
-            f"{application.__name__}:from_environment",
+            f"{__name__}:one_of_several",
             factory=True,
             host=found.host,
             port=found.port,
@@ -52,9 +60,27 @@ def serve(
         )
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def one_of_several() -> Envelope:
+    """The app, in this process. With several processes, each ends when the first one is gone, however it went."""
+    if (first := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_after, args=(first,), daemon=True).start()
+    return application.from_environment()
+
+
+def _end_after(first: BaseProcess) -> None:
+    first.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _end_with_input() -> None:
     """Whoever started us holds the other end of our input; when it dies, however, that closes."""
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: a thread that holds its lock would stop the interpreter from ending.
+    while os.read(_INPUT, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

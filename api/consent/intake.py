@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from api.principal import Organisation
     from api.storage.statement import Statement
     from api.storage.unit import Record, Unit
+    from api.vocabulary import Municipality
 
 
 async def add(unit: Unit, raw: object, organisations: Iterable[Organisation]) -> Version | Objection:
@@ -48,6 +49,12 @@ def named(raw: object) -> tuple[AgreementId, int] | Objection:
     """Which version of which agreement a document says that it is."""
     read = document.read(raw)
     return read if isinstance(read, Objection) else (AgreementId(read.id), read.version)
+
+
+def municipality(raw: object) -> Municipality | None:
+    """Which municipality a document is of; None when it cannot be read, which `add` then says."""
+    read = document.read(raw)
+    return None if isinstance(read, Objection) else read.municipality
 
 
 _LATEST: Final = statement(

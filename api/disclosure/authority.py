@@ -96,10 +96,8 @@ PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISIO
 READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
 
-# Outside /v1: entries of the token endpoint and of administration
-ISSUE_TOKEN: Final = "oauth.issue-token"  # noqa: S105 - an action word
+# Outside /v1, beside what `api.oauth` names: administration
 IMPORT_POPULATION: Final = "statistics.import"
-REGISTER: Final = "oauth.register"
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Operation)

@@ -24,7 +24,7 @@ from api.dossiers import request_store as store
 from api.dossiers import store as dossiers
 from api.dossiers.model import RUNNING, Preview, Request
 from api.events import EventType
-from api.vocabulary import DataCategory, DossierRequestState, Reason
+from api.vocabulary import DataCategory, DossierRequestState, Party, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,14 +36,17 @@ if TYPE_CHECKING:
 
 
 async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> Request | Refusal:
-    """Ask a supplier for a dossier. The delivery term comes from the agreement that carries the request."""
+    """Ask the IND for a dossier. The delivery term comes from the agreement that carries the request."""
     thing = Thing("dossier-request", request_id)
     around = await situation.of_case(call, new.case_id, new.supplier_id)
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    whom = {around.person: around.alias}
+    if around.supplier.kind is not Party.IND:
+        return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
-        return gate.refuse(call, thing, Reason.NO_AGREEMENT, {around.person: around.alias})
-    answer = gate.admit(call, thing, persons={around.person: around.alias})
+        return gate.refuse(call, thing, Reason.NO_AGREEMENT, whom)
+    answer = gate.admit(call, thing, persons=whom)
     if isinstance(answer, Refusal):
         return answer
     days = next((agreement.terms["delivery"] for agreement in around.agreements if "delivery" in agreement.terms), None)

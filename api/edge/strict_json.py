@@ -1,7 +1,8 @@
 """One reading of a JSON body, or none (RFC 7493, I-JSON).
 
 What two parsers could understand differently is refused: duplicate keys, NaN and infinities, numbers beyond a double,
-NUL, lone surrogates, other encodings than UTF-8, a byte order mark. Nesting is bounded, whatever the parser's stack.
+integers that a double does not hold exactly (section 2.2: they are written as text), NUL, lone surrogates, other
+encodings than UTF-8, a byte order mark. Nesting is bounded, whatever the parser's stack.
 """
 
 from __future__ import annotations
@@ -58,11 +59,21 @@ def _number(text: str) -> float:
     return value
 
 
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) > _EXACT:
+        raise ValueError("a double does not hold it exactly")
+    return value
+
+
 def _constant(_: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_number, parse_constant=_constant)
+_EXACT: Final = 2**53
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_number, parse_int=_integer, parse_constant=_constant
+)
 
 
 def _containers(values: Iterable[Any]) -> list[dict[str, Any] | list[Any]]:

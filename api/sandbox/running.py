@@ -11,13 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -29,16 +24,16 @@ from api.crypto.blind import BlindIndex
 from api.crypto.wrappers import FileWrapper
 from api.errors import Misconfigured
 from api.oauth import operator, registry
-from api.sandbox import importer, population
+from api.sandbox import databases, importer, population, service
 from api.sandbox.cast import Credentials
 from api.sandbox.cluster import Cluster
 from api.sandbox.databases import Role
 from api.sandbox.furnishing import furnish
+from api.sandbox.service import Service
 from api.storage.pool import Database
 from api.vocabulary import CaseId
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -46,8 +41,11 @@ if TYPE_CHECKING:
     from api.sandbox.members import Member
 
 NAME: Final = "ketenbrug_sandbox"
-_STARTING: Final = 60.0
-_STOPPING: Final = 30.0
+LOG: Final = "sandbox.ketenbrug.example/log"
+"""The name of its log, whatever port it is served at."""
+
+DESCRIPTION: Final = "sandbox.json"
+"""The file that tells others that it is ready, and how to call it."""
 
 
 @dataclass
@@ -61,33 +59,51 @@ class Running:
     application_url: str = field(repr=False)
     credentials: dict[str, Credentials] = field(repr=False)
     environment: dict[str, str] = field(repr=False)
+    cluster: Cluster
+    service: Service
     _stack: ExitStack = field(repr=False)
 
     @classmethod
-    def start(cls, directory: Path, *, port: int = 0, people: int | None = None, workers: int = 1) -> Self:
-        """Start everything under `directory`, new or where it was left. Raises `Misconfigured`."""
+    def start(
+        cls,
+        directory: Path,
+        *,
+        port: int = 0,
+        people: int | None = None,
+        workers: int = 1,
+        said: Path | None = None,
+    ) -> Self:
+        """Start everything under `directory`, new or where it was left. Raises `Misconfigured`.
+
+        `port`: 0 for any. `people`: those of the evaluation when not told. `said`: where the service's output goes.
+        """
+        chosen = service.port(port)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ExitStack() as stack:
             cluster = stack.enter_context(Cluster.start(directory / "postgres", durable=True))
-            cluster.ensure(NAME)
+            # Nobody else has the directory now. Whoever waits for this file must not find that of an earlier run.
+            (directory / DESCRIPTION).unlink(missing_ok=True)
+            credentials, keys = directory / "credentials.json", directory / "keys"
+            if not credentials.exists():
+                _begin_anew(cluster, directory)
             owner, application = cluster.url(Role.OWNER, NAME), cluster.url(Role.APPLICATION, NAME)
             _migrate(owner)
-            keys = directory / "keys"
             if not keys.exists():
                 keyfile.create(keys)
-            credentials = _furnished(directory / "credentials.json", application, keys, people)
-            chosen = port or _free_port()
+            kept = _furnished(credentials, application, keys, people)
             issuer = f"http://127.0.0.1:{chosen}"
             environment = _environment(application, keys, issuer, chosen, workers)
-            stack.enter_context(_service(environment, issuer))
+            running = stack.enter_context(Service.start(environment, issuer, said))
             return cls(
                 directory,
                 f"{issuer}/v1",
                 issuer,
                 owner,
                 application,
-                credentials,
+                kept,
                 environment,
+                cluster,
+                running,
                 stack.pop_all(),
             )
 
@@ -115,12 +131,19 @@ class Running:
         self._stack.close()
 
 
+def _begin_anew(cluster: Cluster, directory: Path) -> None:
+    """Make the database. The credentials are written last: without them nobody can use one that is there already."""
+    (directory / "samples.json").unlink(missing_ok=True)
+    if databases.exists(cluster.superuser_url(), NAME):
+        cluster.drop(NAME)
+    cluster.create(NAME)
+
+
 def _migrate(owner: str) -> None:
     """Bring the database to this release, by the command that operators use."""
     environment = _inherited() | {"KETENBRUG_DATABASE_URL": owner}
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "migrate"], env=environment, capture_output=True, text=True, check=False
-    )
+    command = [*service.COMMAND, "migrate"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if done.returncode:
         raise Misconfigured((f"the database could not be migrated: {done.stderr.strip()[-500:]}",))
 
@@ -178,6 +201,7 @@ def _environment(url: str, keys: Path, issuer: str, port: int, workers: int) -> 
         "KETENBRUG_PORT": str(port),
         "KETENBRUG_WORKERS": str(workers),
         "KETENBRUG_SANDBOX": "true",
+        "KETENBRUG_LOG_ORIGIN": LOG,
     }
 
 
@@ -185,40 +209,3 @@ def _inherited() -> dict[str, str]:
     """What a child process inherits: nothing that could name another database."""
     environment = os.environ  # noqa: TID251 - where processes are started
     return {name: value for name, value in environment.items() if not name.startswith("KETENBRUG_")}
-
-
-@contextmanager
-def _service(environment: dict[str, str], issuer: str) -> Generator[None]:
-    command = [sys.executable, "-m", "api.cli", "serve", "--with-parent"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)  # noqa: S603 - our own command
-    try:
-        _await_ready(child, issuer)
-        yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(timeout=_STOPPING)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _await_ready(child: subprocess.Popen[bytes], issuer: str) -> None:
-    until = time.monotonic() + _STARTING
-    while time.monotonic() < until:
-        if child.poll() is not None:
-            raise Misconfigured(("the service did not start: see what it said above",))
-        try:
-            with urllib.request.urlopen(f"{issuer}/health/ready", timeout=2) as answer:  # noqa: S310 - our own loopback
-                if answer.status == 200:  # noqa: PLR2004 - HTTP
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise Misconfigured((f"the service was not ready within {_STARTING:.0f} seconds",))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -14,7 +14,7 @@ from api.events import EventType
 from api.oauth import registry
 from api.screening import store
 from api.screening.model import Outcome
-from api.vocabulary import CareFunction, DataCategory, Party, Reason
+from api.vocabulary import ADDRESSABLE, CareFunction, DataCategory, Party, Reason
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,7 +37,7 @@ async def share(call: Call, outcome_id: ScreeningOutcomeId, new: NewOutcome) -> 
     if not around.relation.functions & _SCREENS:
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     addressees = [await registry.find_organisation(call.unit, each) for each in sorted(new.addressees)]
-    if any(each is None for each in addressees):
+    if any(each is None or each.kind not in ADDRESSABLE for each in addressees):
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     to_authority = any(each is not None and each.kind is not Party.NGO for each in addressees)
     if to_authority and not new.explanations and new.not_explained_reason is None:

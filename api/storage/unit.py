@@ -185,6 +185,7 @@ def meant(error: Exception) -> KetenbrugError | None:
             | asyncpg.OperatorInterventionError()
             | asyncpg.InsufficientResourcesError()
             | asyncpg.InterfaceError()
+            | asyncpg.InternalClientError()
             | OSError()
         ):
             return Unavailable("database")
