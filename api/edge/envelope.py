@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from api.edge.passage import Passage
 
+_CACHE: Final = b"cache-control"
 _CSP: Final = b"content-security-policy"
 _UNREADABLE: Final = InputError("path", "", "unreadable", "The address is percent-encoded UTF-8 without NUL.")
 _SINGLE: Final = frozenset({b"content-length", b"content-type", b"idempotency-key", b"purpose"})
@@ -142,9 +143,9 @@ class Envelope:
         return None
 
     def _dress(self, headers: list[tuple[bytes, bytes]], here: Passage) -> list[tuple[bytes, bytes]]:  # (6)
-        kept = [pair for pair in headers if pair[0] not in self._ours or pair[0] == _CSP]
-        own_policy = any(name == _CSP for name, _ in kept)
-        kept.extend(pair for pair in self._carried if not (own_policy and pair[0] == _CSP))
+        kept = [pair for pair in headers if pair[0] not in self._ours or _own(pair)]
+        own = {name for name, _ in kept}
+        kept.extend(pair for pair in self._carried if pair[0] not in own)
         kept.append((b"request-id", here.request_id.encode()))
         return kept
 
@@ -221,13 +222,19 @@ def _carried(api_version: str) -> tuple[tuple[bytes, bytes], ...]:
     """NL API Design Rules /core/version-header and /core/transport/security-headers."""
     return (
         (b"api-version", api_version.encode()),
-        (b"cache-control", b"no-store"),
+        (_CACHE, b"no-store"),
         (_CSP, b"default-src 'none'; frame-ancestors 'none'"),
         (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"no-referrer"),
     )
+
+
+def _own(pair: tuple[bytes, bytes]) -> bool:
+    """What an answer may say itself: the policy of a page, and that keys and metadata may be kept by anybody."""
+    name, value = pair
+    return name == _CSP or (name == _CACHE and value.startswith(b"public"))
 
 
 def _readable(raw: bytes) -> bool:
@@ -252,9 +259,10 @@ def _declared(headers: list[tuple[bytes, bytes]]) -> int:
 
 def _tell(here: Passage, error: BaseException, *, late: bool) -> None:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     structlog.get_logger("ketenbrug.edge").error(
         "late" if late else "unhandled",
         request_id=here.request_id,
         kind=type(error).__name__,
-        where=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+        where=where,
     )

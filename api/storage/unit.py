@@ -12,6 +12,7 @@ single statement (`last`, the hot path), inside the transaction, or alone. No co
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -165,7 +166,8 @@ class Unit:
         if self._writing:
             # Neither committed nor rolled back: the server must not keep it open, so the connection is dropped.
             self._writing = False
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it broke, and the pool has it back already
+                connection.terminate()
         await self._source.release(connection)
 
 

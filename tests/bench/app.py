@@ -21,7 +21,7 @@ from api.dossiers import store
 from api.dossiers.model import Dossier
 from api.edge import state
 from api.edge.envelope import Envelope
-from api.edge.routing import router
+from api.edge.routing import join, router
 from api.principal import Organisation, Origin, Principal
 from api.routes import dossiers
 from api.schemas.dossiers import Dossier as Wire
@@ -66,5 +66,5 @@ def create() -> Envelope:
     found = settings.serving()
     envelope = application.create_app(found, keyfile.load(found.key_file))
     app: FastAPI = envelope.app  # type: ignore[assignment]
-    app.include_router(routes)
+    join(app, routes)
     return envelope

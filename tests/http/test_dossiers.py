@@ -10,6 +10,7 @@ import pytest
 
 from api.sandbox.cast import SECTIONS
 from api.vocabulary import CareFunction, DataCategory, Municipality, Party, Purpose
+from tests import agreeing
 from tests.actor import reasons, refused, told
 from tests.dealings import IDENTITY, NOTE, ORDINARY, SPECIAL, Dealings, v_number, wire
 
@@ -437,10 +438,16 @@ async def test_a_version_that_the_caller_has_is_an_access_too(exchange: Exchange
 
 async def test_an_organisation_that_is_not_designated_gets_no_dossier(exchange: Exchange) -> None:
     """Aliens Act 2000 article 107(8): only who was designated receives data from the aliens administration."""
-    dealings = await (await Dealings.begin(exchange)).consented()
-    dossier = await dealings.dossier()
-    column = "designation_source"
-    del column
-    unit = exchange.unit()
-    await unit.finish()
-    assert dossier
+    dealings = await Dealings.begin(exchange)
+    plain = await exchange.join("undesignated-ngo", Party.NGO)
+    await agreeing.in_force(
+        exchange, agreeing.drafted(exchange, Municipality.UTRECHT, "undesignated-ngo", "ind"), "undesignated-ngo", "ind"
+    )
+    await dealings.assign("undesignated-ngo", CareFunction.LEGAL_SCREENING)
+    await dealings.consent(SCREENING, "undesignated-ngo", IDENTITY)
+    made = (await plain.post("/dossier-requests", wire(dealings.new_request(IDENTITY)))).json()
+    delivery = {"sections": [section("identity")], "complete": True}
+    delivered = await exchange.actor("ind").post(f"/dossier-requests/{made['id']}/deliveries", delivery)
+    answer = await plain.get(f"/dossiers/{delivered.json()['dossierId']}", purpose=SCREENING)
+    refused(answer, 403, "not-permitted")
+    assert reasons(answer) == {"identity": "no-designation"}

@@ -144,7 +144,7 @@ async def test_a_client_disabled_in_between_gets_no_token(world: World) -> None:
             done = True
             await world.disable("ngo-one")
 
-    world.use(Disturbed(world.database, "WITH carried_0", meanwhile))
+    world.use(Disturbed(world.database, "WITH carried_", meanwhile))
     answer = await world.ask(BY)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert error(await world.ask(BY)) == (401, "invalid_client")

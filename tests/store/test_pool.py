@@ -31,7 +31,9 @@ async def test_when_all_connections_are_lent_the_next_is_told_so(database: serve
         await unit.abort()
 
     assert told.value.retry_after >= 1
-    assert len(await pool.unit(NOW).last(Bound("SELECT 1", ()))) == 1, "it was given back"
+    after = pool.unit(NOW)
+    assert len(await after.last(Bound("SELECT 1", ()))) == 1, "it was given back"
+    await after.finish()
     await pool.close()
 
 
@@ -76,9 +78,11 @@ async def test_a_wrong_password_is_told_without_the_password(database: servers.D
     assert "guess" not in f"{told.value} {told.value!r} {told.value.__cause__}"
 
 
-async def test_when_the_database_went_away_it_is_unavailable(database: servers.Database) -> None:
+async def test_when_the_database_went_away_it_is_unavailable(
+    database: servers.Database, empty_database: servers.Database
+) -> None:
     pool = await Database.open(database.app_url, size=2)
-    owner: Any = await asyncpg.connect(database.superuser_url)
+    owner: Any = await asyncpg.connect(empty_database.superuser_url)
     await owner.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS false')
     async with pool.connection():
         with pytest.raises(Unavailable):
