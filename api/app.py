@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI
 
 from api import settings as configuration
+from api.cases import terms
 from api.consent.evidence import Texts
+from api.consent.receipts import Signer
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
 from api.crypto.mac import Mac
@@ -114,6 +116,7 @@ def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], data
         index=BlindIndex(keys.blind_index),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
+        receipts=Signer(keys.token),
     )
 
 
@@ -145,6 +148,7 @@ def _lifespan(
             settings.database_url.get_secret_value(), size=settings.pool_size, wait=settings.pool_wait
         )
         readiness.database = database
+        terms.due_on(terms.day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         state.install(app, parts(settings, keys, clock, database))
         try:
             yield

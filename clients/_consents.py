@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.schemas.base import Page
-from api.schemas.consents import Consent, NewConsent, Withdrawal
+from api.schemas.consents import Consent, ConsentReceipt, NewConsent, Withdrawal
 from clients._messages import path
 from clients._rooms import D, Room, creates, listing, operation, paged, reads
 
@@ -34,6 +34,11 @@ class Consents(Room[D]):
     def read(self, consent_id: UUID, *, known: Answer[Consent] | None = None) -> Call[Consent]:
         """A consent and its events; the latest is its state."""
         return reads(path("consents", consent_id), Consent, known=known)
+
+    @operation("consents.read-receipt")
+    def receipt(self, consent_id: UUID) -> Call[ConsentReceipt]:
+        """What the person gets in hand (ontvangstbewijs): readable, and signed."""
+        return reads(path("consents", consent_id, "receipt"), ConsentReceipt)
 
     @operation("consents.withdraw")
     def withdraw(

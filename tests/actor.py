@@ -75,9 +75,7 @@ class Actor:
         url = f"{self.base}/v1{path}"
         sent = dict(headers or {})
         sent["Authorization"] = f"DPoP {token}"
-        sent["DPoP"] = kit.proof(
-            self.key, method, url.partition("?")[0], token=token, at=self.clock().timestamp()
-        )
+        sent["DPoP"] = kit.proof(self.key, method, url.partition("?")[0], token=token, at=self.clock().timestamp())
         if method == "POST" and key != NONE:
             sent["Idempotency-Key"] = key or str(uuid4())
         if purpose is not None:

@@ -30,14 +30,18 @@ def drafted(exchange: Exchange, municipality: Municipality, *keys: str, **change
         {"slot": kind, "name": exchange.members[key].part.name, "organisationId": str(exchange.id_of(key))}
         for key, kind in zip(keys, kinds, strict=True)
     ]
-    return base | {
-        "id": str(uuid4()),
-        "version": 1,
-        "municipality": str(municipality),
-        "parties": parties,
-        "controllers": [{"slot": slot, "responsibleFor": "What it holds."} for slot in sorted(spoken)],
-        "rules": rules,
-    } | changes
+    return (
+        base
+        | {
+            "id": str(uuid4()),
+            "version": 1,
+            "municipality": str(municipality),
+            "parties": parties,
+            "controllers": [{"slot": slot, "responsibleFor": "What it holds."} for slot in sorted(spoken)],
+            "rules": rules,
+        }
+        | changes
+    )
 
 
 def signed(exchange: Exchange, raw: dict[str, Any], key: str) -> dict[str, Any]:

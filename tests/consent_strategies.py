@@ -78,12 +78,14 @@ def agreements(
     """An agreement that mostly stands. The first of a world is narrowed by half of the others."""
     names = ("one", "two", "three")[: draw(st.integers(1, 3))]
     base = kit.agreement(value=100).id
+    first = draw(mostly(date(2025, 1, 1), date(2026, 11, 24), date(2026, 11, 25)))
+    last = draw(mostly(None, date(2026, 11, 24), date(2026, 11, 23)))
     return kit.agreement(
         *(draw(rules(supplier, recipient, ground, name)) for name in names),
         value=value,
         municipality=draw(mostly(Municipality.UTRECHT, Municipality.GRONINGEN)),
-        valid_from=draw(mostly(date(2025, 1, 1), date(2026, 11, 24), date(2026, 11, 25))),
-        valid_until=draw(mostly(None, date(2026, 11, 24), date(2026, 11, 23))),
+        valid_from=first,
+        valid_until=last if last is None or first <= last else None,
         narrows=draw(st.sampled_from((None, base))) if value > 100 else None,
         directors=draw(mostly(frozenset({kit.UTRECHT.id}), frozenset())),
     )

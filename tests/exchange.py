@@ -128,6 +128,11 @@ class Exchange:
         await agreements.revoke(unit, which, document["version"], self.id_of(key))
         await unit.finish()
 
+    async def forget_signing_key(self, key: str) -> None:
+        """A party has no key to sign agreements with any more."""
+        async with self.database.connection() as connection:
+            await connection.execute("UPDATE oauth.organisation SET signing_jwks = NULL WHERE id = $1", self.id_of(key))
+
     async def rows(self, sql: str, *args: Any) -> list[Any]:
         """What the application may read in its database."""
         async with self.database.connection() as connection:

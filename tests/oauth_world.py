@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from api import errors
 from api.consent.evidence import Texts
+from api.consent.receipts import Signer
 from api.crypto.blind import BlindIndex
 from api.crypto.mac import Mac
 from api.crypto.wrappers import FileWrapper
@@ -168,6 +169,7 @@ class World:
                 index=BlindIndex(bytes(32)),
                 fingerprints=Mac(bytes(32)),
                 texts=Texts(),
+                receipts=Signer(ECKey.generate_key("P-256")),
             ),
         )
 

@@ -6,14 +6,17 @@ about the bed learns of a refusal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import uuid_utils.compat as uuid_utils
 
 from api.audit.entry import Thing
 from api.cases import situation
-from api.consent import ledger
+from api.consent import ledger, receipts
 from api.consent.model import Objection
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
+from api.oauth import registry
 from api.persons import store as persons
 from api.vocabulary import Party, Reason
 
@@ -77,6 +80,18 @@ async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[C
         return gate.refuse(call, Thing("case", case_id), Reason.NOT_VISIBLE)
     answer = gate.admit(call, Thing("case", case_id), persons={around.person: around.alias})
     return answer if isinstance(answer, Refusal) else await ledger.of_case(call.unit, case_id, before, most)
+
+
+async def receipt(call: Call, consent_id: ConsentId) -> dict[str, Any] | Refusal:
+    """The receipt of a consent as it stands now, for the person."""
+    facts = await read(call, consent_id)
+    if isinstance(facts, Refusal):
+        return facts
+    recipient = await registry.find_organisation(call.unit, facts.recipient)
+    recorder = await registry.find_organisation(call.unit, facts.recorded_by)
+    if recipient is None or recorder is None:
+        raise AssertionError("a consent names organisations that are there")
+    return receipts.receipt(facts, uuid_utils.uuid7(), recipient, recorder, call.unit.now)
 
 
 async def withdraw(call: Call, consent_id: ConsentId, note: str | None) -> ConsentFacts | Refusal:

@@ -26,7 +26,7 @@ from api.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import FromClause, Select
 
@@ -148,19 +148,25 @@ def _consented(rule: FromClause, category: DataCategory, row: Row) -> ColumnElem
     """(5) The consent that the rule, or the law, asks for is living."""
     if category.sensitivity is Sensitivity.ORDINARY:
         return _living(rule, rule.c.consent, category, row)
-    by_kind: list[ColumnElement[bool]] = []
-    for party in Party:
-        lifting = decision.lifting(category, party)
-        unasked = _has(rule, lifting - decision.CONSENTED) if party is not Party.NGO else false()
-        needed = case((unasked, rule.c.consent), else_=_word(ConsentKind.EXPLICIT_CONSENT))
-        by_kind.append(
-            and_(
-                rule.c.recipient == _word(party),
-                _has(rule, lifting),
-                _living(rule, needed, category, row),
-            )
-        )
-    return or_(*by_kind)
+    lifting = {party: decision.lifting(category, party) for party in Party}
+    lifted = _has_for(rule, lifting)
+    # What lifts without being consent itself; to an NGO it makes no difference.
+    unasked = _has_for(rule, {to: each - decision.CONSENTED for to, each in lifting.items() if to is not Party.NGO})
+    needed = case((unasked, rule.c.consent), else_=_word(ConsentKind.EXPLICIT_CONSENT))
+    return and_(lifted, _living(rule, needed, category, row))
+
+
+def _has_for(rule: FromClause, by_party: Mapping[Party, frozenset[ProhibitionException]]) -> ColumnElement[bool]:
+    """Whether a rule names one of the exceptions that are there for its recipient."""
+    alike = {each: [to for to in by_party if by_party[to] == each] for each in by_party.values()}
+    return or_(
+        *(
+            and_(_one_of(rule.c.recipient, to), _has(rule, exceptions))
+            for exceptions, to in alike.items()
+            if exceptions
+        ),
+        false(),
+    )
 
 
 def _living(rule: FromClause, needed: ColumnElement[Any], category: DataCategory, row: Row) -> ColumnElement[bool]:

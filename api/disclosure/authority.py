@@ -43,6 +43,7 @@ CLOSE_CASE: Final = Operation("cases.close", Scope.CASES_WRITE, Reach.OWN, _GUID
 RECORD_CONSENT: Final = Operation("consents.record", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
 READ_CONSENT: Final = Operation("consents.read", Scope.CONSENTS_READ, Reach.OWN, _NGO)
 LIST_CONSENTS: Final = Operation("consents.list", Scope.CONSENTS_READ, Reach.OWN, _NGO)
+READ_RECEIPT: Final = Operation("consents.read-receipt", Scope.CONSENTS_READ, Reach.OWN, _NGO)
 WITHDRAW_CONSENT: Final = Operation("consents.withdraw", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
 
 # Agreements

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from api.consent.evidence import Texts
+    from api.consent.receipts import Signer
     from api.crypto.blind import BlindIndex
     from api.crypto.mac import Mac
     from api.crypto.wrappers import KeyWrapper
@@ -34,6 +35,7 @@ class State:
     index: BlindIndex
     fingerprints: Mac
     texts: Texts
+    receipts: Signer
 
 
 def install(app: FastAPI, state: State) -> None:

@@ -67,6 +67,21 @@ async def read(
     return replies.shown(request, await consents.read(call, ConsentId(consent_id)), _consent)
 
 
+@routes.get(
+    "/consents/{consentId}/receipt",
+    operation_id="readConsentReceipt",
+    response_model=wire.ConsentReceipt,
+    responses=told(*_SEEN),
+)
+async def read_receipt(
+    request: Request, consent_id: ConsentIdPath, call: Annotated[Call, calls(authority.READ_RECEIPT)]
+) -> Response:
+    """What the person gets in hand: the consent as it stands, readable and signed."""
+    outcome = await consents.receipt(call, ConsentId(consent_id))
+    sign = state.of(request).receipts.sign
+    return replies.shown(request, outcome, lambda made: wire.ConsentReceipt(receipt=made, jws=sign(made)))
+
+
 @routes.post(
     "/consents/{consentId}/withdrawals",
     operation_id="withdrawConsent",

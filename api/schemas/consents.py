@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -86,6 +86,13 @@ class ConsentEvent(Wire):
 
     kind: ConsentEventKind
     at: Instant
+
+
+class ConsentReceipt(Wire):
+    """What the person gets in hand (ontvangstbewijs): readable, and signed."""
+
+    receipt: dict[str, Any] = Field(description="In the shape of ISO/IEC TS 27560, with the terms of DPV.")
+    jws: str = Field(description="The same, as a compact JWS by the key that the service publishes.")
 
 
 class Consent(Wire):

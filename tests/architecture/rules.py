@@ -7,123 +7,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final
+
+from tests.architecture import routes
+from tests.architecture.reading import Found, Function, Module, Rule, around, dotted, keyword, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-ROOT: Final = Path(__file__).parents[2]
-
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-class Found(NamedTuple):
-    """One violation."""
-
-    path: str
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.what}"
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module of the tree, or a snippet that pretends to be one. `path` is relative to the repository."""
-
-    path: str
-    source: str
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        """The parsed module, in which every node knows its parent."""
-        tree = ast.parse(self.source)
-        for parent in ast.walk(tree):
-            for child in ast.iter_child_nodes(parent):
-                child.__dict__["parent"] = parent
-        return tree
-
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node."""
-        return tuple(ast.walk(self.tree))
-
-    def calls(self) -> Iterator[ast.Call]:
-        """Every call."""
-        return (node for node in self.nodes if isinstance(node, ast.Call))
-
-    def functions(self) -> Iterator[Function]:
-        """Every function."""
-        return (node for node in self.nodes if isinstance(node, Function))
-
-    def found(self, node: ast.AST, what: str) -> Found:
-        """A violation at a node."""
-        return Found(self.path, getattr(node, "lineno", 0), what)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What holds, why, and where it does not. `exempt` names a path (a folder ends in a slash) and says the reason."""
-
-    name: str
-    because: str
-    check: Callable[[Module], Iterator[Found]]
-    exempt: Mapping[str, str] = field(default_factory=dict)
-
-    def violations(self, module: Module) -> list[Found]:
-        """What breaks the rule in a module."""
-        return [] if self.spares(module.path) else sorted(self.check(module))
-
-    def spares(self, path: str) -> str | None:
-        """The exemption that covers a path."""
-        covers = (each for each in self.exempt if path == each or (each.endswith("/") and path.startswith(each)))
-        return next(covers, None)
-
-
-@lru_cache(maxsize=1)
-def modules() -> tuple[Module, ...]:
-    """Every module of the service and of the clients."""
-    paths = sorted(path for room in ("api", "clients") for path in (ROOT / room).rglob("*.py"))
-    return tuple(Module(path.relative_to(ROOT).as_posix(), path.read_text()) for path in paths)
-
-
-def name_of(node: ast.AST | None) -> str:
-    """The last word of a name: `c` for `a.b.c`, also when it is called."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=function):
-            return name_of(function)
-        case _:
-            return ""
-
-
-def dotted(node: ast.AST) -> str:
-    """`a.b.c`, or nothing when it is not that simple."""
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=value, attr=name):
-            return f"{before}.{name}" if (before := dotted(value)) else ""
-        case _:
-            return ""
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """The value of a keyword of a call."""
-    return next((each.value for each in call.keywords if each.arg == name), None)
-
-
-def around(node: ast.AST) -> Iterator[ast.AST]:
-    """What a node stands in, from the inside out."""
-    while (parent := node.__dict__.get("parent")) is not None:
-        yield parent
-        node = parent
-
+    from collections.abc import Iterator
 
 # Commits
 
@@ -223,97 +113,6 @@ def _is_word(node: ast.expr) -> bool:
             return _is_word(one) and _is_word(other)
         case _:
             return False
-
-
-# Routes
-
-_VERBS: Final = frozenset({"get", "post", "put", "patch", "delete"})
-_ASKERS: Final = frozenset({"calls", "creates", "may"})
-_ADDERS: Final = frozenset({"add_api_route", "add_route", "api_route", "route", "mount", "websocket"})
-_HANDLER_LINES: Final = 15
-
-_OAUTH: Final = "speaks OAuth, not our API: whoever asks has no token yet"
-OUTSIDE_V1: Final[Mapping[str, str]] = {
-    "api/routes/oauth.py:token": _OAUTH,
-    "api/routes/oauth.py:metadata": _OAUTH,
-    "api/routes/oauth.py:jwks": _OAUTH,
-    "api/routes/oauth.py:protected_resource": _OAUTH,
-}
-"""Handlers that nobody needs a scope for. All others declare an operation."""
-
-
-def routed(function: Function) -> list[ast.Call]:
-    """The decorators that make a function a route."""
-    return [
-        each
-        for each in function.decorator_list
-        if isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
-        and each.func.attr in _VERBS | {"api_route"}
-        and name_of(each.func.value) in {"routes", "router", "app"}
-    ]
-
-
-def asked(function: Function) -> list[str]:
-    """The operations that a handler declares, as `authority.` names; what it declares otherwise is an empty name."""
-    parameters = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-    places = (*(each.annotation for each in parameters), *function.args.defaults, *function.args.kw_defaults)
-    return [
-        each.args[0].attr
-        if len(each.args) == 1 and isinstance(each.args[0], ast.Attribute) and dotted(each.args[0].value) == "authority"
-        else ""
-        for place in places
-        if place is not None
-        for each in ast.walk(place)
-        if isinstance(each, ast.Call) and name_of(each.func) in _ASKERS
-    ]
-
-
-def _of_api(module: Module) -> Iterator[Function]:
-    if module.path.startswith("api/routes/"):
-        for function in module.functions():
-            if routed(function) and f"{module.path}:{function.name}" not in OUTSIDE_V1:
-                yield function
-
-
-def _routes_ask(module: Module) -> Iterator[Found]:
-    for function in _of_api(module):
-        match asked(function):
-            case [operation] if operation:
-                pass
-            case _:
-                yield module.found(function, f"{function.name} does not take one of calls, creates, may (authority.…)")
-
-
-def _routes_tell(module: Module) -> Iterator[Found]:
-    for function in _of_api(module):
-        for decorator in routed(function):
-            for part in ("operation_id", "response_model", "responses"):
-                if keyword(decorator, part) is None:
-                    yield module.found(function, f"{function.name} does not declare {part}")
-
-
-def _routes_are_short(module: Module) -> Iterator[Found]:
-    if not module.path.startswith("api/routes/"):
-        return
-    for function in module.functions():
-        if not routed(function):
-            continue
-        body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-        lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-        if lines > _HANDLER_LINES:
-            yield module.found(function, f"the handler {function.name} has {lines} lines")
-
-
-def _routes_elsewhere(module: Module) -> Iterator[Found]:
-    if module.path.startswith("api/routes/"):
-        return
-    for function in module.functions():
-        if routed(function):
-            yield module.found(function, f"{function.name} is a route")
-    for call in module.calls():
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _ADDERS:
-            yield module.found(call, f"calls .{call.func.attr}(")
 
 
 # The gate
@@ -451,18 +250,18 @@ RULES: Final = (
     Rule(
         "routes-ask",
         "an operation that declares no scope can be called by anybody: every route names exactly one of authority.py",
-        _routes_ask,
+        routes.ask,
     ),
     Rule(
         "routes-tell",
         "callers build on the description: every route says its name, what it answers and which problems it knows",
-        _routes_tell,
+        routes.tell,
     ),
-    Rule("routes-are-short", "a handler translates; what it decides belongs in operations.py", _routes_are_short),
+    Rule("routes-are-short", "a handler translates; what it decides belongs in operations.py", routes.short),
     Rule(
         "routes-elsewhere",
         "a route outside api/routes is not seen by the rules for routes",
-        _routes_elsewhere,
+        routes.elsewhere,
         {
             "api/edge/docs.py": "pages about the API, without authentication",
             "api/edge/health.py": "for orchestrators, without authentication",

@@ -148,7 +148,11 @@ def rooms(*above: str) -> set[str]:
     ("contract", "key", "spared"),
     [
         ("edge", "source_modules", ("cli", "sandbox", "app", "console", "routes", "edge")),
-        ("cipher", "source_modules", ("cli", "sandbox", "app", "console", "crypto", "oauth", "audit", "custody", "errors", "vocabulary")),
+        (
+            "cipher",
+            "source_modules",
+            ("cli", "sandbox", "app", "console", "crypto", "oauth", "audit", "custody", "errors", "vocabulary"),
+        ),
         ("wire", "forbidden_modules", ("schemas", "vocabulary", "console")),
     ],
 )

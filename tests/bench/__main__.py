@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.bench.load import Figures
 
 CONNECTIONS: Final = 16
-REQUESTS: Final = {"bare": 12_000, "plain": 4_000, "protected": 4_000}
+REQUESTS: Final = {"bare": 10_000, "plain": 3_000, "protected": 3_000}
 ROUNDS: Final = 3
 LEAST: Final = 0.4
 AIM: Final = 0.55

@@ -131,16 +131,12 @@ async def test_an_addressee_reads_no_more_than_was_asked_of_it(exchange: Exchang
     stranger = await exchange.join("stranger", Party.NGO)
     for actor in (exchange.actor("dtv"), exchange.actor("avim"), stranger):
         for path, there in (("advice-requests", request.id), ("advice", given.id)):
-            foreign, absent = [
-                await actor.get(f"/{path}/{each}", purpose=RESIDENCE) for each in (there, uuid4())
-            ]
+            foreign, absent = [await actor.get(f"/{path}/{each}", purpose=RESIDENCE) for each in (there, uuid4())]
             refused(foreign, 404, "not-found")
             assert told(foreign) == told(absent)
     for actor in (exchange.actor("dtv"), exchange.actor("avim")):
         body = BODIES["dtv"]
-        foreign, absent = [
-            await actor.post("/advice", advice(each, body)) for each in (request.id, uuid4())
-        ]
+        foreign, absent = [await actor.post("/advice", advice(each, body)) for each in (request.id, uuid4())]
         refused(foreign, 404, "not-found")
         assert told(foreign) == told(absent)
         assert (await actor.get("/advice-requests")).json()["items"] == [

@@ -172,9 +172,7 @@ async def test_an_assignment_is_made_once_and_while_the_case_is_open(exchange: E
     await exchange.ngo.cases.close(
         dealings.id, Closure(closed_date=world.today(), leaving_reason=LeavingReason.HANDOVER)
     )
-    refused(
-        await ngo.post(f"/cases/{dealings.id}/assignments", new | {"function": "housing"}), 409, "wrong-state"
-    )
+    refused(await ngo.post(f"/cases/{dealings.id}/assignments", new | {"function": "housing"}), 409, "wrong-state")
 
 
 async def test_who_left_for_an_unknown_destination_is_an_event_to_nobody(exchange: Exchange) -> None:

@@ -133,9 +133,7 @@ async def test_a_consent_is_as_absent_to_all_but_the_ngo_that_guides(exchange: E
     dealings = await Dealings.begin(exchange)
     no = await dealings.consent(SCREENING, "ngo", [C.MEDICAL], given=False)
     shelters = await exchange.join("shelters", Party.NGO)
-    directs = await exchange.join(
-        "directs", Party.MUNICIPALITY, municipalities=frozenset({Municipality.UTRECHT})
-    )
+    directs = await exchange.join("directs", Party.MUNICIPALITY, municipalities=frozenset({Municipality.UTRECHT}))
     stranger = await exchange.join("stranger", Party.NGO)
     await dealings.assign("shelters", CareFunction.SHELTER)
     await dealings.assign("directs", CareFunction.COORDINATION)
