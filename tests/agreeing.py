@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from joserfc.jwk import ECKey
+
 from api.consent import document, signatures
 from api.sandbox import agreements as shipped
 from api.vocabulary import Municipality
-from joserfc.jwk import ECKey
 
 if TYPE_CHECKING:
     import httpx

@@ -205,7 +205,8 @@ async def running(
         pool = await Database.open(database.app_url, size=4)
         stack.push_async_callback(pool.close)
         taking_part = dict(members) if members is not None else await furnish(pool, clock())
-        await stack.enter_async_context(app.app.router.lifespan_context(app.app))
+        inner: Any = app.app
+        await stack.enter_async_context(inner.router.lifespan_context(inner))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=BASE))
 

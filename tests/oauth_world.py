@@ -291,6 +291,12 @@ class _Connection:
             await self._happens()
         return await self.real.fetch(sql, *args)
 
+    async def execute(self, sql: str) -> Any:
+        """Run it, after what happens."""
+        if sql.startswith(self._at):
+            await self._happens()
+        return await self.real.execute(sql)
+
     def terminate(self) -> None:
         """Drop it."""
         self.real.terminate()

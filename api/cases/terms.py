@@ -1,4 +1,8 @@
-"""Terms in working days (werkdagen): Monday to Friday, Dutch public holidays aside. Overdue is computed, not stored."""
+"""Terms in working days (werkdagen). Overdue is computed, not stored.
+
+Monday to Friday, but for the generally recognised holidays of the Algemene termijnenwet, article 3: Good Friday and the
+fifth of May are among them every year.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ _SATURDAY = 5
 
 @lru_cache(maxsize=32)
 def _holidays(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("NL", years=year))
+    return frozenset(holidays.country_holidays("NL", years=year, categories=("public", "optional")))
 
 
 def is_working_day(day: date) -> bool:

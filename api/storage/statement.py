@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 _DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_MISSING: Final = object()
 _PLACE: Final = re.compile(r"\$(\d+)")
 
 
@@ -43,14 +44,16 @@ class Statement:
     @staticmethod
     def _place(compiled: SQLCompiler, name: str) -> tuple[str, Any, Callable[[Any], Any] | None]:
         bind = compiled.binds[name]
-        default = bind.effective_value
+        default = _MISSING if bind.required else bind.effective_value
         return bind.key, default, bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
 
     def __call__(self, **values: Any) -> Bound:  # noqa: ANN401 - the driver's values
-        """Bind. A value that is neither given nor written in the statement is NULL. Raises `PlaintextRefused`."""
+        """Bind: every value that is not written in the statement is given. Raises `PlaintextRefused`."""
         args: list[Any] = []
         for key, default, process in self._places:
             value = values.get(key, default)
+            if value is _MISSING:
+                raise TypeError(key)
             args.append(value if process is None else process(value))
         return Bound(self.sql, tuple(args))
 

@@ -40,7 +40,7 @@ _NOTHING: Final = Bound("SELECT 1", ())
 class Unit:
     """What one request reads and writes. `now` is its only reading of the clock."""
 
-    __slots__ = ("_carried", "_connection", "_signals", "_source", "_survivors", "_writing", "now")
+    __slots__ = ("_carried", "_connection", "_flushed", "_signals", "_source", "_survivors", "_writing", "now")
 
     def __init__(self, source: Source, now: datetime) -> None:
         self.now: Final = now
@@ -48,6 +48,7 @@ class Unit:
         self._connection: Any = None
         self._writing = False
         self._carried: list[Bound] = []
+        self._flushed: list[Bound] = []
         self._survivors: list[Bound] = []
         self._signals: dict[str, type[KetenbrugError]] = {}
 
@@ -95,8 +96,7 @@ class Unit:
         try:
             if self._writing:
                 await self._flush()
-                await self._fetch(Bound("COMMIT", ()))
-                self._writing = False
+                await self._commit()
             elif self._carried:
                 await self._fetch(combine(self._carried, _NOTHING))
             self._forget()
@@ -104,8 +104,9 @@ class Unit:
             await self._give_back()
 
     async def decline(self) -> None:
-        """End on a "no": roll back what was written, commit the marks and what is still carried."""
-        self._survivors.extend(each for each in self._carried if each not in self._survivors)
+        """End on a "no": roll back what was written, commit the marks and all that was carried."""
+        kept = [*self._flushed, *self._carried]
+        self._survivors.extend(each for each in kept if each not in self._survivors)
         await self.abort()
 
     async def abort(self, *testimony: Bound) -> None:
@@ -131,13 +132,25 @@ class Unit:
         self._writing = True
         await self._flush()
 
+    async def _commit(self) -> None:
+        """PostgreSQL answers a COMMIT after a failed statement with ROLLBACK, and calls that no error."""
+        try:
+            said = await self._connection.execute("COMMIT")
+        except Exception as error:
+            raise meant(error) or error from error
+        self._writing = False
+        if said != "COMMIT":
+            raise AssertionError("a statement failed, and somebody went on")
+
     async def _flush(self) -> None:
         carried, self._carried = self._carried, []
         if carried:
             await self._fetch(combine(carried, _NOTHING))
+            self._flushed += carried
 
     def _forget(self) -> None:
         self._carried = []
+        self._flushed = []
         self._survivors = []
 
     async def _fetch(self, bound: Bound) -> list[Record]:

@@ -61,7 +61,7 @@ async def misused(exchange: Exchange) -> None:
     """Requests that fail, with the same words where they do not belong."""
     ngo = exchange.actor("ngo")
     for answer in (
-        await ngo.post("/cases", {"municipality": NAME, NAME: NUMBER}),
+        await ngo.post("/cases", {"municipality": NAME, f"{NAME} of {NUMBER}": NUMBER}),
         await ngo.post("/cases/_search", {"vNumber": NUMBER, "name": NAME}),
         await ngo.post("/cases", b'{"vNumber": "' + NUMBER.encode()),
         await ngo.get(f"/cases?cursor={NAME}"),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.exchange import Exchange, Furnished
     from tests import servers
+    from tests.exchange import Exchange, Furnished
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

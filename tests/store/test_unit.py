@@ -284,7 +284,17 @@ async def test_a_decided_no_keeps_the_mark_and_the_entry_and_drops_the_rest(worl
 
     await unit.decline()
 
-    assert await world.rows() == NOTHING | {"mark": ["once"], "entry": ["refused"]}
+    assert await world.rows() == NOTHING | {"mark": ["once"], "entry": ["asked", "refused"]}
+
+
+async def test_a_commit_after_a_failed_statement_is_no_yes(world: World) -> None:
+    """PostgreSQL answers such a COMMIT with ROLLBACK, and calls that no error."""
+    unit = world.marked()
+    await unit.run(effect("begun"))
+    with pytest.raises(asyncpg.PostgresError):
+        await unit.run(Bound("SELECT 1/0", ()))
+    with pytest.raises(AssertionError, match="somebody went on"):
+        await unit.finish()
 
 
 async def test_a_decided_no_before_any_write_keeps_all_that_is_carried_once(world: World) -> None:

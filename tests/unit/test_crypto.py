@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 import uuid
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy.dialects import postgresql
 
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
@@ -51,10 +51,7 @@ def test_what_is_sealed_is_opened_in_its_place_only() -> None:
         "another format": lambda: keys.open(b"\xe2" + envelope[1:], *PLACE),
         "cut": lambda: keys.open(envelope[:-1], *PLACE),
         "empty": lambda: keys.open(b"", *PLACE),
-        **{
-            f"bit {bit}": lambda bit=bit: keys.open(_flipped(envelope, bit), *PLACE)  # type: ignore[misc]
-            for bit in range(0, len(envelope) * 8, 7)
-        },
+        **{f"bit {bit}": partial(keys.open, _flipped(envelope, bit), *PLACE) for bit in range(0, len(envelope) * 8, 7)},
     }
     for name, attack in attacks.items():
         with pytest.raises(Undecryptable):
@@ -140,9 +137,9 @@ def test_a_sealed_column_refuses_plaintext() -> None:
     """On the compiled driver path too, where no ORM looks."""
     column = Envelope()
     good = PersonKeys(ANNA, KEYS).seal(b"", *PLACE)
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    assert column.process_bind_param(good, dialect) == good  # type: ignore[arg-type]
-    assert column.process_bind_param(None, dialect) is None  # type: ignore[arg-type]
+    dialect: Any = None  # the guard is the same whatever the dialect
+    assert column.process_bind_param(good, dialect) == good
+    assert column.process_bind_param(None, dialect) is None
     for plain in (b"", b"plaintext" * 9, "text", good[:31], b"\x00" + good[1:]):
         with pytest.raises(PlaintextRefused):
             column.process_bind_param(plain, dialect)

@@ -1,0 +1,277 @@
+"""Every operation as a request that its rightful party may make, and the stage on which it may: for the sweep.
+
+Ids stand in a mapping by name, so that the same request can be made about something else, or about nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from api.disclosure import authority
+from api.vocabulary import Municipality, Purpose
+from tests import agreeing, audit_store
+from tests import dealings as dealing
+from tests.dealings import BODY, IDENTITY, Dealings, v_number, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from api.disclosure.authority import Operation
+    from tests.actor import Actor
+    from tests.exchange import Exchange
+
+    Ids = Mapping[str, Any]
+    Body = Callable[[Ids], Any]
+
+SCREENING: Final = Purpose.LEGAL_SCREENING
+RESIDENCE: Final = Purpose.RESIDENCE_ADVICE
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One operation: how it is asked, and by which member rightly. `about`: the ids that it names."""
+
+    operation: Operation
+    method: str
+    path: str
+    by: str
+    body: Body | None = None
+    purpose: Purpose | None = None
+    about: tuple[str, ...] = ()
+
+    async def made(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
+        """The request, made by somebody."""
+        body = None if self.body is None else self.body(ids)
+        return await actor.send(self.method, self.path.format(**ids), body, purpose=self.purpose, **asked)
+
+    async def made_of_nothing(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
+        """The request about what does not exist."""
+        return await self.made(actor, {**ids, **{name: uuid4() for name in self.about}}, **asked)
+
+
+def _case(ids: Ids, **members: Any) -> dict[str, Any]:
+    return {"caseId": str(ids["case"])} | members
+
+
+def _request(ids: Ids) -> dict[str, Any]:
+    return _case(
+        ids,
+        supplierId=str(ids["ind"]),
+        purpose="legal-screening",
+        categories=["identity"],
+        proportionalityNote="Weighed.",
+    )
+
+
+_DELIVERY: Final = {"sections": [{"category": "identity", "content": {"name": "made up"}}], "complete": True}
+_SHARED: Final = {"perspective": "return", "nextSteps": []}
+_CONSENT: Final = ("consent",)
+_REQUEST: Final = "/dossier-requests/{request}"
+_CHECK: Final = "/admission-checks/{check}"
+
+ATTACKS: Final[dict[str, Attack]] = {
+    "openCase": Attack(
+        authority.OPEN_CASE,
+        "POST",
+        "/cases",
+        "ngo",
+        lambda _: {"municipality": "utrecht", "vNumber": v_number(), "functions": ["coordination"]},
+    ),
+    "readCase": Attack(authority.READ_CASE, "GET", "/cases/{case}", "ngo", about=("case",)),
+    "listCases": Attack(authority.LIST_CASES, "GET", "/cases", "ngo"),
+    "searchCases": Attack(
+        authority.SEARCH_CASES, "POST", "/cases/_search", "ngo", lambda ids: {"vNumber": ids["number"]}
+    ),
+    "assignCase": Attack(
+        authority.ASSIGN_CASE,
+        "POST",
+        "/cases/{case}/assignments",
+        "ngo",
+        lambda ids: {"organisationId": str(ids["otherNgo"]), "function": "shelter"},
+        about=("case",),
+    ),
+    "askAdmission": Attack(
+        authority.ASK_ADMISSION,
+        "POST",
+        "/admission-checks",
+        "ngo",
+        lambda ids: _case(ids, addresseeId=str(ids["ind"])),
+        about=("case",),
+    ),
+    "readAdmission": Attack(
+        authority.READ_ADMISSION, "GET", _CHECK, "ind", purpose=Purpose.ADMISSION, about=("check",)
+    ),
+    "answerAdmission": Attack(
+        authority.ANSWER_ADMISSION,
+        "POST",
+        f"{_CHECK}/answers",
+        "ind",
+        lambda _: wire(dealing.answers()),
+        about=("check",),
+    ),
+    "decideAdmission": Attack(
+        authority.DECIDE_ADMISSION,
+        "POST",
+        f"{_CHECK}/decisions",
+        "municipality",
+        lambda _: {"result": "admitted"},
+        about=("check",),
+    ),
+    "recordConsent": Attack(
+        authority.RECORD_CONSENT,
+        "POST",
+        "/consents",
+        "ngo",
+        lambda ids: ids["newConsent"] | _case(ids),
+        about=("case",),
+    ),
+    "listConsents": Attack(authority.LIST_CONSENTS, "GET", "/consents?caseId={case}", "ngo", about=("case",)),
+    "readConsent": Attack(authority.READ_CONSENT, "GET", "/consents/{consent}", "ngo", about=_CONSENT),
+    "readConsentReceipt": Attack(authority.READ_RECEIPT, "GET", "/consents/{consent}/receipt", "ngo", about=_CONSENT),
+    "withdrawConsent": Attack(
+        authority.WITHDRAW_CONSENT, "POST", "/consents/{consent}/withdrawals", "ngo", lambda _: {}, about=_CONSENT
+    ),
+    "listAgreements": Attack(authority.LIST_AGREEMENTS, "GET", "/agreements", "auditor"),
+    "addAgreement": Attack(
+        authority.ADD_AGREEMENT, "POST", "/agreements", "operator", lambda ids: {"document": ids["document"]}
+    ),
+    "readAgreement": Attack(
+        authority.READ_AGREEMENT, "GET", "/agreements/{agreement}", "auditor", about=("agreement",)
+    ),
+    "signAgreement": Attack(
+        authority.SIGN_AGREEMENT,
+        "POST",
+        "/agreements/{agreement}/signatures",
+        "ngo",
+        lambda ids: ids["signature"],
+        about=("agreement",),
+    ),
+    "listOrganisations": Attack(authority.LIST_ORGANISATIONS, "GET", "/organisations", "auditor"),
+    "requestDossier": Attack(authority.REQUEST_DOSSIER, "POST", "/dossier-requests", "ngo", _request, about=("case",)),
+    "listDossierRequests": Attack(authority.LIST_REQUESTS, "GET", "/dossier-requests", "ngo"),
+    "previewDossierRequest": Attack(
+        authority.PREVIEW_DOSSIER, "POST", "/dossier-requests/_preview", "ngo", _request, about=("case",)
+    ),
+    "readDossierRequest": Attack(authority.READ_REQUEST, "GET", _REQUEST, "ind", purpose=SCREENING, about=("request",)),
+    "acknowledgeDossierRequest": Attack(
+        authority.ACKNOWLEDGE_REQUEST, "POST", f"{_REQUEST}/acknowledgements", "ind", about=("request",)
+    ),
+    "refuseDossierRequest": Attack(
+        authority.REFUSE_REQUEST,
+        "POST",
+        f"{_REQUEST}/refusals",
+        "ind",
+        lambda _: {"reason": "no-file-found"},
+        about=("request",),
+    ),
+    "cancelDossierRequest": Attack(
+        authority.CANCEL_REQUEST, "POST", "/dossier-requests/{another}/cancellations", "ngo", about=("another",)
+    ),
+    "deliverDossier": Attack(
+        authority.DELIVER_DOSSIER,
+        "POST",
+        "/dossier-requests/{third}/deliveries",
+        "ind",
+        lambda _: _DELIVERY,
+        about=("third",),
+    ),
+    "readDossier": Attack(
+        authority.READ_DOSSIER, "GET", "/dossiers/{dossier}", "ngo", purpose=SCREENING, about=("dossier",)
+    ),
+    "readManifest": Attack(
+        authority.READ_MANIFEST, "GET", "/dossiers/{dossier}/manifest", "ngo", purpose=SCREENING, about=("dossier",)
+    ),
+    "shareOutcome": Attack(
+        authority.SHARE_OUTCOME,
+        "POST",
+        "/screening-outcomes",
+        "ngo",
+        lambda ids: _case(ids, sharedOutcome=_SHARED),
+        about=("case",),
+    ),
+    "listOutcomes": Attack(authority.LIST_OUTCOMES, "GET", "/screening-outcomes?caseId={case}", "ngo", about=("case",)),
+    "readOutcome": Attack(
+        authority.READ_OUTCOME, "GET", "/screening-outcomes/{outcome}", "ind", purpose=RESIDENCE, about=("outcome",)
+    ),
+    "requestAdvice": Attack(
+        authority.REQUEST_ADVICE,
+        "POST",
+        "/advice-requests",
+        "ngo",
+        lambda ids: _case(ids, addresseeId=str(ids["ind"]), purpose="residence-advice", question="?"),
+        about=("case",),
+    ),
+    "listAdviceRequests": Attack(authority.LIST_ADVICE_REQUESTS, "GET", "/advice-requests", "ngo"),
+    "readAdviceRequest": Attack(
+        authority.READ_ADVICE_REQUEST, "GET", "/advice-requests/{asked}", "ind", purpose=RESIDENCE, about=("asked",)
+    ),
+    "giveAdvice": Attack(
+        authority.GIVE_ADVICE,
+        "POST",
+        "/advice",
+        "ind",
+        lambda ids: {
+            "adviceRequestId": str(ids["asked"]),
+            "answer": "advice",
+            "summary": "Made up.",
+            "body": wire(BODY),
+        },
+        about=("asked",),
+    ),
+    "readAdvice": Attack(authority.READ_ADVICE, "GET", "/advice/{advice}", "ngo", purpose=RESIDENCE, about=("advice",)),
+    "readEvents": Attack(authority.READ_EVENTS, "GET", "/events", "ngo"),
+    "readFlow": Attack(authority.READ_FLOW, "GET", "/statistics/flow?referenceDate=2019-12-31", "ngo"),
+    "searchAudit": Attack(authority.SEARCH_AUDIT, "POST", "/audit/entries/_search", "auditor", lambda _: {}),
+    "readAudit": Attack(authority.READ_AUDIT, "GET", "/audit/entries/0", "auditor"),
+    "proveAudit": Attack(authority.PROVE_AUDIT, "GET", "/audit/entries/0/proof", "auditor"),
+    "readCheckpoint": Attack(authority.READ_CHECKPOINT, "GET", "/audit/checkpoint", "auditor"),
+    "proveConsistency": Attack(authority.PROVE_AUDIT, "GET", "/audit/consistency?first=1&second=1", "auditor"),
+    "closeCase": Attack(
+        authority.CLOSE_CASE,
+        "POST",
+        "/cases/{case}/closures",
+        "ngo",
+        lambda _: {"closedDate": "2026-11-24", "leavingReason": "mob"},
+        about=("case",),
+    ),
+}
+"""In an order in which all of them can be made once on one stage."""
+
+
+async def staged(
+    exchange: Exchange, *, consented: bool = True, municipality: Municipality = Municipality.UTRECHT
+) -> dict[str, Any]:
+    """A case on which each operation can be made; the ids that the attacks name."""
+    number = v_number()
+    dealings = await Dealings.begin(exchange, number=number, municipality=municipality)
+    if consented:
+        await dealings.consented()
+    advised = await dealings.asked()
+    consent = await dealings.consent(Purpose.CASE_MEETING, "municipality", IDENTITY)
+    # In Amsterdam, where the sweep's municipality is at home: also there it is no party to it.
+    raw = agreeing.drafted(exchange, Municipality.AMSTERDAM, "ngo", "ind")
+    await agreeing.in_force(exchange, raw)
+    async with exchange.database.connection() as connection:
+        await audit_store.settle(connection)
+    return {
+        "case": dealings.id,
+        "number": number,
+        "consent": consent.id,
+        "newConsent": wire(dealings.new_consent(Purpose.CASE_MEETING, "municipality", IDENTITY)),
+        "check": (await dealings.check()).id,
+        "request": (await dealings.requested()).id,
+        "another": (await dealings.requested()).id,
+        "third": (await dealings.requested()).id,
+        "dossier": await dealings.dossier(),
+        "outcome": (await dealings.outcome("ind")).id,
+        "asked": (await dealings.asked()).id,
+        "advice": (await dealings.advised(advised)).id,
+        "agreement": raw["id"],
+        "signature": agreeing.signed(exchange, raw, "ngo"),
+        "document": agreeing.drafted(exchange, Municipality.AMSTERDAM, "ngo", "ind"),
+        **{key: exchange.id_of(key) for key in ("ind", "otherNgo")},
+    }
