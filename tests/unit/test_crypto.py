@@ -19,6 +19,7 @@ from api.errors import Misconfigured, PlaintextRefused, Undecryptable
 from api.storage.base import Envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -40,7 +41,7 @@ def test_what_is_sealed_is_opened_in_its_place_only() -> None:
     keys = PersonKeys(ANNA, KEYS)
     envelope = keys.seal(b"secret", *PLACE)
     assert keys.open(envelope, *PLACE) == b"secret"
-    attacks = {
+    attacks: dict[str, Callable[[], bytes]] = {
         "another row": lambda: keys.open(envelope, "dossier_section", "content", uuid.UUID(int=8)),
         "another column": lambda: keys.open(envelope, "dossier_section", "other", ROW),
         "another table": lambda: keys.open(envelope, "dossier_sectio", "ncontent", ROW),
