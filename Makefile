@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fast lint bench serve openapi migrate
+.PHONY: help demo test test-foreign fast lint bench serve openapi migrate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +23,7 @@ endif
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNS) ## Run the whole story over real HTTP, narrated, on a database of its own
 	@$(BIN)/ketenbrug demo
@@ -33,6 +33,9 @@ test: $(TESTS) lint ## Run all checks that CI runs
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 \
 		--include='api/consent/*,api/audit/*,api/crypto/*,api/disclosure/*,api/oauth/*'
+
+test-foreign: $(TESTS) ## Test against OAuth clients and log verifiers of others; needs Go, fetches npm packages
+	$(BIN)/python -m pytest tests/foreign
 
 fast: $(TESTS) ## Run the tests that need no database: while you type
 	$(BIN)/python -m pytest tests/unit tests/properties tests/architecture

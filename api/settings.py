@@ -88,11 +88,16 @@ def key_file() -> Path:
 
 def serving() -> Settings:
     """What `serve` and `work` need. Raises `Misconfigured` with every fault."""
-    settings = _read(Settings)
-    faults = list(_faults(settings))
+    settings, faults = examined()
     if faults:
-        raise Misconfigured(tuple(faults))
+        raise Misconfigured(faults)
     return settings
+
+
+def examined() -> tuple[Settings, tuple[str, ...]]:
+    """The same, and every fault of it, for whoever looks for more. Raises `Misconfigured` if it cannot be read."""
+    settings = _read(Settings)
+    return settings, tuple(_faults(settings))
 
 
 def _read(kind: type[T]) -> T:

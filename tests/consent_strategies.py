@@ -130,3 +130,43 @@ def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
         proportionality_note=draw(mostly(*YES)),
     )
     return Question(recipient, draw(mostly(*PURPOSES, Purpose.ENFORCEMENT)), frozenset(CATEGORIES)), around
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> tuple[Question, Situation]:
+    """A question about which all is agreed, so that the ground, what lifts and what the person said decide."""
+    supplier, recipient, ground = draw(st.sampled_from(CROSSINGS))
+    recipient = replace(recipient, designated=draw(st.sampled_from((*YES, True, True))))
+    right = SCREENING if recipient.kind is Party.NGO else None
+    functions = frozenset({SCREENING}) if recipient.kind is Party.NGO else frozenset[CareFunction]()
+    rule = Rule(
+        id="all",
+        source=supplier.kind,
+        recipient=recipient.kind,
+        functions=functions,
+        purpose=PURPOSES[0],
+        ground=draw(st.sampled_from((*[ground] * 9, *LegalGround))),
+        exceptions=draw(st.sampled_from(EXCEPTIONS)),
+        consents={category: draw(st.sampled_from((None, *ConsentKind))) for category in CATEGORIES},
+    )
+    said = tuple(
+        kit.consent(
+            *draw(st.frozensets(st.sampled_from(CATEGORIES), min_size=4)),
+            value=200 + place,
+            kind=draw(st.sampled_from(ConsentKind)),
+            recipient=recipient.id,
+            function=right,
+            last=draw(st.sampled_from((*ConsentEventKind, *[ConsentEventKind.GIVEN] * 5))),
+            last_at=draw(st.sampled_from(HOURS[:2])),
+            valid_from=HOURS[0],
+        )
+        for place in range(draw(st.sampled_from((2, 3, 1, 0))))
+    )
+    around = kit.situation(
+        supplier=supplier,
+        relation=Relation(functions=functions),
+        agreements=(kit.agreement(rule, directors=frozenset({kit.UTRECHT.id})),),
+        consents=said,
+        proportionality_note=draw(st.sampled_from((*YES, True, True))),
+    )
+    return Question(recipient, PURPOSES[0], frozenset(CATEGORIES)), around

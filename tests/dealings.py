@@ -7,7 +7,6 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from api.sandbox.cast import GUIDING, SECTIONS, TEXT, split
 from api.schemas.advice import NewAdvice, NewAdviceRequest, ResidenceAdvice
@@ -33,6 +32,7 @@ from tests import exchange as world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
     from api.schemas.advice import Advice, AdviceRequest
     from api.schemas.cases import AdmissionCheck, Case

@@ -23,7 +23,6 @@ from api.sandbox.furnishing import furnish
 from api.sandbox.members import Part
 from api.settings import Settings
 from api.storage.pool import Database
-from api.storage.unit import Unit
 from api.vocabulary import AgreementId, Municipality, OrganisationId, Party, Scope
 from clients import _transport
 from clients.auditor import AsyncAuditorClient
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from api.crypto.keyfile import KeyFile
     from api.edge.envelope import Envelope
     from api.sandbox.members import Member
+    from api.storage.unit import Unit
     from clients._parts import AwaitingClient
 
 BASE: Final = "http://127.0.0.1:9"
@@ -200,7 +200,7 @@ async def running(
         keys = keyfile.load(path)
     given: dict[str, Any] = {"public_url": BASE, "sandbox": True, "pool_wait": 20.0} | settings
     clock = Clock()
-    app = create_app(Settings(database_url=database.app_url, **given), keys, clock=clock)  # type: ignore[arg-type]
+    app = create_app(Settings(database_url=database.app_url, **given), keys, clock=clock)
     async with AsyncExitStack() as stack:
         pool = await Database.open(database.app_url, size=4)
         stack.push_async_callback(pool.close)

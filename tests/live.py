@@ -17,7 +17,7 @@ from uuid import UUID
 from api.sandbox.cast import Cast, Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 COMMAND: Final = (sys.executable, "-m", "api.cli")
 PRODUCTION: Final = "postgresql://production:never-to-be-shown@127.0.0.1:1/production"
@@ -86,6 +86,14 @@ def assert_gone(directory: Path) -> None:
     assert family(directory) == []
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    limit = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < limit, "it does not come to hold"
+        time.sleep(0.1)
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process started and that live."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -114,6 +122,7 @@ class Sandbox:
 
     def start(self) -> None:
         """Start it, and wait until it says that it is ready."""
+        stale = self._written()
         words = ("sandbox", "--dir", str(self.directory), "--port", str(self.port), *self._words)
         with self.said.open("ab") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
@@ -124,10 +133,17 @@ class Sandbox:
                 stderr=said,
             )
         until = time.monotonic() + STARTING
-        while not (self.directory / "sandbox.json").exists():
+        while self._written() in {None, stale}:
             assert self.runs, self.said.read_text()
             assert time.monotonic() < until, self.said.read_text()
             time.sleep(0.1)
+
+    def _written(self) -> int | None:
+        """When its description was written; None while there is none."""
+        try:
+            return (self.directory / "sandbox.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
     def end(self, blow: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal, and wait for its end. Returns its exit code."""

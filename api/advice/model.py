@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from api.cases import terms
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         AdviceRequestId,
         CaseId,
         OrganisationId,
+        PersonAlias,
+        PersonId,
         ScreeningOutcomeId,
     )
 
@@ -39,7 +41,7 @@ class NewRequest:
     case_id: CaseId
     addressee: OrganisationId
     purpose: Purpose
-    question: str
+    question: str = field(repr=False)
     outcome_id: ScreeningOutcomeId | None
 
 
@@ -77,13 +79,13 @@ class Request:
 
     facts: RequestFacts
     overdue: bool
-    question: str | None = None
-    v_number: str | None = None
+    question: str | None = field(default=None, repr=False)
+    v_number: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """A request in a list."""
+    """A request in a list, with whom it is about for the log."""
 
     id: AdviceRequestId
     case_id: CaseId
@@ -91,6 +93,8 @@ class RequestSummary:
     requested_at: datetime
     due_on: date | None
     answered: bool
+    person: PersonId
+    alias: PersonAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,8 @@ class NewAdvice:
 
     request_id: AdviceRequestId
     answer: AdviceAnswer
-    summary: str
-    body: Mapping[str, Any] | None
+    summary: str = field(repr=False)
+    body: Mapping[str, Any] | None = field(repr=False)
     valid_until: date | None
 
 
@@ -112,6 +116,7 @@ class AdviceFacts:
     request_id: AdviceRequestId
     author: OrganisationId
     requester: OrganisationId
+    purpose: Purpose
     answer: AdviceAnswer
     valid_until: date | None
     given_at: datetime
@@ -123,5 +128,5 @@ class Advice:
     """An advice as far as the caller may see it."""
 
     facts: AdviceFacts
-    summary: str
-    body: Mapping[str, Any] | None
+    summary: str = field(repr=False)
+    body: Mapping[str, Any] | None = field(repr=False)

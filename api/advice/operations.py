@@ -58,16 +58,17 @@ async def read_request(call: Call, request_id: AdviceRequestId, purpose: Purpose
     elif purpose is None:
         return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
     else:
-        answer = gate.ask(call, thing, Question(call.caller.organisation, purpose, frozenset(around.holdings)), around)
+        question = Question(call.caller.organisation, purpose, frozenset(around.holdings))
+        answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose))
     if isinstance(answer, Refusal):
         return answer
     return _seen(call, facts, *await store.open_request(answer, call, facts))
 
 
 async def listed(call: Call, before: UUID, most: int) -> list[RequestSummary] | Refusal:
-    """Requests that the caller made or was addressed in, newest first."""
+    """Requests that the caller made or was addressed in, newest first. The last of `most` is not shown."""
     found = await store.listed(call.unit, call.caller.organisation.id, before, most)
-    answer = gate.admit(call, Thing("advice-request"))
+    answer = gate.admit(call, Thing("advice-request"), persons={each.person: each.alias for each in found[: most - 1]})
     return answer if isinstance(answer, Refusal) else found
 
 
@@ -108,7 +109,7 @@ async def read(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Advi
         return gate.refuse(call, thing, Reason.PURPOSE_MISSING, whom)
     else:
         question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
-        answer = gate.ask(call, thing, question, around)
+        answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose))
     return answer if isinstance(answer, Refusal) else await store.open_advice(answer, call, facts)
 
 

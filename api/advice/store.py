@@ -12,7 +12,7 @@ from api.cases import situation
 from api.cases.tables import case
 from api.crypto.tables import person_key
 from api.persons import store as persons
-from api.persons.tables import person
+from api.persons.tables import person, person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     AdviceAnswer,
@@ -21,6 +21,8 @@ from api.vocabulary import (
     CaseId,
     DataCategory,
     OrganisationId,
+    PersonAlias,
+    PersonId,
     Purpose,
     ScreeningOutcomeId,
 )
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.storage.unit import Record, Unit
-    from api.vocabulary import PersonId
 
 _LATEST: Final = (
     select(advice.c.id)
@@ -74,6 +75,7 @@ _FIND_ADVICE: Final = statement(
         advice.c.valid_until,
         advice.c.given_at,
         advice_request.c.requester,
+        advice_request.c.purpose,
         *situation.columns(
             case_id=advice_request.c.case_id,
             person_id=advice_request.c.person_id,
@@ -89,7 +91,8 @@ _LOCK: Final = statement(
     select(advice_request.c.version).where(advice_request.c.id == bindparam("request_id")).with_for_update()
 )
 _LIST: Final = statement(
-    select(advice_request)
+    select(advice_request, person_alias.c.alias)
+    .join(person_alias, person_alias.c.person_id == advice_request.c.person_id)
     .where(
         or_(
             advice_request.c.requester == bindparam("organisation"),
@@ -165,6 +168,8 @@ async def listed(unit: Unit, organisation: OrganisationId, before: UUID, most: i
             row["requested_at"],
             row["due_on"],
             row["answered_at"] is not None,
+            PersonId(row["person_id"]),
+            PersonAlias(row["alias"]),
         )
         for row in rows
     ]
@@ -273,6 +278,7 @@ async def _advice_facts(call: Call, row: Record) -> AdviceFacts:
         AdviceRequestId(row["request_id"]),
         OrganisationId(row["author"]),
         OrganisationId(row["requester"]),
+        Purpose(row["purpose"]),
         AdviceAnswer(row["answer"]),
         row["valid_until"],
         row["given_at"],

@@ -58,11 +58,12 @@ async def read(call: Call, check_id: AdmissionCheckId, purpose: Purpose | None) 
     if not _is_asked(call, facts) and facts.answered_at is None:
         admitted = gate.admit(call, thing, persons=_whom(facts))
         return admitted if isinstance(admitted, Refusal) else _seen(facts)
-    around = replace(facts.situation, relation=_relation(call, facts))
+    around = replace(facts.situation, relation=_relation(call, facts)).asked_for(Purpose.ADMISSION, purpose)
     answer = gate.ask(call, thing, Question(call.caller.organisation, purpose, asked), around)
     if isinstance(answer, Refusal):
         return answer
-    return _seen(facts, *await store.open_check(answer, call, facts))
+    decided = DataCategory.ADMISSION_FACTS in answer.categories
+    return _seen(facts, *await store.open_check(answer, call, facts), decided=decided)
 
 
 async def answer_all(call: Call, check_id: AdmissionCheckId, findings: Sequence[Finding]) -> AdmissionCheck | Refusal:
@@ -112,7 +113,7 @@ async def found(call: Call, check_id: AdmissionCheckId) -> AdmissionCheck | Refu
     if facts is None or not _related(call, facts):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     answer = gate.admit(call, thing, persons=_whom(facts))
-    return answer if isinstance(answer, Refusal) else _seen(facts)
+    return answer if isinstance(answer, Refusal) else _seen(facts, decided=_directs(call, facts))
 
 
 def _is_asked(call: Call, facts: AdmissionFacts) -> bool:
@@ -142,7 +143,7 @@ async def _bare(call: Call, check_id: AdmissionCheckId) -> AdmissionCheck:
     facts = await store.find(call, check_id)
     if facts is None:
         raise AssertionError("what was just written is there")
-    return _seen(facts)
+    return _seen(facts, decided=_directs(call, facts))
 
 
 def _seen(
@@ -150,17 +151,20 @@ def _seen(
     findings: tuple[Finding, ...] | None = None,
     conditions: str | None = None,
     v_number: str | None = None,
+    *,
+    decided: bool = False,
 ) -> AdmissionCheck:
+    """The check. How it was decided is shown to who decides, and to whom the facts of admission may go."""
     return AdmissionCheck(
         facts.id,
         facts.situation.case,
         facts.asked_at,
         facts.answered_at,
         findings,
-        facts.result,
+        facts.result if decided else None,
         conditions,
-        facts.review_date,
-        facts.decided_at,
+        facts.review_date if decided else None,
+        facts.decided_at if decided else None,
         v_number,
         facts.version,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import case as sql_case
 
 from api.cases import situation
 from api.cases.model import AdmissionFacts, Finding
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from api.storage.unit import Record
     from api.vocabulary import PersonId
 
+_SUPPLIER: Final = sql_case(
+    (admission_check.c.addressee == situation.RECIPIENT, admission_check.c.asked_by), else_=admission_check.c.addressee
+)
+"""To the one asked, the asker supplies; to others, the one asked."""
 _FIND: Final = statement(
     select(
         admission_check.c.id,
@@ -48,14 +53,11 @@ _FIND: Final = statement(
             case_id=admission_check.c.case_id,
             person_id=admission_check.c.person_id,
             municipality=case.c.municipality,
-            supplier=bindparam("supplier", type_=admission_check.c.addressee.type),
+            supplier=_SUPPLIER,
         ),
     )
     .join(case, case.c.id == admission_check.c.case_id)
     .where(admission_check.c.id == bindparam("check_id"))
-)
-_PARTIES: Final = statement(
-    select(admission_check.c.asked_by, admission_check.c.addressee).where(admission_check.c.id == bindparam("check_id"))
 )
 _LOCK: Final = statement(
     select(admission_check.c.version).where(admission_check.c.id == bindparam("check_id")).with_for_update()
@@ -93,13 +95,8 @@ _OPEN: Final = statement(
 
 
 async def find(call: Call, check_id: AdmissionCheckId) -> AdmissionFacts | None:
-    """A check and the caller's situation. To the one asked, the asker supplies; to others, the one asked."""
-    parties = await call.unit.one(_PARTIES(check_id=check_id))
-    if parties is None:
-        return None
-    mine = call.caller.organisation
-    supplier = parties["asked_by"] if parties["addressee"] == mine.id else parties["addressee"]
-    row = await call.unit.one(_FIND(check_id=check_id, supplier=supplier, **situation.binds(call)))
+    """A check and the caller's situation, or None: as many statements for one that is there as for one that is not."""
+    row = await call.unit.one(_FIND(check_id=check_id, **situation.binds(call)))
     return None if row is None else await _facts(call, row)
 
 
@@ -179,7 +176,8 @@ async def _facts(call: Call, row: Record) -> AdmissionFacts:
     mine = call.caller.organisation
     addressed = row["addressee"] == mine.id
     there = (DataCategory.IDENTITY,) if addressed else (DataCategory.ADMISSION_FACTS,)
-    facts = (*(str(c) for c in Criterion), *(("conditions",) if row["conditioned"] else ()))
+    decided = () if row["decided_at"] is None else ("result", *(("reviewDate",) if row["review_date"] else ()))
+    facts = (*(str(c) for c in Criterion), *(("conditions",) if row["conditioned"] else ()), *decided)
     names = {DataCategory.IDENTITY: ("vNumber",), DataCategory.ADMISSION_FACTS: facts}
     around = await situation.of(call.unit, row, addressed=addressed, holdings={each: names[each] for each in there})
     return AdmissionFacts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class CaseFacts:
     alias: PersonAlias
     municipality: Municipality
     with_status: bool
+    opened_by: OrganisationId
     opened_at: datetime
     closed_date: date | None
     leaving_reason: LeavingReason | None
@@ -60,7 +61,7 @@ class Case:
 
     id: CaseId
     municipality: Municipality
-    v_number: str | None
+    v_number: str | None = field(repr=False)
     with_status: bool
     opened_at: datetime
     closed_date: date | None
@@ -113,10 +114,10 @@ class AdmissionCheck:
     case_id: CaseId
     asked_at: datetime
     answered_at: datetime | None
-    findings: tuple[Finding, ...] | None
+    findings: tuple[Finding, ...] | None = field(repr=False)
     result: AdmissionResult | None
-    conditions: str | None
+    conditions: str | None = field(repr=False)
     review_date: date | None
     decided_at: datetime | None
-    v_number: str | None
+    v_number: str | None = field(repr=False)
     version: int

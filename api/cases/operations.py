@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import uuid_utils.compat as uuid_utils
@@ -34,7 +34,7 @@ class NewCase:
     """What it takes to open a case."""
 
     municipality: Municipality
-    v_number: str | None
+    v_number: str | None = field(repr=False)
     functions: frozenset[CareFunction]
     with_status: bool
 
@@ -65,16 +65,19 @@ async def read(call: Call, case_id: CaseId) -> Case | Refusal:
     thing = Thing("case", case_id, None if facts is None else facts.version)
     if facts is None or not facts.functions_of(call.caller.organisation.id):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_identity(has=facts.has_v_number))
+    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_own_number(call, facts))
     if isinstance(answer, Refusal):
         return answer
     return await store.open_case(answer, call.unit, call.vault, facts)
 
 
 async def listed(call: Call, before: UUID, most: int) -> list[CaseSummary] | Refusal:
-    """Cases to which the caller is assigned, newest first. One entry names every person by alias."""
+    """Cases to which the caller is assigned, newest first. One entry names every person by alias.
+
+    The last of `most` only tells that there is a next page: it is not shown, and so not named.
+    """
     found = await store.listed(call.unit, call.caller.organisation.id, before, most)
-    answer = gate.admit(call, Thing("case"), persons={each.person: each.alias for each in found})
+    answer = gate.admit(call, Thing("case"), persons={each.person: each.alias for each in found[: most - 1]})
     return answer if isinstance(answer, Refusal) else found
 
 
@@ -97,7 +100,7 @@ async def assign(call: Call, case_id: CaseId, organisation: OrganisationId, func
         return gate.refuse(call, thing, Reason.NOT_ASSIGNABLE, {facts.person: facts.alias})
     if facts.closed_date is not None or function in facts.functions_of(organisation):
         return gate.refuse(call, thing, Reason.WRONG_STATE, {facts.person: facts.alias})
-    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_identity(has=facts.has_v_number))
+    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_own_number(call, facts))
     if isinstance(answer, Refusal):
         return answer
     await store.assign(call.unit, uuid_utils.uuid7(), case_id, organisation, function)
@@ -113,7 +116,7 @@ async def close(call: Call, case_id: CaseId, on_date: date, why: LeavingReason) 
     thing = Thing("case", case_id, facts.version)
     if facts.closed_date is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, {facts.person: facts.alias})
-    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_identity(has=facts.has_v_number))
+    answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_own_number(call, facts))
     if isinstance(answer, Refusal):
         return answer
     await store.close(call.unit, case_id, on_date, why)
@@ -137,6 +140,11 @@ async def _there(call: Call, case_id: CaseId) -> CaseFacts:
     if facts is None:
         raise AssertionError("what was just written is there")
     return facts
+
+
+def _own_number(call: Call, facts: CaseFacts) -> Mapping[DataCategory, tuple[str, ...]]:
+    """The V-number, to who brought it in. To others on the case it would cross: they ask for it as such."""
+    return _identity(has=facts.has_v_number and facts.opened_by == call.caller.organisation.id)
 
 
 def _identity(*, has: bool) -> Mapping[DataCategory, tuple[str, ...]]:

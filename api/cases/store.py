@@ -188,6 +188,7 @@ def _facts(row: Record) -> CaseFacts:
         alias=PersonAlias(row["alias"]),
         municipality=Municipality(row["municipality"]),
         with_status=row["with_status"],
+        opened_by=OrganisationId(row["opened_by"]),
         opened_at=row["opened_at"],
         closed_date=row["closed_date"],
         leaving_reason=None if row["leaving_reason"] is None else LeavingReason(row["leaving_reason"]),

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from api.settings import Settings
 
 
-def may_serve(found: Settings) -> None:
-    """Raise `Misconfigured` with every reason why this process must not start."""
-    faults: list[str] = []
+def may_serve() -> Settings:
+    """The settings of a process that serves. Raises `Misconfigured` with every reason why it must not start."""
+    found, told = settings.examined()
+    faults = list(told)
     try:
         keyfile.load(found.key_file)
     except Misconfigured as error:
         faults.extend(error.faults)
-    faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value())))
+    if not any("DATABASE_URL" in fault for fault in told):
+        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value())))
     if faults:
         raise Misconfigured(tuple(faults))
+    return found
 
 
 async def _of_database(url: str) -> tuple[str, ...]:

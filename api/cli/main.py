@@ -1,46 +1,66 @@
-"""`ketenbrug`: each command is thin. It reads settings, calls a room, and says what came of it."""
+"""`ketenbrug`: each command is thin. It reads settings, calls a room, and says what came of it.
+
+A command stands in the module of its name: a function `name`, or `app` with commands of its own. Only the module of the
+command that is run is imported: the others would take most of the time that a short command takes.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import typer
 from rich.console import Console
 
-from api.cli import audit, demo, headers, keys, migrate, openapi, register, sandbox, serve, work
 from api.errors import KetenbrugError, Misconfigured
 
-app = typer.Typer(
-    name="ketenbrug",
-    help="Consent-aware exchange between the Dutch migration chain and guiding organisations.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Final = (
+    "demo",
+    "sandbox",
+    "serve",
+    "work",
+    "openapi",
+    "migrate",
+    "register",
+    "client",
+    "keys",
+    "audit",
 )
-app.command()(demo.demo)
-app.command()(sandbox.sandbox)
-app.command()(serve.serve)
-app.command()(work.work)
-app.command()(openapi.openapi)
-app.add_typer(migrate.app, name="migrate")
-app.add_typer(register.app, name="register")
-register.client_app.command()(headers.headers)
-app.add_typer(register.client_app, name="client")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
+
+
+def assembled(words: Sequence[str]) -> typer.Typer:
+    """The command line as far as these words need it: the command that is named, or all of them."""
+    app = typer.Typer(name="ketenbrug", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app.callback()(_ketenbrug)
+    for name in words[:1] if set(words[:1]) <= set(COMMANDS) and words else COMMANDS:
+        module = importlib.import_module(f"{__package__}.{name}")
+        found = getattr(module, "app", None)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _ketenbrug() -> None:
+    """Consent-aware exchange between the Dutch migration chain and guiding organisations."""
 
 
 def main() -> None:
     """Run a command. What must not start says every reason why, and exits with 2."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
-        app()
+        assembled(sys.argv[1:])()
     except Misconfigured as error:
         console = Console(stderr=True)
         for fault in error.faults:
-            console.print(f"- {fault}", markup=False, highlight=False)
+            console.print(f"- {fault}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except KetenbrugError as error:
-        Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

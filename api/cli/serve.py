@@ -15,7 +15,6 @@ import typer
 import uvicorn
 
 from api import app as application
-from api import settings
 from api.cli import checks
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ def serve(
     """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
     # Uvicorn raises the signal that ended it once more: so we leave through every `finally`, and stop the worker.
     signal.signal(signal.SIGTERM, _end)
-    found = settings.serving()
-    checks.may_serve(found)
+    found = checks.may_serve()
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     with _worker(start=work):

@@ -30,8 +30,7 @@ def work(
     *, with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False
 ) -> None:
     """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
-    found = settings.serving()
-    checks.may_serve(found)
+    found = checks.may_serve()
     asyncio.run(_work(found, with_parent=with_parent))
 
 

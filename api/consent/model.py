@@ -6,7 +6,7 @@ function, and some categories. A **situation** is everything a decision needs to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -147,6 +147,10 @@ class Situation:
     consents: tuple[Consent, ...]
     holdings: Mapping[DataCategory, tuple[str, ...]]
     proportionality_note: bool = False
+
+    def asked_for(self, purpose: Purpose, declared: Purpose) -> Situation:
+        """As it is for who declares a purpose: of what was asked for another one, nothing is there (GDPR 5(1)(b))."""
+        return self if declared is purpose else replace(self, holdings={})
 
 
 @dataclass(frozen=True, slots=True)

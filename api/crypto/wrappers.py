@@ -29,11 +29,6 @@ class WrappedKey(NamedTuple):
 class KeyWrapper(Protocol):
     """What the vault needs of a key service."""
 
-    @property
-    def kek(self) -> str:
-        """The id of the KEK that new keys are wrapped under."""
-        ...
-
     async def wrap(self, person: UUID, version: int, key: bytes) -> WrappedKey:
         """Wrap a new key. Raises `Unavailable`."""
         ...
@@ -57,11 +52,6 @@ class FileWrapper:
 
     def __reduce__(self) -> str:
         raise TypeError("keys are not serialised")
-
-    @property
-    def kek(self) -> str:
-        """The id of the KEK."""
-        return self._kek
 
     async def wrap(self, person: UUID, version: int, key: bytes) -> WrappedKey:
         """Wrap under this KEK."""

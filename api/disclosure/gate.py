@@ -156,7 +156,7 @@ def _refused(
     call: Call, entry: Entry, reason: Reason, withheld: Mapping[DataCategory, Reason] | None = None
 ) -> Refusal:
     shown = dict(withheld or {})
-    if reason is Reason.NOT_VISIBLE:
+    if reason is Reason.NOT_VISIBLE or reason is _barred(call):
         # The entry too is that of an id that does not exist: a party reads its own entries.
         shown = {}
         entry = replace(entry, persons=(), purpose=None, thing=replace(entry.thing, version=None))

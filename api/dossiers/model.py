@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from api.cases import terms
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         DossierRequestId,
         MissingReason,
         OrganisationId,
+        PersonAlias,
+        PersonId,
         Purpose,
         Reason,
         RequestRefusalReason,
@@ -37,7 +39,7 @@ class NewRequest:
     supplier_id: OrganisationId
     purpose: Purpose
     categories: frozenset[DataCategory]
-    proportionality_note: str | None
+    proportionality_note: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,12 @@ class Request:
 
     facts: RequestFacts
     overdue: bool
-    v_number: str | None = None
+    v_number: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """A request in a list."""
+    """A request in a list, with whom it is about for the log."""
 
     id: DossierRequestId
     case_id: CaseId
@@ -85,6 +87,8 @@ class RequestSummary:
     requested_at: datetime
     due_on: date | None
     overdue: bool
+    person: PersonId
+    alias: PersonAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Section:
     """A section of a dossier, opened."""
 
     category: DataCategory
-    content: Mapping[str, Any]
+    content: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def _asked(call: Call, dossier_id: DossierId, facts: DossierFacts | None, purpos
         return gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
     if purpose is None:
         return gate.refuse(call, thing, Reason.PURPOSE_MISSING, {around.person: around.alias})
-    return gate.ask(call, thing, Question(caller, purpose, facts.request.categories), around)
+    question = Question(caller, purpose, facts.request.categories)
+    return gate.ask(call, thing, question, around.asked_for(facts.request.purpose, purpose))
 
 
 def _refusal(answer: Answer) -> Refusal:

@@ -11,6 +11,7 @@ from api.cases.tables import case
 from api.dossiers.model import ENDED, RequestFacts, RequestSummary
 from api.dossiers.tables import dossier, dossier_request, dossier_section
 from api.persons import store as persons
+from api.persons.tables import person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     CaseId,
@@ -20,6 +21,7 @@ from api.vocabulary import (
     DossierRequestState,
     MissingReason,
     OrganisationId,
+    PersonAlias,
     PersonId,
     Purpose,
     RequestRefusalReason,
@@ -76,7 +78,8 @@ _LOCK: Final = statement(
     select(dossier_request.c.version).where(dossier_request.c.id == bindparam("request_id")).with_for_update()
 )
 _LIST: Final = statement(
-    select(dossier_request)
+    select(dossier_request, person_alias.c.alias)
+    .join(person_alias, person_alias.c.person_id == dossier_request.c.person_id)
     .where(
         or_(
             dossier_request.c.requester == bindparam("organisation"),
@@ -197,6 +200,8 @@ def _summary(row: Record, now: datetime) -> RequestSummary:
         row["requested_at"],
         row["due_on"],
         terms.overdue(row["due_on"], row["ended_at"], now),
+        PersonId(row["person_id"]),
+        PersonAlias(row["alias"]),
     )
 
 

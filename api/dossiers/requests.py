@@ -22,7 +22,7 @@ from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.dossiers import request_store as store
 from api.dossiers import store as dossiers
-from api.dossiers.model import RUNNING, Preview, Request
+from api.dossiers.model import ENDED, RUNNING, Preview, Request
 from api.events import EventType
 from api.vocabulary import DataCategory, DossierRequestState, Party, Reason
 
@@ -78,19 +78,22 @@ async def read(call: Call, request_id: DossierRequestId, purpose: Purpose | None
         return answer if isinstance(answer, Refusal) else _seen(call, facts)
     if purpose is None:
         return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
+    if facts.state in ENDED and purpose is facts.purpose:
+        # Nobody needs to find the file any more.
+        return await found(call, request_id)
     holdings = {DataCategory.IDENTITY: cases.V_NUMBER_FIELD}
     towards = await situation.of_case(call, facts.case_id, facts.requester, addressed=True, holdings=holdings)
     question = Question(caller, purpose, frozenset({DataCategory.IDENTITY}))
-    answer = gate.ask(call, thing, question, towards)
+    answer = gate.ask(call, thing, question, None if towards is None else towards.asked_for(facts.purpose, purpose))
     if isinstance(answer, Refusal):
         return answer
     return _seen(call, facts, await cases.open_v_number(answer, call.unit, call.vault, facts.situation.person))
 
 
 async def listed(call: Call, before: UUID, most: int) -> list[RequestSummary] | Refusal:
-    """Requests that the caller made or was addressed in, newest first."""
+    """Requests that the caller made or was addressed in, newest first. The last of `most` is not shown."""
     found = await store.listed(call.unit, call.caller.organisation.id, before, most)
-    answer = gate.admit(call, Thing("dossier-request"))
+    answer = gate.admit(call, Thing("dossier-request"), persons={each.person: each.alias for each in found[: most - 1]})
     return answer if isinstance(answer, Refusal) else found
 
 

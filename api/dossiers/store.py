@@ -100,7 +100,9 @@ async def deliver(call: Call, facts: RequestFacts, delivered: Delivered) -> Doss
                 dossier_id=dossier_id,
                 category=str(section.category),
                 fields=sorted(section.content),
-                content=call.vault.seal(person, section.content, "dossier_section", "content", section_id),
+                content=call.vault.seal(
+                    person, section.content, "dossier_section", _column(section.category), section_id
+                ),
                 delivered_at=call.unit.now,
             )
         )
@@ -123,9 +125,14 @@ async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tupl
     )
     await call.vault.take(persons.wrapped(rows))
     contents: dict[str, dict[str, Any]] = {
-        row["category"]: call.vault.open(person, row["content"], "dossier_section", "content", row["id"])
+        row["category"]: call.vault.open(person, row["content"], "dossier_section", _column(row["category"]), row["id"])
         for row in rows
     }
     if contents.keys() != {str(category) for category in permit.categories}:
         raise Overloaded
     return tuple(Section(category, contents[category]) for category in sorted(permit.categories))
+
+
+def _column(category: str) -> str:
+    """Where a section is sealed to: its category decides who may read it, so that no row passes for another one."""
+    return f"content/{category}"

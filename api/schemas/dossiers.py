@@ -42,7 +42,7 @@ def _bounded(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]{0,63}$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9]{0,47}$")]
 SectionCategory = Annotated[DataCategory, AfterValidator(_section_category)]
 Content = Annotated[
     dict[FieldName, Any],

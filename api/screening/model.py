@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from api.vocabulary import DataCategory
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.consent.model import Situation
-    from api.vocabulary import CaseId, NotExplainedReason, OrganisationId, ScreeningOutcomeId
+    from api.vocabulary import CaseId, NotExplainedReason, OrganisationId, PersonAlias, PersonId, ScreeningOutcomeId
 
 SHARED_FIELDS: Final = ("explanations", "nextSteps", "perspective", "question")
 ANALYSIS_FIELDS: Final = ("legalAnalysis",)
@@ -23,9 +23,9 @@ class NewOutcome:
     """An outcome to share. `shared` and `explanations` are JSON values in wire names, as they will be read."""
 
     case_id: CaseId
-    shared: Mapping[str, Any]
-    analysis: str | None
-    explanations: tuple[Mapping[str, Any], ...]
+    shared: Mapping[str, Any] = field(repr=False)
+    analysis: str | None = field(repr=False)
+    explanations: tuple[Mapping[str, Any], ...] = field(repr=False)
     not_explained_reason: NotExplainedReason | None
     addressees: frozenset[OrganisationId]
 
@@ -46,18 +46,20 @@ class Outcome:
     """An outcome as far as the caller may see it."""
 
     facts: OutcomeFacts
-    shared: Mapping[str, Any] | None
-    analysis: str | None
-    explanations: tuple[Mapping[str, Any], ...]
+    shared: Mapping[str, Any] | None = field(repr=False)
+    analysis: str | None = field(repr=False)
+    explanations: tuple[Mapping[str, Any], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSummary:
-    """An outcome in a list."""
+    """An outcome in a list, with whom it is about for the log."""
 
     id: ScreeningOutcomeId
     case_id: CaseId
     created_at: datetime
+    person: PersonId
+    alias: PersonAlias
 
 
 def holdings(*, analysis: bool) -> Mapping[DataCategory, tuple[str, ...]]:

@@ -72,9 +72,10 @@ async def read(call: Call, outcome_id: ScreeningOutcomeId, purpose: Purpose | No
 
 
 async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[OutcomeSummary] | Refusal:
-    """The caller's own outcomes of a case."""
+    """The caller's own outcomes of a case. The last of `most` is not shown."""
     found = await store.listed(call, case_id, before, most)
-    answer = gate.admit(call, Thing("screening-outcome"))
+    persons = {each.person: each.alias for each in found[: most - 1]}
+    answer = gate.admit(call, Thing("screening-outcome"), persons=persons)
     return answer if isinstance(answer, Refusal) else found
 
 

@@ -10,10 +10,11 @@ from api.cases import situation
 from api.cases import tables as cases
 from api.crypto.tables import person_key
 from api.persons import store as persons
+from api.persons.tables import person_alias
 from api.screening.model import Outcome, OutcomeFacts, OutcomeSummary, holdings
 from api.screening.tables import screening_outcome, screening_share
 from api.storage.statement import statement
-from api.vocabulary import CaseId, DataCategory, OrganisationId, ScreeningOutcomeId
+from api.vocabulary import CaseId, DataCategory, OrganisationId, PersonAlias, PersonId, ScreeningOutcomeId
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from api.disclosure.permit import Permit
     from api.screening.model import NewOutcome
     from api.storage.unit import Record
-    from api.vocabulary import PersonId
 
 _ADDRESSED: Final = exists().where(
     screening_share.c.outcome_id == screening_outcome.c.id,
@@ -47,7 +47,14 @@ _FIND: Final = statement(
     .where(screening_outcome.c.id == bindparam("outcome_id"))
 )
 _LIST: Final = statement(
-    select(screening_outcome.c.id, screening_outcome.c.case_id, screening_outcome.c.created_at)
+    select(
+        screening_outcome.c.id,
+        screening_outcome.c.case_id,
+        screening_outcome.c.created_at,
+        screening_outcome.c.person_id,
+        person_alias.c.alias,
+    )
+    .join(person_alias, person_alias.c.person_id == screening_outcome.c.person_id)
     .where(
         screening_outcome.c.author == bindparam("organisation"),
         screening_outcome.c.case_id == bindparam("of_case"),
@@ -94,7 +101,7 @@ async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[O
     rows = await call.unit.all(
         _LIST(organisation=call.caller.organisation.id, of_case=case_id, before=before, most=most)
     )
-    return [OutcomeSummary(ScreeningOutcomeId(r["id"]), CaseId(r["case_id"]), r["created_at"]) for r in rows]
+    return [_summary(row) for row in rows]
 
 
 async def add(call: Call, outcome_id: ScreeningOutcomeId, who: PersonId, new: NewOutcome) -> None:
@@ -135,6 +142,16 @@ async def open_outcome(permit: Permit, call: Call, facts: OutcomeFacts) -> Outco
         for name in ("shared", "analysis", "explanations")
     }
     return Outcome(facts, opened["shared"], opened["analysis"], tuple(opened["explanations"] or ()))
+
+
+def _summary(row: Record) -> OutcomeSummary:
+    return OutcomeSummary(
+        ScreeningOutcomeId(row["id"]),
+        CaseId(row["case_id"]),
+        row["created_at"],
+        PersonId(row["person_id"]),
+        PersonAlias(row["alias"]),
+    )
 
 
 async def _facts(call: Call, row: Record) -> OutcomeFacts:

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 # The child says where its server is, then waits for its end. A forked grandchild keeps every file of it open.
 CHILD: Final = """
 import asyncio, os, pathlib, signal, sys, threading
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup hands its own down
 import asyncpg
 from api.sandbox.cluster import Cluster
 

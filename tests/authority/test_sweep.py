@@ -132,8 +132,10 @@ async def test_a_party_of_another_kind_is_refused_and_learns_nothing(
     for kind in set(Party) - attack.operation.parties:
         there = await attack.made(strangers[kind], stage)
         refused(there, 403, "wrong-party")
-        assert told(there) == told(await attack.made_of_nothing(strangers[kind], stage))
-        entry = await exchange.entry(there.headers["request-id"])
+        nothing = await attack.made_of_nothing(strangers[kind], stage)
+        assert told(there) == told(nothing)
+        entry, absent = [await exchange.entry(one.headers["request-id"]) for one in (there, nothing)]
+        assert (entry.keys(), entry["object"].keys()) == (absent.keys(), absent["object"].keys())
         assert (entry["action"], entry["result"], entry["reason"]) == (attack.operation.name, "refused", "wrong-party")
         assert not entry.keys() & {"person", "persons", "disclosed", "withheld"}
 
@@ -160,7 +162,7 @@ async def test_who_has_nothing_to_do_with_it_finds_nothing(
         refused(there, 404, "not-found")
         assert told(there) == told(nothing)
         absent = await exchange.entry(nothing.headers["request-id"])
-        assert entry.keys() == absent.keys()
+        assert (entry.keys(), entry["object"].keys()) == (absent.keys(), absent["object"].keys())
         assert (entry["result"], entry["reason"]) == ("refused", "not-found")
 
 
@@ -197,7 +199,16 @@ async def test_who_may_ask_gets_an_answer(exchange: Exchange, stage: dict[str, A
     for name, attack in ATTACKS.items():
         answer = await attack.made(exchange.actor(attack.by), stage)
         assert answer.status_code in {200, 201}, (name, answer.text)
-        assert (await exchange.entry(answer.headers["request-id"]))["action"] == attack.operation.name
+        entry, member = await exchange.entry(answer.headers["request-id"]), exchange.members[attack.by]
+        assert (entry["action"], entry["result"], "reason" in entry) == (attack.operation.name, "permitted", False)
+        assert entry["actor"] == {
+            "organisation": str(member.organisation_id),
+            "kind": str(member.part.kind),
+            "client": member.client_id,
+        }
+        crosses = attack.operation.reach is Reach.CROSSING
+        assert (entry.keys() >= {"purpose", "ground", "agreements", "person"}) is crosses, name
+        assert stage["number"] not in str(entry)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -21,9 +21,17 @@ def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Sandbox]
     live.assert_gone(made.directory)
 
 
+@pytest.fixture(scope="module")
+def running(_sandbox: live.Sandbox) -> live.Sandbox:
+    """`ketenbrug sandbox --workers 2`, ready when a file of tests begins."""
+    if not _sandbox.runs:
+        _sandbox.start()
+    return _sandbox
+
+
 @pytest.fixture
 def sandbox(_sandbox: live.Sandbox) -> live.Sandbox:
-    """`ketenbrug sandbox --workers 2`, ready."""
+    """The same, ready when a test begins."""
     if not _sandbox.runs:
         _sandbox.start()
     return _sandbox

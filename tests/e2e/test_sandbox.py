@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
 import stat
 import sys
@@ -113,43 +110,3 @@ def test_a_directory_in_use_is_refused_and_left_alone(sandbox: Sandbox) -> None:
     assert ended.returncode == 2
     assert "Another process uses the PostgreSQL" in ended.stderr.replace("\n", " ")
     assert pulled(sandbox) >= 8
-
-
-def test_killed_it_leaves_nothing_running_and_started_again_it_has_everything(sandbox: Sandbox) -> None:
-    before = sandbox.description()
-
-    sandbox.end(signal.SIGKILL)
-    live.assert_gone(sandbox.directory)
-    assert not live.listens(sandbox.port)
-
-    (sandbox.directory / "sandbox.json").write_text(json.dumps({"stale": True}))
-    sandbox.start()
-    while "stale" in sandbox.description():
-        assert sandbox.runs
-    after = sandbox.description()
-    assert (after["clients"], after["samples"]) == (before["clients"], before["samples"])
-    assert pulled(sandbox) >= 8
-
-
-def test_without_its_service_it_ends_and_says_so(sandbox: Sandbox) -> None:
-    """Also the server processes of a service that was killed outright end."""
-    service = next(int(line.split()[0]) for line in live.family(sandbox.directory) if " serve --with-parent" in line)
-    assert len(live.children(service)) >= 3, "two server processes and a worker"
-
-    os.kill(service, signal.SIGKILL)
-
-    assert sandbox.wait() == 2
-    assert "The service ended by itself" in sandbox.said.read_text()
-    live.assert_gone(sandbox.directory)
-    assert not (sandbox.directory / "sandbox.json").exists()
-
-
-def test_told_to_stop_it_stops_all_that_it_started(sandbox: Sandbox) -> None:
-    """Once it has ended there is nothing left to wait for."""
-    assert live.family(sandbox.directory)
-
-    assert sandbox.end(signal.SIGTERM) == 0
-
-    assert live.family(sandbox.directory) == []
-    assert not live.listens(sandbox.port)
-    assert not (sandbox.directory / "sandbox.json").exists()

@@ -53,7 +53,8 @@ async def test_the_ind_answers_and_the_municipality_decides(exchange: Exchange) 
         assert (body["conditions"], body["reviewDate"]) == ("An invented condition.", "2027-01-01")
         assert body["vNumber"] is None
         entry = await exchange.entry(answer.headers["request-id"])
-        assert entry["disclosed"] == {"admission-facts": sorted([*Criterion, "conditions"])}
+        names = sorted([*map(str, Criterion), "conditions", "result", "reviewDate"])
+        assert entry["disclosed"] == {"admission-facts": names}
         assert entry["purpose"] == "admission"
         assert "consents" not in entry
     again = await ind.get(path, purpose=ADMISSION)

@@ -1,4 +1,4 @@
-"""Consents over HTTP: who records and reads them, what a yes needs, and that a no or a withdrawal stays with the NGO."""
+"""Consents over HTTP: who records and reads them, what a yes needs, and that a no stays with the NGO that guides."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ async def test_a_yes_is_recorded_with_its_evidence_and_shown_without_it(exchange
     entry = await exchange.entry(made.headers["request-id"])
     assert entry["object"] == {"type": "consent", "id": body["id"], "version": 1}
     assert "person" in entry
+
+
+async def test_the_person_gets_a_receipt_of_the_consent_as_it_stands(exchange: Exchange) -> None:
+    """Readable and signed: what was asked, by whom, and that it was taken back."""
+    dealings = await Dealings.begin(exchange)
+    made = await dealings.consent(SCREENING, "ngo", ORDINARY)
+    ngo = exchange.actor("ngo")
+    given = await ngo.get(f"/consents/{made.id}/receipt")
+    assert given.status_code == 200
+    assert (await exchange.entry(given.headers["request-id"]))["object"]["id"] == str(made.id)
+    await exchange.ngo.consents.withdraw(made.id)
+    withdrawn = await ngo.get(f"/consents/{made.id}/receipt")
+    assert "withdrawn" in withdrawn.text
+    assert withdrawn.json()["jws"] != given.json()["jws"]
+    refused(await ngo.get(f"/consents/{uuid4()}/receipt"), 404, "not-found")
 
 
 async def test_a_no_is_recorded_and_needs_no_evidence(exchange: Exchange) -> None:

@@ -79,6 +79,23 @@ async def test_a_case_of_others_cannot_be_asked_about(exchange: Exchange) -> Non
         assert told(foreign) == told(absent)
 
 
+async def test_a_municipality_asks_no_dossier_though_it_is_assigned(exchange: Exchange) -> None:
+    """It has a part in the case and is of the wrong kind: Aliens Act 2000 article 107(8) is for organisations."""
+    dealings = await (await Dealings.begin(exchange)).consented()
+    home = frozenset({Municipality.UTRECHT})
+    directs = await exchange.join("directs", Party.MUNICIPALITY, municipalities=home)
+    await agreeing.in_force(
+        exchange, agreeing.drafted(exchange, Municipality.UTRECHT, "ngo", "ind", "directs"), "directs", "ind"
+    )
+    await dealings.assign("directs", CareFunction.LEGAL_SCREENING)
+    for path, body in (
+        ("/dossier-requests", wire(dealings.new_request())),
+        ("/dossier-requests/_preview", wire(dealings.new_request())),
+        ("/screening-outcomes", wire(dealings.new_outcome())),
+    ):
+        refused(await directs.post(path, body), 403, "wrong-party")
+
+
 async def test_a_section_that_no_dossier_has_cannot_be_asked(exchange: Exchange) -> None:
     dealings = await Dealings.begin(exchange)
     new = wire(dealings.new_request()) | {"categories": ["advice"]}
@@ -256,7 +273,7 @@ async def test_only_what_was_asked_is_taken_in(exchange: Exchange) -> None:
 
 
 async def test_what_was_delivered_is_read_as_far_as_the_person_said_yes(exchange: Exchange) -> None:
-    """The entry names actor, purpose, ground, agreement, consents, what was disclosed and what was withheld, and why."""
+    """The entry names purpose, ground, agreement, consents, what was disclosed and what was withheld, and why."""
     dealings = await (await Dealings.begin(exchange)).consented()
     await dealings.consent(SCREENING, "ngo", [C.MEDICAL], given=False)
     dossier = await dealings.dossier()

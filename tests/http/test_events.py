@@ -1,4 +1,4 @@
-"""The event feed over HTTP: each hears what is for it, in order, without anything about a person, and misses nothing."""
+"""The event feed over HTTP: each hears what is for it, in order, misses nothing, and learns nothing of a person."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from api.storage.pool import Database
 from api.storage.statement import statement
 from api.vocabulary import AgreementKind, DataCategory
 from tests import consent_kit as kit
-from tests.consent_strategies import CATEGORIES, worlds
+from tests.consent_strategies import CATEGORIES, talks, worlds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -184,8 +184,8 @@ async def in_sql(unit: Unit, question: Question, situation: Situation, now: date
     return {category for category in CATEGORIES if row[category.name]}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(worlds())
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(worlds() | talks())
 async def test_the_expression_and_the_decision_are_one(pool: Database, world: tuple[Question, Situation]) -> None:
     """A difference would be a list that shows what a read refuses, or hides what it permits."""
     question, situation = world

@@ -38,6 +38,7 @@ OFFERED: Final = {
         cases.search                 POST cases/_search
         consents.list                GET  consents?caseId
         consents.read                GET  consents/{}
+        consents.receipt             GET  consents/{}/receipt
         consents.record              POST consents key
         consents.withdraw            POST consents/{}/withdrawals key
         dossier_requests.cancel      POST dossier-requests/{}/cancellations key

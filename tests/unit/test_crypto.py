@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import uuid
 from functools import partial
@@ -82,6 +83,18 @@ def test_keys_do_not_show_themselves(closed: object) -> None:
     if not isinstance(closed, BlindIndex):
         with pytest.raises(TypeError):
             pickle.dumps(closed)
+
+
+def test_a_short_or_long_key_in_the_file_is_no_key(tmp_path: Path) -> None:
+    """Every key has 32 bytes."""
+    path = tmp_path / "keys"
+    keyfile.create(path)
+    content = json.loads(path.read_text())
+    path.unlink()
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content | {"log": "c2hvcnQ"}))
+    with pytest.raises(Misconfigured, match="damaged"):
+        keyfile.load(path)
 
 
 async def test_a_wrapped_key_cannot_move_to_another_person() -> None:

@@ -1,0 +1,8 @@
+"""`ketenbrug client`: what is done about one client."""
+
+from __future__ import annotations
+
+from api.cli import headers, register
+
+app = register.client_app
+app.command()(headers.headers)

@@ -1,0 +1,309 @@
+"""When something that the service rests on fails, nothing is disclosed: no entry, no key, no whole row, no answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+import pytest
+import pytest_asyncio
+import structlog
+
+from api.crypto import keyfile
+from api.sandbox.cast import SECTIONS
+from api.vocabulary import Purpose
+from tests import exchange as world
+from tests.dealings import QUESTION, Dealings, v_number
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
+    from uuid import UUID
+
+    import httpx
+
+    from api.crypto.keyfile import KeyFile
+    from tests import servers
+    from tests.exchange import Exchange, Furnished
+
+SCREENING: Final = Purpose.LEGAL_SCREENING
+NAME: Final = "VOORBEELD"
+"""What only an opened section holds."""
+
+DENIED: Final = """
+CREATE FUNCTION audit.deny() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+CREATE TRIGGER deny BEFORE INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.deny();
+"""
+DENIED_AT_COMMIT: Final = """
+CREATE FUNCTION audit.deny() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not committed'; END $$;
+CREATE CONSTRAINT TRIGGER deny AFTER INSERT ON audit.entry DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION audit.deny();
+"""
+ALLOWED: Final = "DROP TRIGGER deny ON audit.entry; DROP FUNCTION audit.deny();"
+REVOKED: Final = "REVOKE INSERT ON audit.entry FROM {role}; REVOKE INSERT (leaf) ON audit.entry FROM {role};"
+
+
+@pytest.fixture
+def own(furnished: Furnished) -> Iterator[servers.Database]:
+    """A furnished database of one test's own, to be damaged."""
+    with furnished.clone() as database:
+        yield database
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFile:
+    """The keys of the service."""
+    keyfile.create(tmp_path / "keys")
+    return keyfile.load(tmp_path / "keys")
+
+
+@pytest_asyncio.fixture
+async def exchange(
+    furnished: Furnished, own: servers.Database, keys: KeyFile, tmp_path: Path
+) -> AsyncGenerator[Exchange]:
+    """The service on that database."""
+    async with world.running(own, tmp_path, furnished.members, keys) as running:
+        yield running
+
+
+async def damage(database: servers.Database, sql: str) -> None:
+    """Do what only a superuser can."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    try:
+        await superuser.execute(sql)
+    finally:
+        await superuser.close()
+
+
+@dataclass(frozen=True)
+class Held:
+    """A case with everything in it, and each way to get at it."""
+
+    exchange: Exchange
+    dealings: Dealings
+    dossier: UUID
+    outcome: UUID
+    advice: UUID
+
+    @classmethod
+    async def of(cls, exchange: Exchange) -> Held:
+        """Make it, and have each party hold a token, so that nothing but the operation is asked later."""
+        dealings = await (await Dealings.begin(exchange)).consented()
+        dossier = await dealings.dossier()
+        outcome = await dealings.outcome("ind")
+        advice = await dealings.advised(await dealings.asked())
+        held = cls(exchange, dealings, dossier, outcome.id, advice.id)
+        for answer in await held.asked():
+            assert answer.status_code == 200, answer.text
+        return held
+
+    async def asked(self) -> list[httpx.Response]:
+        """Read, list, search and feed."""
+        ngo, ind = self.exchange.actor("ngo"), self.exchange.actor("ind")
+        case = self.dealings.id
+        return [
+            await ngo.get(f"/dossiers/{self.dossier}", purpose=SCREENING),
+            await ngo.get(f"/dossiers/{self.dossier}/manifest", purpose=SCREENING),
+            await ngo.send("HEAD", f"/dossiers/{self.dossier}", purpose=SCREENING),
+            await ind.get(f"/dossiers/{self.dossier}"),
+            await ngo.get(f"/cases/{case}"),
+            await ngo.get("/cases"),
+            await ngo.post("/cases/_search", {"vNumber": self.dealings.case.v_number}),
+            await ngo.get(f"/consents?caseId={case}"),
+            await ngo.get("/dossier-requests"),
+            await ind.get(f"/screening-outcomes/{self.outcome}", purpose=Purpose.RESIDENCE_ADVICE),
+            await ngo.get(f"/screening-outcomes?caseId={case}"),
+            await ngo.get(f"/advice/{self.advice}", purpose=Purpose.RESIDENCE_ADVICE),
+            await ngo.get("/events"),
+            await ngo.get("/organisations"),
+        ]
+
+    def closed(self, answer: httpx.Response) -> None:
+        """Hold an answer to be a failure that shows nothing."""
+        assert answer.status_code in {500, 503}, answer.text
+        assert "etag" not in answer.headers
+        if answer.content:
+            problem = answer.json()["type"].rpartition("/")[2]
+            assert problem in {"internal", "unavailable", "overloaded"}
+            for word in (NAME, QUESTION, str(self.dealings.case.v_number), str(self.dealings.id), "items"):
+                assert word not in answer.text
+
+
+@pytest.mark.parametrize("fault", [DENIED, DENIED_AT_COMMIT, REVOKED], ids=["denied", "at-commit", "revoked"])
+async def test_what_cannot_be_written_down_is_not_disclosed(
+    exchange: Exchange, own: servers.Database, fault: str
+) -> None:
+    """Design promise 2: no disclosure without an entry, committed before the first byte leaves."""
+    held = await Held.of(exchange)
+    with structlog.testing.capture_logs() as logged:
+        await damage(own, fault.format(role=own.app_role))
+        entries = len(await exchange.leaves())
+        for answer in await held.asked():
+            held.closed(answer)
+    assert len(await exchange.leaves()) == entries
+    for word in (NAME, str(held.dealings.case.v_number)):
+        assert word not in str(logged)
+
+
+@pytest.mark.parametrize("fault", [DENIED, DENIED_AT_COMMIT], ids=["denied", "at-commit"])
+async def test_a_deed_that_cannot_be_written_down_is_not_done(
+    exchange: Exchange, own: servers.Database, fault: str
+) -> None:
+    """What is not committed is never acknowledged; its key is free, and the same request is done once all is well."""
+    held = await Held.of(exchange)
+    ngo, number = exchange.actor("ngo"), v_number()
+    new = {"municipality": "utrecht", "vNumber": number, "functions": ["coordination"]}
+    withdrawal = f"/consents/{held.dealings.consents['ordinary'].id}/withdrawals"
+    await damage(own, fault)
+    events = await exchange.rows("SELECT count(*) AS n FROM exchange.event")
+    for path, body, key in (("/cases", new, "key-of-the-case"), (withdrawal, {}, "key-of-the-withdrawal")):
+        held.closed(await ngo.post(path, body, key=key))
+    await damage(own, ALLOWED)
+    assert await exchange.rows("SELECT count(*) AS n FROM exchange.event") == events
+    assert (await ngo.post("/cases/_search", {"vNumber": number})).json()["items"] == []
+    consent = await exchange.ngo.consents.read(held.dealings.consents["ordinary"].id)
+    assert consent.value.state == "given"
+    again = await ngo.post("/cases", new, key="key-of-the-case")
+    assert (again.status_code, "idempotency-replayed" in again.headers) == (201, False)
+
+
+async def test_with_the_keys_of_another_service_nothing_opens(
+    furnished: Furnished, own: servers.Database, exchange: Exchange, tmp_path: Path
+) -> None:
+    """A stolen database is useless: without its own key-encryption key no content is shown, and no fault says why."""
+    held = await Held.of(exchange)
+    keyfile.create(tmp_path / "others")
+    async with world.running(own, tmp_path, furnished.members, keyfile.load(tmp_path / "others")) as other:
+        there = replace(held, exchange=other)
+        ngo, ind = other.actor("ngo"), other.actor("ind")
+        for answer in (
+            await ngo.get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+            await ind.get(f"/dossiers/{held.dossier}"),
+            await ngo.get(f"/cases/{held.dealings.id}"),
+            await ind.get(f"/screening-outcomes/{held.outcome}", purpose=Purpose.RESIDENCE_ADVICE),
+            await ngo.get(f"/advice/{held.advice}", purpose=Purpose.RESIDENCE_ADVICE),
+        ):
+            there.closed(answer)
+        number = held.dealings.case.v_number
+        assert (await ngo.post("/cases/_search", {"vNumber": number})).json()["items"] == []
+
+
+async def two_dossiers(exchange: Exchange) -> list[str]:
+    """Dossiers of two persons, both consented and whole."""
+    made = []
+    for _ in range(2):
+        dealings = await (await Dealings.begin(exchange)).consented()
+        made.append(str(await dealings.dossier()))
+    return made
+
+
+SECTION: Final = (
+    "SELECT content FROM exchange.dossier_section WHERE dossier_id = '{dossier}' AND category = '{category}'"
+)
+TAMPERING: Final = {
+    "swapped between persons": """
+        UPDATE exchange.dossier_section SET content = ({theirs}) WHERE dossier_id = '{one}' AND category = 'identity'
+    """,
+    "swapped between sections": """
+        UPDATE exchange.dossier_section SET content = ({contact}) WHERE dossier_id = '{one}' AND category = 'identity'
+    """,
+    "nulled": """
+        ALTER TABLE exchange.dossier_section ALTER COLUMN content DROP NOT NULL;
+        UPDATE exchange.dossier_section SET content = NULL WHERE dossier_id = '{one}' AND category = 'identity'
+    """,
+    "one bit turned": """
+        UPDATE exchange.dossier_section SET content = set_bit(content, 8 * 20, 1 - get_bit(content, 8 * 20))
+        WHERE dossier_id = '{one}' AND category = 'identity'
+    """,
+    "cut short": """
+        UPDATE exchange.dossier_section SET content = substring(content for octet_length(content) - 1)
+        WHERE dossier_id = '{one}' AND category = 'identity'
+    """,
+    "given another category": """
+        DELETE FROM exchange.dossier_section WHERE dossier_id = '{one}' AND category = 'contact';
+        UPDATE exchange.dossier_section SET category = 'contact' WHERE dossier_id = '{one}' AND category = 'medical'
+    """,
+    "moved to another dossier": """
+        DELETE FROM exchange.dossier_section WHERE dossier_id = '{one}' AND category = 'identity';
+        UPDATE exchange.dossier_section SET dossier_id = '{one}' WHERE dossier_id = '{two}' AND category = 'identity'
+    """,
+    "under the key of another person": """
+        UPDATE keys.person_key SET wrapped = (SELECT k.wrapped FROM keys.person_key k JOIN exchange.dossier_request r
+            ON r.person_id = k.person_id JOIN exchange.dossier d ON d.request_id = r.id WHERE d.id = '{two}')
+        WHERE person_id = (SELECT r.person_id FROM exchange.dossier_request r
+            JOIN exchange.dossier d ON d.request_id = r.id WHERE d.id = '{one}')
+    """,
+    "without a key": """
+        DELETE FROM keys.person_key WHERE person_id = (SELECT r.person_id FROM exchange.dossier_request r
+            JOIN exchange.dossier d ON d.request_id = r.id WHERE d.id = '{one}')
+    """,
+}
+
+
+@pytest.mark.parametrize("how", TAMPERING)
+async def test_a_section_that_was_tampered_with_is_not_shown(
+    exchange: Exchange, own: servers.Database, how: str
+) -> None:
+    """Sealed bytes are bound to person, table, column and row: swapped, nulled and moved ones are refused."""
+    one, two = await two_dossiers(exchange)
+    ngo = exchange.actor("ngo")
+    assert (await ngo.get(f"/dossiers/{one}", purpose=SCREENING)).status_code == 200
+    theirs = SECTION.format(dossier=two, category="identity")
+    contact = SECTION.format(dossier=one, category="contact")
+    await damage(own, TAMPERING[how].format(one=one, two=two, theirs=theirs, contact=contact))
+    with structlog.testing.capture_logs() as logged:
+        for actor, asked in ((ngo, {"purpose": SCREENING}), (exchange.actor("ind"), {})):
+            answer = await actor.get(f"/dossiers/{one}", **asked)
+            assert answer.status_code in {500, 503}, answer.text
+            assert NAME not in answer.text
+            assert "sections" not in answer.text
+    assert NAME not in str(logged)
+    untouched = await ngo.get(f"/dossiers/{two}", purpose=SCREENING)
+    if how != "moved to another dossier":
+        assert {each["category"] for each in untouched.json()["sections"]} == {str(each) for each in SECTIONS}
+
+
+async def test_whose_key_is_gone_is_gone(exchange: Exchange, own: servers.Database) -> None:
+    """Erasure destroys the key: what was sealed under it opens for nobody, and no answer is half of it."""
+    held = await Held.of(exchange)
+    check = await held.dealings.check()
+    await damage(own, "DELETE FROM keys.person_key")
+    ngo, ind = exchange.actor("ngo"), exchange.actor("ind")
+    for answer in (
+        await ngo.get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+        await ind.get(f"/screening-outcomes/{held.outcome}", purpose=Purpose.RESIDENCE_ADVICE),
+        await ngo.get(f"/advice/{held.advice}", purpose=Purpose.RESIDENCE_ADVICE),
+    ):
+        held.closed(answer)
+    for answer in (
+        await ngo.get(f"/cases/{held.dealings.id}"),
+        await ind.get(f"/admission-checks/{check.id}", purpose=Purpose.ADMISSION),
+    ):
+        assert answer.json()["vNumber"] is None
+
+
+async def test_a_failure_after_the_entry_leaves_an_entry_that_says_no_less(
+    exchange: Exchange, own: servers.Database
+) -> None:
+    """The entry commits before the content is opened: it may name more than what left, and never less."""
+    one, _ = await two_dossiers(exchange)
+    await damage(own, TAMPERING["one bit turned"].format(one=one))
+    answer = await exchange.actor("ngo").get(f"/dossiers/{one}", purpose=SCREENING)
+    assert answer.status_code == 500
+    entries = await exchange.entries_of(answer.headers["request-id"])
+    assert entries
+    assert {entry["result"] for entry in entries} <= {"permitted", "failed"}
+
+
+async def test_a_database_that_is_gone_answers_nothing(exchange: Exchange, own: servers.Database) -> None:
+    """Something that the service needs does not answer: without it nothing is disclosed."""
+    held = await Held.of(exchange)
+    await damage(own, f'REVOKE CONNECT ON DATABASE "{own.name}" FROM PUBLIC, {own.app_role}')
+    await damage(
+        own,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    for answer in await held.asked():
+        held.closed(answer)

@@ -1,0 +1,73 @@
+"""One sandbox for all tests here, programs of others, and clients that the sandbox did not bring."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import live
+from tests.foreign import tools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Sandbox]:
+    """`ketenbrug sandbox`, ready. When it has ended, nothing that it said tells of an exception."""
+    made = live.Sandbox(tmp_path_factory.mktemp("foreign") / "sandbox", "--people", "20")
+    try:
+        made.start()
+        yield made
+    finally:
+        if made.runs:
+            made.end()
+        live.assert_gone(made.directory)
+    assert "Traceback" not in made.said.read_text()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> tools.Node:
+    return tools.node(tmp_path_factory.mktemp("node") / "scripts")
+
+
+@pytest.fixture(scope="session")
+def go(tmp_path_factory: pytest.TempPathFactory) -> tools.Go:
+    return tools.go(tmp_path_factory.mktemp("go"))
+
+
+@pytest.fixture(scope="session")
+def stories(sandbox: live.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What a client knows, by the algorithm of its key: the issuer, its own id, its private key, what it wants to read.
+
+    Each is registered as an operator does it: the key is made by the client, and only its public half travels.
+    """
+    told = sandbox.description()
+    folder = tmp_path_factory.mktemp("keys")
+    made: dict[str, dict[str, Any]] = {}
+    for kind, algorithm in (("ES256", "ES256"), ("Ed25519", "EdDSA"), ("PS256", "PS256")):
+        client_id = f"foreign-{kind.lower()}"
+        private, public = folder / f"{kind}.json", folder / f"{kind}-public.json"
+        public.write_text(_ketenbrug("client", "keygen", str(private), "--kind", kind))
+        organisation = ("--organisation", told["clients"]["ngo"]["organisation"])
+        scopes = ("--scope", "dossiers:read", "--scope", "cases:read")
+        words = ("register", "client", client_id, *organisation, "--key", str(public), *scopes)
+        _ketenbrug(*words, database_url=told["applicationDatabaseUrl"])
+        made[algorithm] = {
+            "issuer": told["issuer"],
+            "clientId": client_id,
+            "jwk": json.loads(private.read_text()),
+            "algorithm": algorithm,
+            "scope": "dossiers:read",
+            "url": f"{told['baseUrl']}/dossiers/{told['samples']['dossierId']}",
+            "audience": told["baseUrl"],
+        }
+    return made
+
+
+def _ketenbrug(*words: str, **settings: object) -> str:
+    ended = live.command(*words, **settings)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
