@@ -186,15 +186,19 @@ class Dealings:
         new = self.new_outcome(*addressees, **changes)
         return (await self.exchange.ngo.screening_outcomes.share(new)).value
 
-    async def asked(self, addressee: str = "ind", **changes: Any) -> AdviceRequest:
-        """The NGO asks for advice."""
+    def new_question(self, addressee: str = "ind", **changes: Any) -> NewAdviceRequest:
+        """The request for advice that the NGO would send, as its client writes it."""
         members: dict[str, Any] = {
             "case_id": self.id,
             "addressee_id": self.exchange.id_of(addressee),
             "purpose": str(TO[addressee]),
             "question": QUESTION,
         }
-        new = NewAdviceRequest(**members | changes)
+        return NewAdviceRequest(**members | changes)
+
+    async def asked(self, addressee: str = "ind", **changes: Any) -> AdviceRequest:
+        """The NGO asks for advice."""
+        new = self.new_question(addressee, **changes)
         return (await self.exchange.ngo.advice_requests.request(new)).value
 
     async def advised(self, request: AdviceRequest, **changes: Any) -> Advice:

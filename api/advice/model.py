@@ -68,6 +68,11 @@ class RequestFacts:
             return DataCategory.IDENTITY
         return DataCategory.SHARED_OUTCOME
 
+    @property
+    def asked(self) -> frozenset[DataCategory]:
+        """Which categories the addressee is to see: what the question belongs to, and whom it is about."""
+        return frozenset({self.question_category, DataCategory.IDENTITY})
+
     def overdue(self, now: datetime) -> bool:
         """Whether the agreed term was let pass; computed, never stored."""
         return terms.overdue(self.due_on, self.answered_at, now)

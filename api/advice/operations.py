@@ -13,7 +13,7 @@ from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.events import EventType
-from api.vocabulary import AdviceAnswer, DataCategory, Reason
+from api.vocabulary import AdviceAnswer, DataCategory, Party, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,12 @@ async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> R
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     whom = {around.person: around.alias}
+    if call.caller.organisation.kind is Party.NGO and not around.relation.guides:
+        return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
+    if around.closed:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
+    if new.outcome_id is not None and not await store.has_outcome(call, new.outcome_id, new.case_id):
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     if ADVISES.get(new.purpose) is not around.supplier.kind:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
@@ -50,18 +56,16 @@ async def read_request(call: Call, request_id: AdviceRequestId, purpose: Purpose
     """The requester reads its own question; the addressee reads what the gate lets cross."""
     facts = await store.find_request(call, request_id)
     thing = Thing("advice-request", request_id, None if facts is None else facts.version)
-    if facts is None or not (facts.situation.relation.supplied or facts.situation.relation.addressed):
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    around = facts.situation
-    if around.relation.supplied:
-        answer = gate.admit(call, thing, persons=_whom(facts), holdings=around.holdings)
-    elif purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
+    caller = call.caller.organisation
+    if facts is None or caller.id not in {facts.requester, facts.addressee}:
+        answer = gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
+    elif facts.situation.relation.supplied:
+        answer = gate.admit(call, thing, persons=_whom(facts), holdings=facts.situation.holdings)
     else:
-        question = Question(call.caller.organisation, purpose, frozenset(around.holdings))
-        answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose))
-    if isinstance(answer, Refusal):
-        return answer
+        around = facts.situation.asked_for(facts.purpose, purpose)
+        answer = gate.ask(call, thing, Question(caller, purpose, facts.asked), around, known=True)
+    if isinstance(answer, Refusal) or facts is None:
+        return gate.refusal(answer)
     return _seen(call, facts, *await store.open_request(answer, call, facts))
 
 
@@ -99,18 +103,16 @@ async def read(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Advi
     """The author reads its own; the requester and those assigned read what the gate lets cross."""
     facts = await store.find_advice(call, advice_id)
     thing = Thing("advice", advice_id)
-    if facts is None or not facts.situation.relation.any:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    around = facts.situation
-    whom = {around.person: around.alias}
-    if around.relation.supplied:
-        answer = gate.admit(call, thing, persons=whom, holdings=around.holdings)
-    elif purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, whom)
+    question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
+    if facts is None:
+        answer = gate.ask(call, thing, question, None)
+    elif (around := facts.situation).relation.supplied:
+        answer = gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
     else:
-        question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
         answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose))
-    return answer if isinstance(answer, Refusal) else await store.open_advice(answer, call, facts)
+    if isinstance(answer, Refusal) or facts is None:
+        return gate.refusal(answer)
+    return await store.open_advice(answer, call, facts)
 
 
 def _complete(new: NewAdvice, kind: str | None) -> bool:

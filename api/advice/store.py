@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import Integer, Uuid, bindparam, column, insert, literal_column, or_, select, table, update
 
 from api.advice.model import Advice, AdviceFacts, RequestFacts, RequestSummary
 from api.advice.tables import advice, advice_request
@@ -87,6 +87,15 @@ _FIND_ADVICE: Final = statement(
     .join(case, case.c.id == advice_request.c.case_id)
     .where(advice.c.id == bindparam("advice_id"))
 )
+# The room of outcomes is beside this one: of its table only the names of these columns are known here.
+_OUTCOMES: Final = table("screening_outcome", column("id"), column("case_id"), column("author"), schema="exchange")
+_OUTCOME: Final = statement(
+    select(_OUTCOMES.c.id).where(
+        _OUTCOMES.c.id == bindparam("outcome_id", type_=Uuid),
+        _OUTCOMES.c.case_id == bindparam("of_case", type_=Uuid),
+        _OUTCOMES.c.author == bindparam("by", type_=Uuid),
+    )
+)
 _LOCK: Final = statement(
     select(advice_request.c.version).where(advice_request.c.id == bindparam("request_id")).with_for_update()
 )
@@ -150,6 +159,12 @@ async def find_advice(call: Call, advice_id: AdviceId) -> AdviceFacts | None:
     """An advice and the situation of the caller around it, or None."""
     row = await call.unit.one(_FIND_ADVICE(advice_id=advice_id, **situation.binds(call)))
     return None if row is None else await _advice_facts(call, row)
+
+
+async def has_outcome(call: Call, outcome_id: ScreeningOutcomeId, case_id: CaseId) -> bool:
+    """Whether the caller has this screening outcome in this case."""
+    mine = call.caller.organisation.id
+    return await call.unit.one(_OUTCOME(outcome_id=outcome_id, of_case=case_id, by=mine)) is not None
 
 
 async def lock(unit: Unit, request_id: AdviceRequestId) -> None:

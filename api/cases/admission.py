@@ -36,6 +36,8 @@ async def ask(
     around = await situation.of_case(call, case_id, addressee)
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    if around.closed:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, {around.person: around.alias})
     if around.supplier.kind is not Party.IND or not around.agreements:
         return gate.refuse(call, thing, Reason.NO_AGREEMENT, {around.person: around.alias})
     answer = gate.admit(call, thing, persons={around.person: around.alias})
@@ -50,16 +52,16 @@ async def read(call: Call, check_id: AdmissionCheckId, purpose: Purpose | None) 
     """IND reads whom it is asked about; the asker and the municipality read what IND answered."""
     facts = await store.find(call, check_id)
     thing = Thing("admission-check", check_id, None if facts is None else facts.version)
+    caller = call.caller.organisation
     if facts is None or not _related(call, facts):
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
-    asked = frozenset({DataCategory.IDENTITY}) if _is_asked(call, facts) else frozenset({DataCategory.ADMISSION_FACTS})
-    if not _is_asked(call, facts) and facts.answered_at is None:
-        admitted = gate.admit(call, thing, persons=_whom(facts))
-        return admitted if isinstance(admitted, Refusal) else _seen(facts)
+        return gate.refusal(gate.ask(call, thing, Question(caller, purpose, frozenset()), None))
+    is_asked = _is_asked(call, facts)
+    asked = frozenset({DataCategory.IDENTITY if is_asked else DataCategory.ADMISSION_FACTS})
     around = replace(facts.situation, relation=_relation(call, facts)).asked_for(Purpose.ADMISSION, purpose)
-    answer = gate.ask(call, thing, Question(call.caller.organisation, purpose, asked), around)
+    bare = is_asked or facts.answered_at is None
+    if not is_asked and bare:
+        around = replace(around, holdings={})
+    answer = gate.ask(call, thing, Question(caller, purpose, asked), around, known=bare)
     if isinstance(answer, Refusal):
         return answer
     decided = DataCategory.ADMISSION_FACTS in answer.categories

@@ -60,12 +60,13 @@ def columns(
             municipality=municipality, supplier=supplier, recipient=RECIPIENT, today=_TODAY
         ).label("situation_agreements"),
         ledger.standing_column(case_id=case_id, recipient=RECIPIENT).label("situation_consents"),
+        case.c.closed_date.is_not(None).label("situation_closed"),
     )
 
 
-def binds(call: Call) -> dict[str, Any]:
-    """What a statement with these columns binds: the caller receives."""
-    return {"recipient": call.caller.organisation.id, "today": terms.day_of(call.unit.now)}
+def binds(call: Call, recipient: OrganisationId | None = None) -> dict[str, Any]:
+    """What a statement with these columns binds. The caller receives, if nobody else is said to."""
+    return {"recipient": recipient or call.caller.organisation.id, "today": terms.day_of(call.unit.now)}
 
 
 async def of(
@@ -77,7 +78,8 @@ async def of(
     holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
     proportionality_note: bool = False,
 ) -> Situation:
-    """The situation in a row that selected `columns`."""
+    """The situation in a row that selected `columns`. After a case has ended nothing is there for who is outside it."""
+    outside = row["situation_closed"] and not row["situation_functions"] and not supplied
     kind, name = row["situation_by"] or (Party.OPERATOR, "")
     return Situation(
         case=CaseId(row["situation_case"]),
@@ -92,8 +94,9 @@ async def of(
         ),
         agreements=await agreements.parsed(unit, row["situation_agreements"]),
         consents=ledger.standing(row["situation_consents"]),
-        holdings=holdings or {},
+        holdings={} if outside else holdings or {},
         proportionality_note=proportionality_note,
+        closed=row["situation_closed"],
     )
 
 
@@ -116,7 +119,8 @@ async def of_case(
     *,
     addressed: bool = False,
     holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
+    recipient: OrganisationId | None = None,
 ) -> Situation | None:
-    """The situation between a supplier and the caller in a case, or None when there is no such case."""
-    row = await call.unit.one(_OF_CASE(case_id=case_id, supplier=supplier, **binds(call)))
+    """The situation between a supplier and a recipient (the caller) in a case, or None when there is no such case."""
+    row = await call.unit.one(_OF_CASE(case_id=case_id, supplier=supplier, **binds(call, recipient)))
     return None if row is None else await of(call.unit, row, addressed=addressed, holdings=holdings)

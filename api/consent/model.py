@@ -134,7 +134,8 @@ class Situation:
     """What is known of one case at one instant, as a decision needs it.
 
     `holdings` tells, for each category that is there, the names of the fields it holds; never values.
-    `proportionality_note` tells whether the weighing of Aliens Act 2000 article 107(10) is recorded.
+    `proportionality_note` tells whether the weighing of Aliens Act 2000 article 107(10) is recorded. `closed`: the case
+    has ended; nothing new begins in it.
     """
 
     case: CaseId
@@ -147,18 +148,22 @@ class Situation:
     consents: tuple[Consent, ...]
     holdings: Mapping[DataCategory, tuple[str, ...]]
     proportionality_note: bool = False
+    closed: bool = False
 
-    def asked_for(self, purpose: Purpose, declared: Purpose) -> Situation:
+    def asked_for(self, purpose: Purpose, declared: Purpose | None) -> Situation:
         """As it is for who declares a purpose: of what was asked for another one, nothing is there (GDPR 5(1)(b))."""
         return self if declared is purpose else replace(self, holdings={})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: who receives, why, and which categories. A supplier asking for its own data asks no question."""
+    """What is asked: who receives, why, and which categories. A supplier asking for its own data asks no question.
+
+    `purpose` is None when none was declared: the gate refuses that before anything else.
+    """
 
     recipient: Organisation
-    purpose: Purpose
+    purpose: Purpose | None
     categories: frozenset[DataCategory]
 
 

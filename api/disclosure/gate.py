@@ -1,6 +1,7 @@
 """THE gate. Every operation asks it exactly once, before any effect; it answers, and writes the answer down.
 
     ask      data crosses organisations: purpose, ground, agreement, consent, per category
+    may_hear whether an organisation may be told that something is there for it
     admit    what is one's own, supervision, or no person at all: party and relation
     preview  the answer that `ask` would give, without disclosing
     refuse   nothing is there for this caller, or a state forbids it
@@ -20,6 +21,7 @@ import uuid_utils.compat as uuid_utils
 from api.audit import log
 from api.audit.entry import Entry
 from api.consent.decision import decide
+from api.consent.model import Question
 from api.disclosure.permit import Permit, Refusal
 from api.vocabulary import CONSENT_REASONS, Party, Purpose, Reason, Result
 
@@ -28,10 +30,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.audit.entry import Thing
-    from api.consent.model import Decision, Fault, Granted, Question, Situation
+    from api.consent.model import Decision, Fault, Granted, Situation
     from api.disclosure.call import Call
     from api.disclosure.permit import Answer
+    from api.principal import Organisation
     from api.vocabulary import DataCategory, PersonAlias, PersonId
+
+
+_BEFORE_LOOKING = frozenset({Reason.NOT_VISIBLE, Reason.PURPOSE_MISSING, Reason.PURPOSE_NEVER})
+"""Refusals that say nothing about whether something is there."""
 
 
 class _Weighed(NamedTuple):
@@ -43,14 +50,17 @@ class _Weighed(NamedTuple):
     knows: bool
 
 
-def ask(call: Call, thing: Thing, question: Question, situation: Situation | None) -> Answer:
-    """Decide whether categories may cross to the caller. `situation` is None when nothing was found."""
+def ask(call: Call, thing: Thing, question: Question, situation: Situation | None, *, known: bool = False) -> Answer:
+    """Decide whether categories may cross to the caller. `situation` is None when nothing was found.
+
+    `known`: the caller knows of the thing, because it was addressed to it; when no category may cross it sees it bare.
+    """
     weighed = _weighed(call, thing, question, situation)
     if isinstance(weighed, Refusal):
         return weighed
     holdings = weighed.around.holdings
     granted, withheld = _there(weighed)
-    if not granted:
+    if not granted and not known:
         return _refused(call, weighed.entry, _nothing(weighed), withheld)
     entry = _carried(weighed.entry, granted)
     log.append(call.unit, replace(entry, disclosed={each: holdings[each] for each in granted}, withheld=withheld))
@@ -69,6 +79,14 @@ def preview(call: Call, thing: Thing, question: Question, situation: Situation |
     granted, withheld = (weighed.decision.granted, _shown(weighed)) if weighed.knows else _there(weighed)
     log.append(call.unit, replace(_carried(weighed.entry, granted), withheld=withheld))
     return Permit(call.operation.name, frozenset(), granted, withheld)
+
+
+def may_hear(call: Call, recipient: Organisation, category: DataCategory, situation: Situation | None) -> bool:
+    """Whether an organisation could see this category now for any purpose; else not even an event may tell of it."""
+    if situation is None:
+        return False
+    asked = frozenset({category})
+    return any(decide(Question(recipient, each, asked), situation, call.unit.now).granted for each in Purpose)
 
 
 def admit(
@@ -108,6 +126,13 @@ def refuse(
     return replace(_refused(call, entry, _barred(call) or reason), faults=faults)
 
 
+def refusal(answer: Answer) -> Refusal:
+    """The refusal that an answer on what is not there always is."""
+    if isinstance(answer, Permit):
+        raise AssertionError("nothing is permitted on what is not there")  # noqa: TRY004 - the gate's law
+    return answer
+
+
 def _barred(call: Call) -> Reason | None:
     return None if call.caller.organisation.kind in call.operation.parties else Reason.WRONG_PARTY
 
@@ -119,11 +144,14 @@ def _weighed(call: Call, thing: Thing, question: Question, situation: Situation 
     entry = _entry(call, thing, purpose=question.purpose)
     if (reason := _barred(call)) is not None:
         return _refused(call, entry, reason)
+    # Before anything is looked at: the answer is the same whether something is there or not.
+    if question.purpose is None:
+        return _refused(call, entry, Reason.PURPOSE_MISSING)
+    if question.purpose is Purpose.ENFORCEMENT:
+        return _refused(call, entry, Reason.PURPOSE_NEVER)
     if situation is None or not situation.relation.any:
         return _refused(call, entry, Reason.NOT_VISIBLE)
     entry = replace(entry, persons=(situation.alias,))
-    if question.purpose is Purpose.ENFORCEMENT:
-        return _refused(call, entry, Reason.PURPOSE_NEVER)
     # A municipality that coordinates directs, and so decides about the bed: it may not know of consent.
     knows = call.caller.organisation.kind is Party.NGO and situation.relation.guides
     return _Weighed(entry, decide(question, situation, call.unit.now), situation, knows)
@@ -145,21 +173,19 @@ def _shown(weighed: _Weighed) -> dict[DataCategory, Reason]:
 
 
 def _nothing(weighed: _Weighed) -> Reason:
-    # To those who may not know of consent, closed by consent and not there at all must look the same.
-    by_consent = any(stay.reason in CONSENT_REASONS for stay in weighed.decision.withheld.values())
-    if not weighed.knows and (by_consent or weighed.decision.granted):
-        return Reason.NOT_VISIBLE
-    return Reason.NOTHING_PERMITTED
+    # To those who may not know of consent, closed and not there at all must look the same, whatever they ask it for.
+    return Reason.NOTHING_PERMITTED if weighed.knows else Reason.NOT_VISIBLE
 
 
 def _refused(
     call: Call, entry: Entry, reason: Reason, withheld: Mapping[DataCategory, Reason] | None = None
 ) -> Refusal:
     shown = dict(withheld or {})
-    if reason is Reason.NOT_VISIBLE or reason is _barred(call):
+    if reason in _BEFORE_LOOKING or reason is _barred(call):
         # The entry too is that of an id that does not exist: a party reads its own entries.
         shown = {}
-        entry = replace(entry, persons=(), purpose=None, thing=replace(entry.thing, version=None))
+        purpose = None if reason is Reason.NOT_VISIBLE else entry.purpose
+        entry = replace(entry, persons=(), purpose=purpose, thing=replace(entry.thing, version=None))
     log.append(call.unit, replace(entry, result=Result.REFUSED, reason=reason, withheld=shown))
     return Refusal(reason, shown)
 

@@ -28,7 +28,7 @@ async def read(call: Call, dossier_id: DossierId, purpose: Purpose | None) -> Do
     facts = await store.find_dossier(call, dossier_id)
     answer = _asked(call, dossier_id, facts, purpose)
     if isinstance(answer, Refusal) or facts is None:
-        return _refusal(answer)
+        return gate.refusal(answer)
     sections = await store.open_sections(answer, call, facts)
     return Dossier(facts, purpose, sections, answer.withheld)
 
@@ -40,7 +40,7 @@ async def manifest(
     facts = await store.find_dossier(call, dossier_id)
     answer = _asked(call, dossier_id, facts, purpose)
     if isinstance(answer, Refusal) or facts is None:
-        return _refusal(answer)
+        return gate.refusal(answer)
     return facts, tuple(_line(category, facts, answer) for category in sorted(facts.request.categories))
 
 
@@ -48,20 +48,12 @@ def _asked(call: Call, dossier_id: DossierId, facts: DossierFacts | None, purpos
     thing = Thing("dossier", dossier_id, None if facts is None else facts.version)
     caller = call.caller.organisation
     if facts is None or caller.id not in {facts.request.requester, facts.request.supplier}:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+        return gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
     around = facts.situation
     if caller.id == facts.request.supplier:
         return gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
-    if purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, {around.person: around.alias})
     question = Question(caller, purpose, facts.request.categories)
     return gate.ask(call, thing, question, around.asked_for(facts.request.purpose, purpose))
-
-
-def _refusal(answer: Answer) -> Refusal:
-    if isinstance(answer, Permit):
-        raise AssertionError("nothing is permitted on what is not there")  # noqa: TRY004 - the gate's law
-    return answer
 
 
 def _line(category: DataCategory, facts: DossierFacts, permit: Permit) -> ManifestLine:

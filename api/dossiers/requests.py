@@ -42,6 +42,10 @@ async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> 
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     whom = {around.person: around.alias}
+    if not around.relation.guides:
+        return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
+    if around.closed:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
     if around.supplier.kind is not Party.IND:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
@@ -71,22 +75,19 @@ async def read(call: Call, request_id: DossierRequestId, purpose: Purpose | None
     facts = await store.find_request(call, request_id)
     thing = Thing("dossier-request", request_id, None if facts is None else facts.version)
     caller = call.caller.organisation
-    if facts is None or caller.id not in {facts.requester, facts.supplier}:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if caller.id == facts.requester:
-        answer = gate.admit(call, thing, persons=_whom(facts))
-        return answer if isinstance(answer, Refusal) else _seen(call, facts)
-    if purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, _whom(facts))
-    if facts.state in ENDED and purpose is facts.purpose:
-        # Nobody needs to find the file any more.
-        return await found(call, request_id)
-    holdings = {DataCategory.IDENTITY: cases.V_NUMBER_FIELD}
-    towards = await situation.of_case(call, facts.case_id, facts.requester, addressed=True, holdings=holdings)
     question = Question(caller, purpose, frozenset({DataCategory.IDENTITY}))
-    answer = gate.ask(call, thing, question, None if towards is None else towards.asked_for(facts.purpose, purpose))
-    if isinstance(answer, Refusal):
-        return answer
+    if facts is None or caller.id not in {facts.requester, facts.supplier}:
+        answer = gate.ask(call, thing, question, None)
+    elif caller.id == facts.requester:
+        answer = gate.admit(call, thing, persons=_whom(facts))
+    else:
+        # Once it has ended nobody needs to find the file any more.
+        holdings = {} if facts.state in ENDED else {DataCategory.IDENTITY: cases.V_NUMBER_FIELD}
+        towards = await situation.of_case(call, facts.case_id, facts.requester, addressed=True, holdings=holdings)
+        around = None if towards is None else towards.asked_for(facts.purpose, purpose)
+        answer = gate.ask(call, thing, question, around, known=True)
+    if isinstance(answer, Refusal) or facts is None:
+        return gate.refusal(answer)
     return _seen(call, facts, await cases.open_v_number(answer, call.unit, call.vault, facts.situation.person))
 
 
@@ -169,7 +170,7 @@ async def _held(
     thing = Thing("dossier-request", request_id, None if facts is None else facts.version)
     if facts is None or call.caller.organisation.id != (facts.supplier if supplier else facts.requester):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if facts.state not in states:
+    if facts.state not in states or (facts.situation.closed and delivered is not None):
         return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts))
     if delivered is not None and not _asked(facts, delivered):
         return gate.refuse(call, thing, Reason.NOT_ASKED, _whom(facts))

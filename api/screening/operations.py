@@ -13,13 +13,15 @@ from api.disclosure.permit import Refusal
 from api.events import EventType
 from api.oauth import registry
 from api.screening import store
-from api.screening.model import Outcome
+from api.screening.model import Outcome, holdings
 from api.vocabulary import ADDRESSABLE, CareFunction, DataCategory, Party, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from api.disclosure.call import Call
+    from api.principal import Organisation
     from api.screening.model import NewOutcome, OutcomeSummary
     from api.vocabulary import CaseId, Purpose, ScreeningOutcomeId
 
@@ -34,20 +36,22 @@ async def share(call: Call, outcome_id: ScreeningOutcomeId, new: NewOutcome) -> 
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     whom = {around.person: around.alias}
+    if around.closed:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
     if not around.relation.functions & _SCREENS:
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
-    addressees = [await registry.find_organisation(call.unit, each) for each in sorted(new.addressees)]
-    if any(each is None or each.kind not in ADDRESSABLE for each in addressees):
+    found = [await registry.find_organisation(call.unit, each) for each in sorted(new.addressees)]
+    addressees = [each for each in found if each is not None and each.kind in ADDRESSABLE]
+    if len(addressees) != len(found):
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
-    to_authority = any(each is not None and each.kind is not Party.NGO for each in addressees)
+    to_authority = any(each.kind is not Party.NGO for each in addressees)
     if to_authority and not new.explanations and new.not_explained_reason is None:
         return gate.refuse(call, thing, Reason.NOT_EXPLAINED, whom)
     answer = gate.admit(call, thing, persons=whom)
     if isinstance(answer, Refusal):
         return answer
     await store.add(call, outcome_id, around.person, new)
-    for addressee in sorted(new.addressees):
-        events.tell(call.unit, addressee, EventType.OUTCOME_SHARED, "screening-outcome", outcome_id)
+    await _tell(call, outcome_id, new, addressees)
     return await _own(call, outcome_id, new)
 
 
@@ -55,20 +59,17 @@ async def read(call: Call, outcome_id: ScreeningOutcomeId, purpose: Purpose | No
     """The author reads its own; others read what the gate lets cross."""
     facts = await store.find(call, outcome_id)
     thing = Thing("screening-outcome", outcome_id, None if facts is None else facts.version)
-    if facts is None or not facts.situation.relation.any:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    around, caller = facts.situation, call.caller.organisation
-    whom = {around.person: around.alias}
-    if around.relation.supplied:
-        answer = gate.admit(call, thing, persons=whom, holdings=around.holdings)
-    elif purpose is None:
-        return gate.refuse(call, thing, Reason.PURPOSE_MISSING, whom)
+    around, caller = None if facts is None else facts.situation, call.caller.organisation
+    if around is not None and around.relation.supplied:
+        answer = gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
     else:
         asked = {DataCategory.SHARED_OUTCOME}
         if caller.kind is Party.NGO:
             asked.add(DataCategory.LEGAL_ANALYSIS)
         answer = gate.ask(call, thing, Question(caller, purpose, frozenset(asked)), around)
-    return answer if isinstance(answer, Refusal) else await store.open_outcome(answer, call, facts)
+    if isinstance(answer, Refusal) or facts is None:
+        return gate.refusal(answer)
+    return await store.open_outcome(answer, call, facts)
 
 
 async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[OutcomeSummary] | Refusal:
@@ -77,6 +78,17 @@ async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[O
     persons = {each.person: each.alias for each in found[: most - 1]}
     answer = gate.admit(call, Thing("screening-outcome"), persons=persons)
     return answer if isinstance(answer, Refusal) else found
+
+
+async def _tell(
+    call: Call, outcome_id: ScreeningOutcomeId, new: NewOutcome, addressees: Iterable[Organisation]
+) -> None:
+    """Tell those who may see it today. To the others not even an event says that there is something."""
+    mine, there = call.caller.organisation.id, holdings(analysis=new.analysis is not None)
+    for each in addressees:
+        towards = await situation.of_case(call, new.case_id, mine, recipient=each.id, addressed=True, holdings=there)
+        if gate.may_hear(call, each, DataCategory.SHARED_OUTCOME, towards):
+            events.tell(call.unit, each.id, EventType.OUTCOME_SHARED, "screening-outcome", outcome_id)
 
 
 async def _own(call: Call, outcome_id: ScreeningOutcomeId, new: NewOutcome) -> Outcome:

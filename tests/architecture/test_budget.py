@@ -24,6 +24,9 @@ class Known(NamedTuple):
 
 
 MODULES: Final[Mapping[str, Known]] = {
+    "api/advice/store.py": Known(
+        307, "requests and answers to them: to be parted when the machine of states moves out"
+    ),
     "api/consent/ledger.py": Known(
         312, "the events of a consent and the state that follows from them are read together"
     ),

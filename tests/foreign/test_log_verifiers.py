@@ -26,7 +26,7 @@ PATIENCE: Final = 60.0
 
 @dataclass(frozen=True)
 class Export:
-    """A directory by `ketenbrug audit export`. `entries` are proven by themselves; `older` is the size of a head before."""
+    """Made by `ketenbrug audit export`. `entries` are proven one by one; `older` is the size of an earlier head."""
 
     directory: Path
     size: int

@@ -184,11 +184,8 @@ async def in_sql(unit: Unit, question: Question, situation: Situation, now: date
     return {category for category in CATEGORIES if row[category.name]}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(worlds() | talks())
-async def test_the_expression_and_the_decision_are_one(pool: Database, world: tuple[Question, Situation]) -> None:
-    """A difference would be a list that shows what a read refuses, or hides what it permits."""
-    question, situation = world
+async def compare(pool: Database, question: Question, situation: Situation) -> None:
+    """Write a world, ask both, and take it back."""
     unit = pool.unit(kit.NOW)
     try:
         for value in situation.agreements:
@@ -198,6 +195,20 @@ async def test_the_expression_and_the_decision_are_one(pool: Database, world: tu
         assert await in_sql(unit, question, situation, kit.NOW) == set(decide(question, situation, kit.NOW).granted)
     finally:
         await unit.abort()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(worlds())
+async def test_the_expression_and_the_decision_are_one(pool: Database, world: tuple[Question, Situation]) -> None:
+    """A difference would be a list that shows what a read refuses, or hides what it permits."""
+    await compare(pool, *world)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(talks())
+async def test_they_are_one_in_what_a_person_said(pool: Database, world: tuple[Question, Situation]) -> None:
+    """The latest word, the no that counts against either kind, what lifts and what does not."""
+    await compare(pool, *world)
 
 
 async def test_what_is_in_order_is_seen(pool: Database) -> None:

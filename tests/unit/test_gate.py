@@ -218,12 +218,10 @@ def test_a_preview_tells_them_no_more(who: Organisation, around: Situation) -> N
     assert answers[0].withheld == {C.IDENTITY: Reason.NOT_AVAILABLE}
 
 
-def test_reasons_that_are_not_of_consent_are_seen_by_all() -> None:
-    """That there is no rule is no secret of the person."""
+def test_where_nothing_may_cross_only_the_guide_is_told_why() -> None:
+    """Else the purpose that one declares would tell whether something is there."""
     answer, _ = outcome(kit.DTV, kit.situation(relation=kit.ADDRESSED))
-    assert isinstance(answer, Refusal)
-    assert answer.reason is Reason.NOTHING_PERMITTED
-    assert answer.withheld == {C.IDENTITY: Reason.NO_RULE, C.ADVICE: Reason.NO_RULE}
+    assert answer == Refusal(Reason.NOT_VISIBLE)
 
 
 def test_a_preview_answers_the_guide_before_anything_is_there_and_discloses_nothing() -> None:
@@ -240,14 +238,37 @@ def test_a_preview_answers_the_guide_before_anything_is_there_and_discloses_noth
 
 @pytest.mark.parametrize("verb", ["ask", "preview"])
 def test_enforcement_is_refused_at_the_gate(verb: str) -> None:
-    """With a reason of its own, and an entry that names whom it was about."""
+    """With a reason of its own, whether something is there or not."""
     asking = Asking(kit.NGO, ANYBODY)
     question = kit.question(C.IDENTITY, purpose=Purpose.ENFORCEMENT)
     answer = getattr(gate, verb)(asking.call, DOSSIER, question, kit.situation())
     assert answer == Refusal(Reason.PURPOSE_NEVER)
-    assert asking.entry["person"] == str(kit.situation().alias)
-    unrelated = getattr(gate, verb)(Asking(kit.NGO, ANYBODY).call, DOSSIER, question, None)
-    assert unrelated == Refusal(Reason.NOT_VISIBLE)
+    assert "person" not in asking.entry
+    absent = getattr(gate, verb)(Asking(kit.NGO, ANYBODY).call, DOSSIER, question, None)
+    assert absent == answer
+
+
+@pytest.mark.parametrize("verb", ["ask", "preview"])
+def test_no_purpose_is_refused_before_anything_is_looked_at(verb: str) -> None:
+    question = replace(kit.question(C.IDENTITY), purpose=None)
+    answers = [
+        getattr(gate, verb)(Asking(kit.NGO, ANYBODY).call, DOSSIER, question, each) for each in (kit.situation(), None)
+    ]
+    assert answers == [Refusal(Reason.PURPOSE_MISSING)] * 2
+
+
+def test_who_was_addressed_sees_the_thing_bare_when_nothing_may_cross() -> None:
+    """It knows of it already; what is withheld looks as what is not there."""
+    asking = Asking(kit.DTV, ANYBODY)
+    around = kit.situation(relation=kit.ADDRESSED)
+    answer = gate.ask(asking.call, DOSSIER, kit.question(C.IDENTITY, recipient=kit.DTV), around, known=True)
+    assert isinstance(answer, Permit)
+    assert answer.categories == frozenset()
+    assert "disclosed" not in asking.entry
+
+
+def test_nobody_hears_of_what_is_not_there() -> None:
+    assert not gate.may_hear(Asking(kit.NGO, ANYBODY).call, kit.DTV, C.SHARED_OUTCOME, None)
 
 
 def test_a_party_of_the_wrong_kind_is_refused_before_anything_is_weighed() -> None:

@@ -1,6 +1,6 @@
 // Over an export of our log: the code by which the go command trusts its checksum database.
 //
-// It knows signed notes, tiles and both proofs. What it lacks is written here: the three lines of a C2SP checkpoint (its
+// It knows signed notes, tiles and both proofs. What it lacks is written here: the lines of a C2SP checkpoint (its
 // own are named otherwise), the paths of C2SP tiles, and the form of a tlog-proof.
 package main
 
@@ -225,7 +225,7 @@ func inclusion(directory string, index int64, keys note.Verifiers, hashes tlog.H
 	return nil
 }
 
-// consistency checks that the log of the older head is the beginning of this one, and that the tiles give the same proof.
+// consistency checks that the older log is the beginning of this one, and that the tiles give the same proof.
 func consistency(directory string, keys note.Verifiers, now head, hashes tlog.HashReader) (int64, error) {
 	before, err := signed(filepath.Join(directory, "checkpoint.old"), keys)
 	if err != nil {

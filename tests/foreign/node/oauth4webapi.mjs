@@ -1,4 +1,4 @@
-// A client by oauth4webapi that does one thing wrong at a time. Answers, for each by its name, with what it got, in order.
+// A client by oauth4webapi that does one thing wrong at a time. Answers, for each by name, with what it got, in order.
 
 import * as oauth from "oauth4webapi";
 import { answer, privateKey, proofKey, told } from "./story.mjs";
