@@ -1,9 +1,11 @@
 """What makes a disclosure lawful, beside the legal ground.
 
-model       the values (pure)
-decision    may these categories go? (pure)
-agreements  agreements as data: validated documents, signatures, what is in force
-ledger      consents as append-only events; the state is derived
-visibility  the rule as SQL, for lists
-receipts    what the person gets in hand
+model, record, evidence   the values (pure)
+decision                  may these categories go? (pure)
+document, soundness       agreements as readable data, and what none may say (pure)
+intake, agreements        taking them in; signing, revoking, what is in force
+signatures                how a party signs
+ledger                    consents as append-only events; the state is derived
+visibility                the rule as SQL, for lists
+receipts                  what the person gets in hand
 """

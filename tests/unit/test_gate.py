@@ -347,3 +347,36 @@ def test_only_an_operation_that_creates_has_something_made() -> None:
     assert replace(asking.call, once=Once("key", kit.number(1), replayed=False)).made == kit.number(1)
     with pytest.raises(AssertionError, match="only an operation that creates"):
         _ = asking.call.made
+
+
+@pytest.mark.parametrize(
+    ("around", "heard"),
+    [
+        (None, False),
+        (kit.situation(), True),
+        (kit.situation(consents=()), False),
+        (kit.situation(agreements=()), False),
+    ],
+    ids=["nothing there", "in order", "no consent", "no agreement"],
+)
+def test_who_may_not_see_a_thing_is_not_told_of_it(around: Situation | None, *, heard: bool) -> None:
+    """An event to somebody for whom it is as absent would say that it is there; and asking this is no entry."""
+    asking = Asking(kit.IND)
+    assert gate.may_hear(asking.call, kit.NGO, C.IDENTITY, around) is heard
+    assert asking.unit.entries == []
+
+
+def test_what_was_asked_for_one_purpose_is_not_there_for_another() -> None:
+    """GDPR article 5(1)(b): a dossier that was asked for legal screening is empty to who declares another purpose."""
+    around = kit.situation()
+    assert around.asked_for(Purpose.LEGAL_SCREENING, Purpose.LEGAL_SCREENING) is around
+    for declared in (Purpose.ADMISSION, None):
+        assert around.asked_for(Purpose.LEGAL_SCREENING, declared).holdings == {}
+
+
+def test_on_what_is_not_there_nothing_is_ever_permitted() -> None:
+    """A use case that holds a permit for nothing has a fault, and must not go on."""
+    refused = Refusal(Reason.NOT_VISIBLE)
+    assert gate.refusal(refused) is refused
+    with pytest.raises(AssertionError, match="nothing is permitted"):
+        gate.refusal(Permit("dossiers.read", frozenset()))
