@@ -10,10 +10,10 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
-import structlog
 import typer
 from rich.console import Console
 
+from api.cli import logs
 from api.errors import KetenbrugError, Misconfigured
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _ketenbrug() -> None:
 
 def main() -> None:
     """Run a command. What must not start says every reason why, and exits with 2."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     try:
         assembled(sys.argv[1:])()
     except Misconfigured as error:

@@ -15,7 +15,7 @@ import typer
 import uvicorn
 
 from api import app as application
-from api.cli import checks
+from api.cli import checks, logs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,6 +54,7 @@ def serve(
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
+            log_config=None,
             log_level="warning",
         )
 
@@ -66,6 +67,7 @@ def one_of_several() -> Envelope:
     """The app, in this process. With several processes, each ends when the first one is gone, however it went."""
     if (first := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_after, args=(first,), daemon=True).start()
+        logs.configure()
     return application.from_environment()
 
 
