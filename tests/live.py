@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from api import settings
+from api.audit import export as exports
 from api.sandbox.cast import Cast, Credentials
+from api.storage.pool import Database
+from clients import verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,19 +33,17 @@ PATIENCE: Final = 20.0
 STARTING: Final = 120.0
 
 
-def environment(**settings: object) -> dict[str, str]:
+def environment(**given: object) -> dict[str, str]:
     """What a command gets: ours, without any setting of the service but these (`database_url=…`, or `TMPDIR=…`)."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("KETENBRUG_")}  # noqa: TID251
-    return ours | {
-        name if name.isupper() else f"KETENBRUG_{name.upper()}": str(value) for name, value in settings.items()
-    }
+    return ours | {name if name.isupper() else f"KETENBRUG_{name.upper()}": str(value) for name, value in given.items()}
 
 
-def command(*words: str, **settings: object) -> subprocess.CompletedProcess[str]:
+def command(*words: str, **given: object) -> subprocess.CompletedProcess[str]:
     """Run `ketenbrug` with these words, to its end."""
     return subprocess.run(  # noqa: S603 - our own words
         (*COMMAND, *words),
-        env=environment(**settings),
+        env=environment(**given),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -97,6 +100,22 @@ def until(holds: Callable[[], bool]) -> None:
 def children(pid: int) -> list[int]:
     """The processes that a process started and that live."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def export(url: str, to: Path) -> list[dict[str, Any]]:
+    """Write the log as it was signed last, as an operator would, and read its entries."""
+
+    async def write() -> None:
+        database = await Database.open(url, size=1)
+        unit = database.unit(settings.now())
+        try:
+            await exports.write(unit, to)
+        finally:
+            await unit.finish()
+            await database.close()
+
+    asyncio.run(write())
+    return [dict(each.content) for each in verifier.story(to)]
 
 
 class Sandbox:

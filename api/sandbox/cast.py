@@ -108,11 +108,13 @@ class Journal:
 class Cast:
     """Every party's client, for as long as the context lasts."""
 
-    def __init__(self, base_url: str, issuer: str, credentials: Mapping[str, Credentials]) -> None:
+    def __init__(
+        self, base_url: str, issuer: str, credentials: Mapping[str, Credentials], *, journal: Journal | None = None
+    ) -> None:
         self._base_url = base_url
         self._issuer = issuer
         self._open = ExitStack()
-        self.journal: Final = Journal()
+        self.journal: Final = journal or Journal()
         self.who: Final = credentials
         self.ngo = self._client(NgoClient, "ngo")
         self.other_ngo = self._client(NgoClient, "otherNgo")

@@ -53,8 +53,10 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process id of its first process; 0 when there is none."""
-        return self._child.pid if self._child is not None else 0
+        """The process id of its first process. Raises `Misconfigured` when there is none."""
+        if self._child is None:
+            raise Misconfigured(("The service does not run.",))
+        return self._child.pid
 
     def restart(self) -> None:
         """Start it where it was, after `kill` or `stop`, and wait until it is ready. Raises `Misconfigured`."""

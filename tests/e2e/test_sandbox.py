@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
-import sys
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,9 +15,10 @@ from clients.errors import NotFound
 from tests import live
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.live import Sandbox
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes under /proc")
 
 PARTS = {"ngo", "otherNgo", "ind", "dtv", "avim", "municipality", "auditor", "operator"}
 SAMPLES = {"vNumber", "caseId", "personId", "consentId", "dossierRequestId", "dossierId"}

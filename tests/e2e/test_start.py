@@ -1,0 +1,92 @@
+"""What is unsafe does not start, and says every reason at once; what has a database of its own looks at no other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from api.crypto import keyfile
+from tests import live
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests import servers
+
+UNSAFE: Final = "http://ketenbrug.example.org"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A key file that is as it must be."""
+    keyfile.create(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+def refused(*words: str, **settings: object) -> list[str]:
+    """The sentences with which a command refuses to start. It never shows a secret, nor where in the code it was."""
+    ended = live.command(*words, **settings)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    if password := urlsplit(str(settings.get("database_url", ""))).password:
+        assert password not in ended.stderr
+    lines = ended.stderr.splitlines()
+    assert all(line.startswith("- ") for line in lines), ended.stderr
+    return lines
+
+
+def test_every_fault_is_told_at_once(empty_database: servers.Database, tmp_path: Path) -> None:
+    """Plain HTTP on a real host, no key file, no tables."""
+    found = refused("serve", database_url=empty_database.app_url, public_url=UNSAFE, key_file=tmp_path / "absent")
+
+    assert len(found) == 3
+    assert "http is for loopback only" in found[0]
+    assert "does not exist" in found[1]
+    assert "run `ketenbrug migrate`" in found[2]
+
+
+def test_keys_open_to_others_and_a_role_that_could_rewrite_the_log(database: servers.Database, keys: Path) -> None:
+    """The owner of the tables may not serve: it could change what was logged."""
+    keys.chmod(0o644)
+
+    found = refused("serve", database_url=database.owner_url, public_url="https://ketenbrug.example.org", key_file=keys)
+
+    assert len(found) >= 2
+    assert str(keys) in found[0]
+    assert "this role owns the tables" in found[1]
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_without_any_setting_it_names_those_that_it_needs(command: str) -> None:
+    assert [line.split(":")[0] for line in refused(command)] == [
+        "- KETENBRUG_DATABASE_URL",
+        "- KETENBRUG_PUBLIC_URL",
+    ]
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_password(keys: Path) -> None:
+    found = refused("work", database_url=live.PRODUCTION, public_url="https://ketenbrug.example.org", key_file=keys)
+
+    assert len(found) == 1
+    assert "does not answer" in found[0]
+
+
+def test_tests_forget_every_setting_of_the_service() -> None:
+    """So that no test can touch what an operator's shell points at. The sandbox and the demo: see their tests."""
+    program = (
+        "import os; from tests import conftest; conftest.pytest_configure(); "
+        "print([name for name in os.environ if name.startswith('KETENBRUG_')])"
+    )
+    ended = subprocess.run(  # noqa: S603 - our own words
+        (sys.executable, "-c", program),
+        env=live.environment(database_url=live.PRODUCTION, key_file="/production/keys", public_url=UNSAFE),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "[]\n"
