@@ -17,6 +17,7 @@ from uuid import UUID
 
 from api import settings
 from api.audit import export as exports
+from api.errors import NotExportable
 from api.sandbox.cast import Cast, Credentials
 from api.storage.pool import Database
 from clients import verifier
@@ -103,7 +104,7 @@ def children(pid: int) -> list[int]:
 
 
 def export(url: str, to: Path) -> list[dict[str, Any]]:
-    """Write the log as it was signed last, as an operator would, and read its entries."""
+    """Write the log as it was signed last, as an operator would, and read its entries. None before it has begun."""
 
     async def write() -> None:
         database = await Database.open(url, size=1)
@@ -114,7 +115,10 @@ def export(url: str, to: Path) -> list[dict[str, Any]]:
             await unit.finish()
             await database.close()
 
-    asyncio.run(write())
+    try:
+        asyncio.run(write())
+    except NotExportable:
+        return []  # the worker starts beside the service, which does not wait for it
     return [dict(each.content) for each in verifier.story(to)]
 
 
