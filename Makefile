@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-foreign fast lint bench serve openapi migrate
+.PHONY: help demo test test-foreign fast lint audit bench serve openapi migrate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +29,7 @@ demo: $(RUNS) ## Run the whole story over real HTTP, narrated, on a database of 
 	@$(BIN)/ketenbrug demo
 
 test: $(TESTS) lint ## Run all checks that CI runs
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 \
 		--include='api/consent/*,api/audit/*,api/crypto/*,api/disclosure/*,api/oauth/*'
@@ -46,6 +46,10 @@ lint: $(TESTS) ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+audit: $(TESTS) ## Look up the locked packages in PyPI's list of known vulnerabilities
+	@PATH="$$PATH:$(BIN)"; uv export --quiet --frozen --no-emit-project --all-groups --all-extras > $(VENV)/locked.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement $(VENV)/locked.txt
 
 bench: $(TESTS) ## Measure what the protected read costs beside an unprotected one
 	$(BIN)/python -m tests.bench
