@@ -33,7 +33,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 # The child says where its server is, then waits for its end. A forked grandchild keeps every file of it open.
 CHILD: Final = """
 import asyncio, os, pathlib, signal, sys, threading
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup hands its own down
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup hands its own down,
+signal.signal(signal.SIGINT, signal.default_int_handler)  # and one in the background of a script this one
 import asyncpg
 from api.sandbox.cluster import Cluster
 
@@ -160,7 +161,13 @@ def started(runner: Runner, *words: str) -> tuple[subprocess.Popen[str], int]:
 
 
 def ended(process: subprocess.Popen[str]) -> None:
-    process.communicate(timeout=PATIENCE)
+    """Wait for its end; one that does not come must not fail every test after this one."""
+    try:
+        process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
 
 
 def count(runner: Runner) -> int:
