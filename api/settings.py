@@ -53,6 +53,8 @@ class Settings(DatabaseSettings, KeySettings):
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     sandbox: bool = False
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,15 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 import uvicorn
 
-from api import app as application
-from api.cli import checks, logs
+from api.cli import checks, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from multiprocessing.process import BaseProcess
     from types import FrameType
-
-    from api.edge.envelope import Envelope
 
 _GRACE: Final = 20
 """Seconds for requests that run when the server is told to stop."""
@@ -40,9 +35,9 @@ def serve(
     found = checks.may_serve()
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    with _worker(start=work):
+    with metrics.told(found.metrics_host, found.metrics_port), _worker(start=work):
         uvicorn.run(
-            f"{__name__}:one_of_several",
+            "api.cli.served:one_of_several",
             factory=True,
             host=found.host,
             port=found.port,
@@ -61,19 +56,6 @@ def serve(
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
-
-
-def one_of_several() -> Envelope:
-    """The app, in this process. With several processes, each ends when the first one is gone, however it went."""
-    if (first := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_after, args=(first,), daemon=True).start()
-        logs.configure()
-    return application.from_environment()
-
-
-def _end_after(first: BaseProcess) -> None:
-    first.join()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_with_input() -> None:

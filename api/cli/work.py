@@ -12,7 +12,7 @@ import typer
 
 from api import settings
 from api.audit import sequencer
-from api.cli import checks
+from api.cli import checks, metrics
 from api.crypto import keyfile
 from api.errors import KetenbrugError
 from api.oauth import replay
@@ -31,7 +31,8 @@ def work(
 ) -> None:
     """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
     found = checks.may_serve()
-    asyncio.run(_work(found, with_parent=with_parent))
+    with metrics.told(found.metrics_host, found.metrics_port):
+        asyncio.run(_work(found, with_parent=with_parent))
 
 
 async def _work(found: Settings, *, with_parent: bool) -> None:

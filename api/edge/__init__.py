@@ -8,6 +8,7 @@
     media        negotiation (406, 415)            strict_json   one reading of a body, or none
     failures     errors and refusals -> answers    answers       a problem as a response
     paging       signed cursors                    etags         versions and preconditions
+    metrics      what is counted of every request
     openapi      the description of the API        published     the same, as files that are checked in
     docs, problem_pages, health, well_known        what is served beside the API
 

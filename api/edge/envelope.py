@@ -9,6 +9,7 @@ What a request goes through, in order:
 (6) Every answer starts with the headers of `_carried`; the server does not name itself.
 (7) An error that nobody caught is a 500 without text from inside. Its message may hold personal data: only its class
     and the lines of code are logged, beside the request id.
+(8) However it ended, it is counted.
 
 After an answer has started there is no second one: an error then ends the connection unfinished, which a client sees.
 """
@@ -16,6 +17,7 @@ After an answer has started there is no second one: an error then ends the conne
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,7 +29,7 @@ import uuid_utils
 from starlette.requests import ClientDisconnect
 
 from api import problems
-from api.edge import passage
+from api.edge import metrics, passage
 from api.edge.answers import ProblemResponse
 from api.problems import InputError, Problem
 
@@ -86,13 +88,17 @@ class Envelope:
             self.bounds.body,
         )
         crossing = _Crossing(here, receive, send, self._dress)
-        if (problem := self._unreadable(scope, headers)) is not None:  # (2)
-            await crossing.answer(inner, problem)
-            return
-        if here.method == "HEAD":  # (3)
-            inner["method"] = "GET"
-        crossing.declared = _declared(headers)
-        await self._run(inner, crossing)
+        began = time.perf_counter()
+        try:
+            if (problem := self._unreadable(scope, headers)) is not None:  # (2)
+                await crossing.answer(inner, problem)
+                return
+            if here.method == "HEAD":  # (3)
+                inner["method"] = "GET"
+            crossing.declared = _declared(headers)
+            await self._run(inner, crossing)
+        finally:
+            metrics.answered(inner, crossing.status, time.perf_counter() - began)  # (8)
 
     def refusal(self, problem: Problem) -> bytes:
         """A whole HTTP/1.1 answer that ends the connection, for what never became a request (`api.edge.wire`)."""
@@ -163,7 +169,7 @@ class _Crossing:
         "here",
         "overrun",
         "patience",
-        "started",
+        "status",
     )
 
     def __init__(
@@ -181,7 +187,7 @@ class _Crossing:
         self._quiet = here.method == "HEAD"
         self.declared = 0
         self.overrun = False
-        self.started = False
+        self.status: int | None = None
         self.patience: asyncio.Timeout | None = None
 
     async def receive(self) -> Message:  # (4)
@@ -200,6 +206,11 @@ class _Crossing:
             return
         await self._pass(message)
 
+    @property
+    def started(self) -> bool:
+        """Whether an answer has started."""
+        return self.status is not None
+
     async def answer(self, scope: Scope, problem: Problem) -> None:
         """Answer in the app's place, if no answer has started."""
         if not self.started:
@@ -207,7 +218,7 @@ class _Crossing:
 
     async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             if self.patience is not None and not self.patience.expired():
                 self.patience.reschedule(None)
             message = {**message, "headers": self._dress(list(message["headers"]), self.here)}

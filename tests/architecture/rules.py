@@ -286,6 +286,7 @@ RULES: Final = (
             "api/settings.py": "the clock of entry points, and the one reader of settings",
             "api/sandbox/cast.py": "plays the clients, which have clocks of their own",
             "api/sandbox/story.py": "the same",
+            "api/cli/metrics.py": "the metrics library takes its folder from there, in us and in our children",
             "api/sandbox/running.py": "starts processes, and keeps our settings out of what they inherit",
             "clients/_parts.py": "a client is its own entry point",
         },

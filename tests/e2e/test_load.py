@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -93,12 +94,22 @@ def _pass(one: socket.socket, other: socket.socket) -> None:
 class Served:
     """A service with a small pool behind a door."""
 
-    def __init__(self, service: Service, issuer: str, door: Door, member: Member, owner: str, folder: Path) -> None:
+    def __init__(
+        self,
+        service: Service,
+        issuer: str,
+        door: Door,
+        member: Member,
+        owner: str,
+        folder: Path,
+        metrics_port: int,
+    ) -> None:
         self.service: Final = service
         self.issuer: Final = issuer
         self.door: Final = door
         self.owner: Final = owner
         self.folder: Final = folder
+        self.metrics_port: Final = metrics_port
         self._member: Final = member
 
     @property
@@ -170,13 +181,22 @@ def served(module_database: servers.Database, tmp_path_factory: pytest.TempPathF
             "key_file": folder / "keys",
             "public_url": issuer,
             "port": port,
+            "metrics_port": live.free_port(),
             "workers": WORKERS,
             "pool_size": POOL,
             "pool_wait": 0.3,
             "patience": PATIENCE,
         }
         with Service.start(live.environment(**settings), issuer, folder / "said") as service:
-            yield Served(service, issuer, door, members["auditor"], module_database.superuser_url, folder)
+            yield Served(
+                service,
+                issuer,
+                door,
+                members["auditor"],
+                module_database.superuser_url,
+                folder,
+                int(str(settings["metrics_port"])),
+            )
     live.assert_gone(folder)
 
 
@@ -204,6 +224,24 @@ def at_once(count: int, act: Callable[[], object]) -> list[threading.Thread]:
     for each in threads:
         each.start()
     return threads
+
+
+def test_figures_of_all_processes_are_told_on_a_port_of_their_own(served: Served) -> None:
+    """By operation and status; of who asked, and of whom it was about, nothing."""
+    rows = 12
+    with served.client() as client:
+        for _ in range(rows):
+            list(client.organisations.list())
+    assert served.get("/metrics")[0] == 404
+
+    with closing(http.client.HTTPConnection("127.0.0.1", served.metrics_port, timeout=30)) as connection:
+        connection.request("GET", "/metrics")
+        told = connection.getresponse().read().decode()
+    line = r'^ketenbrug_answers_total\{operation="list_organisations",status="200"\} (\S+)$'
+    counted = re.search(line, told, re.MULTILINE)
+    assert counted is not None
+    assert float(counted[1]) >= rows
+    assert "ketenbrug_answer_seconds_bucket" in told
 
 
 def test_when_the_pool_is_exhausted_the_answer_is_503_and_when_to_come_back(served: Served) -> None:

@@ -1,0 +1,71 @@
+"""Figures of the service, for whoever runs it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client import REGISTRY
+
+from api.cli import metrics as command
+from api.edge import metrics
+from api.errors import Misconfigured
+from tests import live
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOST: Final = "127.0.0.1"
+
+
+def counted(**labels: str) -> float:
+    return REGISTRY.get_sample_value("ketenbrug_answers_total", labels) or 0.0
+
+
+class Route:
+    """A route as routing leaves it in the scope."""
+
+    name = "read_thing"
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "labels"),
+    [
+        ({"route": Route()}, 200, {"operation": "read_thing", "status": "200"}),
+        ({}, 404, {"operation": "none", "status": "404"}),
+        ({"route": Route()}, None, {"operation": "read_thing", "status": "none"}),
+    ],
+)
+def test_an_answer_is_counted_by_operation_and_status(
+    scope: Mapping[str, object], status: int | None, labels: Mapping[str, str]
+) -> None:
+    before = counted(**labels)
+    metrics.answered(dict(scope), status, 0.01)
+    assert counted(**labels) == before + 1
+
+
+def test_figures_are_told_while_the_context_lasts_and_not_longer() -> None:
+    port = live.free_port()
+    with (
+        command.told(HOST, port),
+        command.told(HOST, port),
+        urlopen(f"http://{HOST}:{port}/metrics", timeout=5) as told,
+    ):
+        assert told.status == 200
+    with pytest.raises(URLError):
+        urlopen(f"http://{HOST}:{port}/metrics", timeout=5)
+
+
+def test_without_a_port_nothing_is_told_and_a_port_that_is_taken_is_named() -> None:
+    with command.told(HOST, 0):
+        pass
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Misconfigured) as refused, command.told(HOST, port):
+            pass
+    assert str(port) in refused.value.faults[0]
