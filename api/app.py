@@ -25,6 +25,9 @@ from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
+from api.oauth.management import TokenManagement
+from api.oauth.metadata import TOKEN_PATH
+from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
 from api.oauth.tokens import Issuer
@@ -111,7 +114,8 @@ def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], data
         clock=clock,
         issuer=issuer,
         clients=Clients(),
-        token_endpoint=TokenEndpoint(issuer, settings.public_url + oauth.TOKEN_PATH),
+        token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce))),
+        token_management=TokenManagement(issuer),
         wrapper=FileWrapper(keys.kek_id, keys.kek),
         index=BlindIndex(keys.blind_index),
         fingerprints=Mac(keys.idempotency),

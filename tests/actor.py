@@ -53,10 +53,16 @@ class Actor:
         if kept not in self._tokens:
             form = kit.form(self.key, self.member.client_id, words, at=at, aud=self.base)
             url = f"{self.base}/oauth/token"
-            answer = await self.http.post(url, data=form, headers={"DPoP": kit.proof(self.key, url=url, at=at)})
+            answer = await self._granted(url, form, at, kit.GONE)
+            if answer.json().get("error") == "use_dpop_nonce":
+                answer = await self._granted(url, form, at, answer.headers["dpop-nonce"])
             assert answer.status_code == 200, answer.text
             self._tokens[kept] = answer.json()["access_token"]
         return self._tokens[kept]
+
+    async def _granted(self, url: str, form: dict[str, str], at: float, nonce: object) -> httpx.Response:
+        headers = {"DPoP": kit.proof(self.key, url=url, at=at, nonce=nonce)}
+        return await self.http.post(url, data=form, headers=headers)
 
     async def send(
         self,

@@ -26,6 +26,7 @@ ISSUER: Final = "https://ketenbrug.test"
 AUDIENCE: Final = f"{ISSUER}/v1"
 TOKEN_URL: Final = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+NONCE_KEY: Final = bytes(32)
 GONE: Final = object()
 """A claim or header of this value is left out."""
 
@@ -127,11 +128,22 @@ def proof(
     header: dict[str, Any] | None = None,
     **claims: Any,
 ) -> str:
-    """A DPoP proof (RFC 9449 section 4.2). `header` and `claims` change or, with `GONE`, remove what is in it."""
+    """A DPoP proof (RFC 9449 section 4.2). `header` and `claims` change or, with `GONE`, remove what is in it.
+
+    Without a token it is for the token endpoint, with a nonce of the key `NONCE_KEY`.
+    """
     said = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(at)}
-    if token is not None:
+    if token is None:
+        said["nonce"] = nonce(at)
+    else:
         said["ath"] = b64(hashlib.sha256(token.encode()).digest())
     return by.jws({"typ": "dpop+jwt", "jwk": by.public} | (header or {}), without(said | claims))
+
+
+def nonce(at: float = NOW, key: bytes = NONCE_KEY) -> str:
+    """The nonce of the minute of `at`."""
+    minute = (int(at) // 60).to_bytes(8, "big")
+    return b64(hmac.digest(key, len(minute).to_bytes(4, "big") + minute, "sha256")[:16])
 
 
 def assertion(by: Key, client_id: str, *, at: float = NOW, header: dict[str, Any] | None = None, **claims: Any) -> str:

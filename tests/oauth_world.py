@@ -25,7 +25,9 @@ from api.edge.actor import may
 from api.edge.envelope import Bounds, Envelope
 from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
+from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
+from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
 from api.oauth.tokens import Issuer
@@ -164,7 +166,8 @@ class World:
                 clock=self.clock,
                 issuer=self.issuer,
                 clients=self.clients,
-                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL),
+                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY))),
+                token_management=TokenManagement(self.issuer),
                 wrapper=FileWrapper("test", bytes(32)),
                 index=BlindIndex(bytes(32)),
                 fingerprints=Mac(bytes(32)),

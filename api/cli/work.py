@@ -15,7 +15,7 @@ from api.audit import sequencer
 from api.cli import checks, metrics
 from api.crypto import keyfile
 from api.errors import KetenbrugError
-from api.oauth import replay
+from api.oauth import replay, revocation
 from api.storage import idempotency
 from api.storage.pool import Database
 
@@ -65,7 +65,7 @@ def _notice(fault: Exception) -> None:
 
 async def _sweep(database: Database) -> None:
     while True:
-        for sweep in (replay.sweep, idempotency.sweep):
+        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep):
             unit = database.unit(settings.now())
             try:
                 await sweep(unit)

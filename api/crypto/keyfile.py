@@ -1,8 +1,8 @@
 """The key file: the service's own keys on one machine, in JSON, mode 0400.
 
-Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `pseudonym` (32 bytes each, base64url), `token`
-(private JWK, P-256), `log` and `receipt` (Ed25519 seeds). Each key has one use. Lose the file and everything sealed
-is lost: see docs/how/keys.md.
+Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce`, `pseudonym` (32 bytes each, base64url),
+`token` (private JWK, P-256), `log` and `receipt` (Ed25519 seeds). Each key has one use. Lose the file and everything
+sealed is lost: see docs/how/keys.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from api.errors import Misconfigured
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "receipt")
+_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "nonce", "receipt")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LENGTH: Final = 32
 
@@ -37,6 +37,7 @@ class KeyFile:
     cursor: bytes = field(repr=False)
     idempotency: bytes = field(repr=False)
     log: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     token: ECKey = field(repr=False)
 
@@ -81,6 +82,7 @@ def load(path: Path) -> KeyFile:
             cursor=named["cursor"],
             idempotency=named["idempotency"],
             log=named["log"],
+            nonce=named["nonce"],
             receipt=named["receipt"],
             token=ECKey.import_key(content["token"]),
         )

@@ -83,7 +83,7 @@ class Guard:
             raise _invalid("this client is disabled")
         # (5) the mark: from here on, what this request writes tells whether the proof is new and the client stands
         act(request, acting)
-        replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch)
+        replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch, token_id=token.id)
         # (6) the scope (RFC 6750 section 3.1); a proven client's refusal is written down
         if self.operation.scope not in caller.scopes:
             log.append(unit, acting.entry(unit, Result.REFUSED, Reason.INSUFFICIENT_SCOPE))

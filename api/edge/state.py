@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from api.crypto.blind import BlindIndex
     from api.crypto.mac import Mac
     from api.crypto.wrappers import KeyWrapper
+    from api.oauth.management import TokenManagement
     from api.oauth.registry import Clients
     from api.oauth.server import TokenEndpoint
     from api.oauth.tokens import Issuer
@@ -31,6 +32,7 @@ class State:
     issuer: Issuer
     clients: Clients
     token_endpoint: TokenEndpoint
+    token_management: TokenManagement
     wrapper: KeyWrapper
     index: BlindIndex
     fingerprints: Mac

@@ -28,7 +28,7 @@ from api.audit.entry import Entry, Thing
 from api.disclosure.authority import Operation
 from api.edge import state
 from api.errors import KetenbrugError, Overloaded, Refused, Replayed, StaleStanding, Unauthenticated
-from api.oauth import registry
+from api.oauth import registry, revocation
 from api.principal import Principal
 from api.problems import Stopped
 from api.storage.unit import Unit
@@ -126,5 +126,7 @@ async def _answer(request: Request, unit: Unit, acting: Acting, ended: Ketenbrug
     client = await registry.read(unit, client_id)
     if client is None or not client.enabled:
         return Unauthenticated(Reason.INVALID_TOKEN, "invalid_token", detail="this client is disabled")
+    if await revocation.is_revoked(unit, acting.caller.token_id):
+        return Unauthenticated(Reason.INVALID_TOKEN, "invalid_token", detail="this token was revoked")
     # It stands, but not as it was remembered: nothing was done, and the next request sees it as it is.
     return Overloaded()

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from api.oauth.jose import PublicKey
+    from api.oauth.nonces import Nonces
+
 LIFETIME: Final = 60
 """Seconds for which a proof is taken after its `iat`."""
 
 SKEW: Final = 10
 """Seconds by which clocks may differ, either way."""
+
+NONCE_WANTED: Final = "use_dpop_nonce"
+"""The error that asks for a proof with the nonce that comes with the answer (RFC 9449 section 8)."""
 
 _REMEMBERED: Final = LIFETIME + 2 * SKEW
 _PORTS: Final = {"http": 80, "https": 443}
@@ -71,25 +77,26 @@ def normal(url: str) -> str | None:
     return f"{scheme}://{host}{shown}{parts.path or '/'}"
 
 
-def verify(headers: Sequence[str], *, method: str, url: str, now: datetime, token: str | None = None) -> Proof:
+def verify(
+    headers: Sequence[str],
+    *,
+    method: str,
+    url: str,
+    now: datetime,
+    token: str | None = None,
+    nonces: Nonces | None = None,
+) -> Proof:
     """Verify the proof of one request. `url` is ours, from the configured base, never from the request's `Host`.
 
-    `token` is the access token that came with it; None at the token endpoint. Raises `Unauthenticated`.
+    `token` is the access token that came with it; None at the token endpoint. `nonces`: whose nonce it must hold; None
+    where none is required. Raises `Unauthenticated`.
     """
     # The numbers are those of the list in RFC 9449 section 4.3.
-    # (1) one header, (2) one well-formed JWT
+    # (1) one header
     if len(headers) != 1:
         raise _refused("send exactly one DPoP header")
-    try:
-        unverified = jose.peek(headers[0])
-        # (4) the type, so that no other JWT of this key passes for a proof
-        if unverified.header.get("typ") != "dpop+jwt":
-            raise _refused("the typ of the proof must be dpop+jwt")
-        # (5) an asymmetric algorithm of ours, (7) a public key, (6) the signature of that key
-        key = jose.public_key(unverified.header.get("jwk"))
-        claims = jose.verify(unverified, key)
-    except jose.Unreadable as error:
-        raise _refused(str(error)) from None
+    # (2) and (4) to (7): one well-formed JWT, signed by the key in it
+    key, claims = _signed(headers[0])
     # (3) the required claims, each of its kind
     jti, iat = claims.get("jti"), jose.seconds(claims.get("iat"))
     if not isinstance(jti, str) or not _JTI.fullmatch(jti):
@@ -100,7 +107,9 @@ def verify(headers: Sequence[str], *, method: str, url: str, now: datetime, toke
     htu = claims.get("htu")
     if not isinstance(htu, str) or normal(htu) != normal(url):
         raise _refused("htu is not the URL of this request, as this service is known to the outside")
-    # (10) the nonce comes with the next version of the token endpoint
+    # (10) the nonce, where one is required
+    if nonces is not None and not nonces.holds(claims.get("nonce"), now):
+        raise Unauthenticated(Reason.INVALID_PROOF, NONCE_WANTED, detail="put the nonce of DPoP-Nonce into the proof")
     # (11) a proof is made for now
     at = now.timestamp()
     if iat is None or not at - LIFETIME - SKEW <= iat <= at + SKEW:
@@ -109,6 +118,19 @@ def verify(headers: Sequence[str], *, method: str, url: str, now: datetime, toke
     if token is not None and not _is_digest(claims.get("ath"), token):
         raise _refused("ath is not the hash of the access token")
     return Proof(key.thumbprint, jti, datetime.fromtimestamp(iat + _REMEMBERED, UTC), _person(claims))
+
+
+def _signed(header: str) -> tuple[PublicKey, dict[str, Any]]:
+    try:
+        unverified = jose.peek(header)
+        # (4) the type, so that no other JWT of this key passes for a proof
+        if unverified.header.get("typ") != "dpop+jwt":
+            raise _refused("the typ of the proof must be dpop+jwt")
+        # (5) an asymmetric algorithm of ours, (7) a public key, (6) the signature of that key
+        key = jose.public_key(unverified.header.get("jwk"))
+        return key, jose.verify(unverified, key)
+    except jose.Unreadable as error:
+        raise _refused(str(error)) from None
 
 
 def _is_digest(value: object, token: str) -> bool:

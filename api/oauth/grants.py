@@ -14,6 +14,7 @@ descriptions quote the input (and fail on a quotation mark in it), so only the e
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
@@ -47,6 +48,9 @@ AHEAD_MOST: Final = 600
 
 SKEW: Final = 10
 """Seconds that `iat` and `nbf` may be ahead (FAPI 2.0 section 5.3.2.1). `exp` has no leeway."""
+
+_MANAGING: Final = "management"
+"""Our name, towards Authlib, of the endpoints for revocation and introspection."""
 
 _TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt"})
 """Never `at+jwt` or `dpop+jwt`: a client may sign those with the same key."""
@@ -109,6 +113,13 @@ def decide(attempt: Attempt, url: str) -> Outcome:
     return Granted(attempt.assertion, minted, scopes)
 
 
+def authenticate(attempt: Attempt, url: str) -> Assertion | None:
+    """The assertion of a caller who proves to be `attempt.client`, disabled or not; None for everybody else."""
+    with suppress(OAuth2Error):
+        _Server(attempt).authenticate_client(_Request(attempt.form, url), [METHOD], _MANAGING)
+    return attempt.assertion
+
+
 class _Request(OAuth2Request):  # type: ignore[misc]
     """Authlib's request, from parameters that were read before."""
 
@@ -129,7 +140,7 @@ class _Client(ClientMixin):  # type: ignore[misc]
         self.client = client
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == METHOD and endpoint == "token"
+        return method == METHOD and endpoint in {"token", _MANAGING}
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == self.client.grant

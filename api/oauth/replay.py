@@ -1,12 +1,13 @@
 """The mark: what was signed for one use counts once, and only while its client stands (ASVS 5.0 15.4.2).
 
 The mark is an INSERT that goes with whatever the unit does. Its `expires_at` is read from the client's row, so that one
-statement answers two questions:
+statement answers three questions:
 
     a second mark of the same digest     pk_seen is violated      `Replayed`
     the client is disabled or changed    expires_at is NULL       `StaleStanding`
+    the token was revoked                the same
 
-PostgreSQL checks NOT NULL before it looks at the index, so a client that no longer stands never learns of a replay.
+PostgreSQL checks NOT NULL before it looks at the index, so who no longer stands never learns of a replay.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import DateTime, Integer, LargeBinary, Text, bindparam, delete, insert, select, true
+from sqlalchemy import DateTime, Integer, LargeBinary, Text, bindparam, delete, exists, insert, select, true
 
 from api.errors import Replayed, StaleStanding
-from api.oauth.tables import client, seen
+from api.oauth import revocation
+from api.oauth.tables import client, revoked, seen
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ _MARK: Final = statement(
             client.c.client_id == bindparam("client_id", type_=Text),
             client.c.epoch == bindparam("epoch", type_=Integer),
             client.c.enabled == true(),
+            ~exists().where(revoked.c.digest == bindparam("token", type_=LargeBinary)),
         )
         .scalar_subquery(),
     )
@@ -58,12 +61,29 @@ _SEEN: Final = statement(select(seen.c.digest).where(seen.c.digest == bindparam(
 _SWEEP: Final = statement(delete(seen).where(seen.c.expires_at < bindparam("now", type_=DateTime(timezone=True))))
 
 
-def mark(unit: Unit, kind: Kind, who: str, jti: str, forget_at: datetime, client_id: ClientId, epoch: int) -> None:
+def mark(
+    unit: Unit,
+    kind: Kind,
+    who: str,
+    jti: str,
+    forget_at: datetime,
+    client_id: ClientId,
+    epoch: int,
+    *,
+    token_id: str = "",
+) -> None:
     """Carry the mark. Whatever the unit does next, it raises `Replayed` or `StaleStanding` instead if either is so.
 
     `who`: the key's thumbprint for a proof, the client for an assertion. `epoch`: of the client as it was last read.
+    `token_id`: of the access token that came with the proof; empty when none did.
     """
-    bound = _MARK(digest=_digest(kind, who, jti), forget_at=forget_at, client_id=client_id, epoch=epoch)
+    bound = _MARK(
+        digest=_digest(kind, who, jti),
+        forget_at=forget_at,
+        client_id=client_id,
+        epoch=epoch,
+        token=revocation.digest(token_id),
+    )
     unit.mark(bound, _SIGNALS)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the oauth room: who is registered, and what was used once."""
+"""Tables of the oauth room: who is registered, what was used once, and which tokens were revoked."""
 
 from __future__ import annotations
 
@@ -61,6 +61,15 @@ client: Final = Table(
     CheckConstraint("client_id ~ '^[a-z0-9][a-z0-9-]{1,63}$'", name="client_id"),
     schema="oauth",
     comment="Machine clients. epoch counts the changes of the row and of its organisation.",
+)
+
+revoked: Final = Table(
+    "revoked",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    instant("expires_at"),
+    schema="oauth",
+    comment="Access tokens that were revoked and have not expired yet (RFC 7009). No personal data: digests.",
 )
 
 seen: Final = Table(

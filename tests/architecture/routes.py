@@ -18,6 +18,8 @@ _HANDLER_LINES: Final = 15
 _OAUTH: Final = "speaks OAuth, not our API: whoever asks has no token yet"
 OUTSIDE_V1: Final[Mapping[str, str]] = {
     "api/routes/oauth.py:token": _OAUTH,
+    "api/routes/oauth.py:revoke": _OAUTH,
+    "api/routes/oauth.py:introspect": _OAUTH,
     "api/routes/oauth.py:metadata": _OAUTH,
     "api/routes/oauth.py:jwks": _OAUTH,
     "api/routes/oauth.py:protected_resource": _OAUTH,

@@ -95,7 +95,8 @@ class _Signer:
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": self._sign({"alg": "ES256"}, claims | {"jti": secrets.token_urlsafe(16)}),
         }
-        answer = httpx.post(url, data=form, headers={"DPoP": self._proof("POST", url)})
+        nonce = httpx.post(url, data=form, headers={"DPoP": self._proof("POST", url)}).headers["dpop-nonce"]
+        answer = httpx.post(url, data=form, headers={"DPoP": self._proof("POST", url, nonce=nonce)})
         self._token: str = answer.raise_for_status().json()["access_token"]
         digest = hashlib.sha256(self._token.encode()).digest()
         self._ath = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -88,8 +88,11 @@ class _Proofs:
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": signer.assertion(member.client_id, exchange.BASE, time.time()),
         }
-        headers = {"dpop": signer.proof("POST", url, time.time())}
-        answer = await self._running.http.post(url, data=form, headers=headers)
+        nonce = None
+        for _ in range(2):
+            headers = {"dpop": signer.proof("POST", url, time.time(), nonce=nonce)}
+            answer = await self._running.http.post(url, data=form, headers=headers)
+            nonce = answer.headers["dpop-nonce"]
         token: str = answer.json()["access_token"]
         self._tokens[member.client_id] = token
         return token

@@ -151,6 +151,17 @@ async def test_a_client_disabled_in_between_gets_no_token(world: World) -> None:
     assert [entry["result"] for entry in await world.entries(ISSUED)] == ["refused"]
 
 
+@pytest.mark.parametrize("nonce", [kit.GONE, "", "x", 7, kit.nonce(key=b"k" * 32), kit.nonce(kit.NOW - 120)], ids=str)
+async def test_a_proof_without_our_nonce_is_asked_for_one(shared: World, nonce: object) -> None:
+    """RFC 9449 section 8: the answer brings the nonce, and the same assertion serves with it."""
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    answer = await shared.ask(BY, form=form, proof=kit.proof(BY, nonce=nonce))
+    assert error(answer) == (400, "use_dpop_nonce")
+    again = await shared.ask(BY, form=form, proof=kit.proof(BY, nonce=answer.headers["dpop-nonce"]))
+    assert again.status_code == 200
+    assert again.headers["dpop-nonce"] == kit.nonce()
+
+
 async def test_without_a_proof_there_is_no_token(shared: World) -> None:
     """DPoP from the first day: no Bearer token exists."""
     answer = await shared.http.post("/oauth/token", data=kit.form(BY, "ngo-one", "dossiers:read"))
@@ -228,6 +239,8 @@ async def test_the_documents_describe_what_there_is(shared: World) -> None:
     assert document == (await shared.http.get("/.well-known/openid-configuration")).json()
     assert document["issuer"] == kit.ISSUER
     assert document["token_endpoint"] == kit.TOKEN_URL
+    assert document["revocation_endpoint"] == f"{kit.ISSUER}/oauth/revoke"
+    assert document["introspection_endpoint"] == f"{kit.ISSUER}/oauth/introspect"
     assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
     assert document["grant_types_supported"] == ["client_credentials"]
     assert set(document["dpop_signing_alg_values_supported"]) == {"ES256", "PS256", "EdDSA", "Ed25519"}

@@ -36,6 +36,12 @@ async function record(response) {
   return response;
 }
 
+/** Whether the server asks for a proof with its nonce, which the library has kept by now (RFC 9449 section 8). */
+async function wantsNonce(response) {
+  if (response.status !== 400) return false;
+  return (await response.clone().json()).error === "use_dpop_nonce";
+}
+
 /** Ask for a token. Returns it, or undefined when there is none. */
 async function ask({ auth = authentication(), prove = prover(), scope = story.scope, keep } = {}) {
   const customFetch = (url, init) => {
@@ -43,7 +49,12 @@ async function ask({ auth = authentication(), prove = prover(), scope = story.sc
     return fetch(url, init);
   };
   const options = { ...open, ...(prove && { DPoP: prove }), [oauth.customFetch]: customFetch };
-  const response = await oauth.clientCredentialsGrantRequest(server, client, auth, { scope }, options);
+  const send = () => oauth.clientCredentialsGrantRequest(server, client, auth, { scope }, options);
+  let response = await send();
+  if (await wantsNonce(response)) {
+    keep?.pop();
+    response = await send();
+  }
   await record(response);
   if (!response.ok) return undefined;
   return (await oauth.processClientCredentialsResponse(server, client, response)).access_token;

@@ -1,0 +1,95 @@
+"""What the endpoints of the authorization server share: what is sent to them, who sends it, and how they decline.
+
+A caller is proven by a client assertion of one use (RFC 7523). What is declined has an error code of an RFC and a
+sentence of ours, constant whatever was sent: RFC 6749 section 5.2 forbids quotation marks in it, and nothing of the
+input belongs in an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import uuid_utils.compat as uuid_utils
+
+from api.audit import log
+from api.audit.entry import Entry, Thing
+from api.oauth import jose, model, registry
+from api.vocabulary import ClientId, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from api.oauth.model import Client
+    from api.principal import Origin, Principal
+    from api.storage.unit import Unit
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+_DESCRIPTIONS: Final = {
+    "invalid_request": "send each parameter once, as application/x-www-form-urlencoded",
+    "invalid_client": "client authentication failed: sign a new assertion (private_key_jwt) with a registered key",
+    "unauthorized_client": "this client may not do this",
+    "unsupported_grant_type": "the grant type is client_credentials",
+    "invalid_scope": "ask for one or more scopes that are registered for this client",
+    "invalid_target": "the resource is not one of this server",
+    "invalid_dpop_proof": "this proof was used before: make a new one for each request",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it was sent: parameters in order, the DPoP headers, and where it came from."""
+
+    form: Sequence[tuple[str, str]] = field(repr=False)
+    origin: Origin
+    proofs: Sequence[str] = field(default=(), repr=False)
+
+    def single(self, needed: str) -> dict[str, str] | None:
+        """Each parameter once; an empty one counts as omitted (RFC 6749 section 3.2). None when one comes twice.
+
+        None too when the `needed` one is missing.
+        """
+        sent = [(name, value) for name, value in self.form if value]
+        form = dict(sent)
+        return form if len(form) == len(sent) and needed in form else None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """No: an error code of RFC 6749 section 5.2, RFC 7009 section 2.2.1 or RFC 9449 section 5, and a sentence."""
+
+    error: str
+    description: str
+
+
+def declined(error: str) -> Declined:
+    """Decline with this error."""
+    return Declined(error, _DESCRIPTIONS[error])
+
+
+async def claimed(unit: Unit, form: Mapping[str, str]) -> Client | None:
+    """The client that the assertion claims to be of, as it is now: never from memory, because its keys decide."""
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        return None
+    try:
+        named: object = jose.peek(form.get("client_assertion", "")).claims.get("sub")
+    except jose.Unreadable:
+        return None
+    if not isinstance(named, str) or not model.CLIENT_ID.fullmatch(named):
+        return None
+    return await registry.read(unit, ClientId(named))
+
+
+def record(unit: Unit, action: str, who: Principal, error: str | None) -> None:
+    """Carry the entry of what a proven client asked of an endpoint, and of what it was told."""
+    entry = Entry(
+        id=uuid_utils.uuid7(),
+        at=unit.now,
+        action=action,
+        result=Result.PERMITTED if error is None else Result.REFUSED,
+        actor=who,
+        thing=Thing("access-token"),
+        reason=error,
+    )
+    log.append(unit, entry)

@@ -1,0 +1,47 @@
+"""What the authorization server and the API say about themselves (RFC 8414, RFC 9728), and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from api.oauth import grants, jose
+from api.vocabulary import Scope
+
+if TYPE_CHECKING:
+    from api.oauth.tokens import Issuer
+
+TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - a path
+REVOCATION_PATH: Final = "/oauth/revoke"
+INTROSPECTION_PATH: Final = "/oauth/introspect"
+JWKS_PATH: Final = "/.well-known/jwks.json"
+
+_ENDPOINTS: Final = {"token": TOKEN_PATH, "revocation": REVOCATION_PATH, "introspection": INTROSPECTION_PATH}
+
+
+def authorization_server(issuer: Issuer) -> dict[str, Any]:
+    """The metadata of the server (RFC 8414 section 2). At each endpoint the client proves itself in the same way."""
+    document: dict[str, Any] = {
+        "issuer": issuer.url,
+        "jwks_uri": issuer.url + JWKS_PATH,
+        "scopes_supported": [str(scope) for scope in Scope],
+        "response_types_supported": [],  # required, and there is no authorization endpoint
+        "grant_types_supported": ["client_credentials"],
+        "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
+    }
+    for name, path in _ENDPOINTS.items():
+        document[f"{name}_endpoint"] = issuer.url + path
+        document[f"{name}_endpoint_auth_methods_supported"] = [grants.METHOD]
+        document[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(jose.ALGORITHMS)
+    return document
+
+
+def protected_resource(issuer: Issuer) -> dict[str, Any]:
+    """The metadata of the API (RFC 9728 section 2)."""
+    return {
+        "resource": issuer.audience,
+        "authorization_servers": [issuer.url],
+        "scopes_supported": [str(scope) for scope in Scope],
+        "bearer_methods_supported": ["header"],
+        "dpop_bound_access_tokens_required": True,
+        "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
+    }
