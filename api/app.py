@@ -19,6 +19,7 @@ from api.consent.evidence import Texts
 from api.consent.receipts import Signer
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
+from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
 from api.crypto.wrappers import FileWrapper
 from api.edge import enclosure, openapi, routing, state
@@ -116,8 +117,8 @@ def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], data
         clients=Clients(),
         token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce))),
         token_management=TokenManagement(issuer),
-        wrapper=FileWrapper(keys.kek_id, keys.kek),
-        index=BlindIndex(keys.blind_index),
+        wrapper=FileWrapper.following(Following(keys.path).ring),
+        index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
         receipts=Signer(keys.token),

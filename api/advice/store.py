@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Integer, Uuid, bindparam, column, insert, literal_column, or_, select, table, update
 
 from api.advice.model import Advice, AdviceFacts, RequestFacts, RequestSummary
-from api.advice.tables import advice, advice_request
+from api.advice.tables import ADVICE, ADVICE_REQUEST, advice, advice_request
 from api.cases import situation
 from api.cases.tables import case
 from api.crypto.tables import person_key
 from api.persons import store as persons
-from api.persons.tables import person, person_alias
+from api.persons.tables import PERSON, person, person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     AdviceAnswer,
@@ -121,6 +121,7 @@ _INSERT_REQUEST: Final = statement(
     "addressee",
     "purpose",
     "question",
+    "seal",
     "outcome_id",
     "requested_at",
     "working_days",
@@ -133,16 +134,16 @@ _ANSWERED: Final = statement(
     .values(answered_at=bindparam("at"), version=advice_request.c.version + 1)
 )
 _INSERT_ADVICE: Final = statement(
-    insert(advice), "id", "request_id", "author", "answer", "content", "valid_until", "given_at"
+    insert(advice), "id", "request_id", "author", "answer", "content", "seal", "valid_until", "given_at"
 )
 _OPEN_REQUEST: Final = statement(
-    select(advice_request.c.question, person.c.v_number, *persons.KEY_COLUMNS)
+    select(*ADVICE_REQUEST.selected("question"), *PERSON.selected("v_number"), *persons.KEY_COLUMNS)
     .join(person, person.c.id == advice_request.c.person_id)
     .join(person_key, person_key.c.person_id == advice_request.c.person_id)
     .where(advice_request.c.id == bindparam("request_id"))
 )
 _OPEN_ADVICE: Final = statement(
-    select(advice.c.content, *persons.KEY_COLUMNS)
+    select(*ADVICE.selected("content"), *persons.KEY_COLUMNS)
     .join(advice_request, advice_request.c.id == advice.c.request_id)
     .join(person_key, person_key.c.person_id == advice_request.c.person_id)
     .where(advice.c.id == bindparam("advice_id"))
@@ -195,40 +196,36 @@ async def add_request(
 ) -> None:
     """Store a request, its question sealed."""
     await persons.take_keys(call.unit, call.vault, who)
-    await call.unit.run(
-        _INSERT_REQUEST(
-            id=request_id,
-            case_id=new.case_id,
-            person_id=who,
-            requester=call.caller.organisation.id,
-            addressee=new.addressee,
-            purpose=str(new.purpose),
-            question=call.vault.seal(who, new.question, "advice_request", "question", request_id),
-            outcome_id=new.outcome_id,
-            requested_at=call.unit.now,
-            working_days=days,
-            due_on=due,
-            version=1,
-        )
-    )
+    clear = {
+        "id": request_id,
+        "case_id": new.case_id,
+        "person_id": who,
+        "requester": call.caller.organisation.id,
+        "addressee": new.addressee,
+        "purpose": str(new.purpose),
+        "outcome_id": new.outcome_id,
+        "requested_at": call.unit.now,
+        "working_days": days,
+        "due_on": due,
+        "version": 1,
+    }
+    await call.unit.run(_INSERT_REQUEST(**call.vault.row(who, ADVICE_REQUEST, {"question": new.question}, clear)))
 
 
 async def add_advice(call: Call, advice_id: AdviceId, facts: RequestFacts, new: NewAdvice) -> None:
     """Store an advice, sealed. Asking for more information leaves the request open."""
     who = facts.situation.person
     await persons.take_keys(call.unit, call.vault, who)
-    content = {"summary": new.summary, "body": new.body}
-    await call.unit.run(
-        _INSERT_ADVICE(
-            id=advice_id,
-            request_id=facts.id,
-            author=call.caller.organisation.id,
-            answer=str(new.answer),
-            content=call.vault.seal(who, content, "advice", "content", advice_id),
-            valid_until=new.valid_until,
-            given_at=call.unit.now,
-        )
-    )
+    values = {"content": {"summary": new.summary, "body": new.body}}
+    clear = {
+        "id": advice_id,
+        "request_id": facts.id,
+        "author": call.caller.organisation.id,
+        "answer": str(new.answer),
+        "valid_until": new.valid_until,
+        "given_at": call.unit.now,
+    }
+    await call.unit.run(_INSERT_ADVICE(**call.vault.row(who, ADVICE, values, clear)))
     answered = None if new.answer is AdviceAnswer.MORE_INFORMATION else call.unit.now
     await call.unit.run(_ANSWERED(request_id=facts.id, at=answered))
 
@@ -240,9 +237,9 @@ async def open_request(permit: Permit, call: Call, facts: RequestFacts) -> tuple
     (who,) = permit.persons
     question = v_number = None
     if facts.question_category in permit.categories:
-        question = str(call.vault.open(who, row["question"], "advice_request", "question", facts.id))
-    if DataCategory.IDENTITY in permit.categories and row["v_number"] is not None:
-        v_number = str(call.vault.open(who, row["v_number"], "person", "v_number", who))
+        question = str(call.vault.open_row(who, ADVICE_REQUEST, row, ("question",))["question"])
+    if DataCategory.IDENTITY in permit.categories:
+        v_number = persons.v_number(call.vault.open_row(who, PERSON, row, ("v_number",)))
     return question, v_number
 
 
@@ -253,7 +250,7 @@ async def open_advice(permit: Permit, call: Call, facts: AdviceFacts) -> Advice:
     (row,) = await call.unit.last(_OPEN_ADVICE(advice_id=facts.id))
     await call.vault.take(persons.wrapped([row]))
     (who,) = permit.persons
-    content = call.vault.open(who, row["content"], "advice", "content", facts.id)
+    content = call.vault.open_row(who, ADVICE, row, ("content",))["content"]
     return Advice(facts, content["summary"], content["body"])
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, Date, ForeignKey, Integer, Table, Uuid
 
 from api.cases.tables import case
-from api.storage.base import instant, key, metadata, sealed, words
+from api.crypto.rows import SealedRow
+from api.storage.base import instant, key, metadata, seal, sealed, words
 from api.vocabulary import AdviceAnswer, Purpose
 
 advice_request: Final = Table(
@@ -20,6 +21,7 @@ advice_request: Final = Table(
     Column("addressee", Uuid, nullable=False, index=True),
     *words("purpose", Purpose),
     *sealed("question"),
+    *seal(),
     Column("outcome_id", Uuid, comment="A screening outcome that goes with it; that room knows nothing of this one."),
     instant("requested_at"),
     Column("working_days", Integer),
@@ -29,6 +31,7 @@ advice_request: Final = Table(
     Column("version", Integer, nullable=False),
     schema="exchange",
 )
+ADVICE_REQUEST: Final = SealedRow(advice_request, "case_id", "requester", "addressee", "purpose")
 
 advice: Final = Table(
     "advice",
@@ -38,7 +41,9 @@ advice: Final = Table(
     Column("author", Uuid, nullable=False),
     *words("answer", AdviceAnswer),
     *sealed("content"),
+    *seal(),
     Column("valid_until", Date),
     instant("given_at"),
     schema="exchange",
 )
+ADVICE: Final = SealedRow(advice, "request_id", "author", "answer", through=(advice_request,))

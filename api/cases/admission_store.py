@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import case as sql_case
 
 from api.cases import situation
 from api.cases.model import AdmissionFacts, Finding
-from api.cases.tables import admission_check, case
+from api.cases.tables import ADMISSION_CHECK, admission_check, case
+from api.crypto.rows import SEAL
 from api.crypto.tables import person_key
 from api.persons import store as persons
-from api.persons.tables import person
+from api.persons.tables import PERSON, person
 from api.storage.statement import statement
 from api.vocabulary import (
     AdmissionCheckId,
@@ -63,13 +64,30 @@ _LOCK: Final = statement(
     select(admission_check.c.version).where(admission_check.c.id == bindparam("check_id")).with_for_update()
 )
 _INSERT: Final = statement(
-    insert(admission_check), "id", "case_id", "person_id", "asked_by", "addressee", "asked_at", "version"
+    insert(admission_check),
+    "id",
+    "case_id",
+    "person_id",
+    "asked_by",
+    "addressee",
+    "asked_at",
+    "answers",
+    "conditions",
+    "seal",
+    "version",
+)
+_SEALED: Final = statement(
+    select(*ADMISSION_CHECK.selected(), *persons.KEY_COLUMNS)
+    .join(person_key, person_key.c.person_id == admission_check.c.person_id)
+    .where(admission_check.c.id == bindparam("check_id"))
+    .with_for_update(read=True, of=person_key)
 )
 _ANSWER: Final = statement(
     update(admission_check)
     .where(admission_check.c.id == bindparam("check_id"))
     .values(
         answers=bindparam("sealed", type_=admission_check.c.answers.type),
+        seal=bindparam("row_seal"),
         answered_at=bindparam("at"),
         version=admission_check.c.version + 1,
     )
@@ -80,6 +98,7 @@ _DECIDE: Final = statement(
     .values(
         result=bindparam("how"),
         conditions=bindparam("sealed", type_=admission_check.c.conditions.type),
+        seal=bindparam("row_seal"),
         review_date=bindparam("review"),
         decided_by=bindparam("by"),
         decided_at=bindparam("at"),
@@ -87,7 +106,7 @@ _DECIDE: Final = statement(
     )
 )
 _OPEN: Final = statement(
-    select(admission_check.c.answers, admission_check.c.conditions, person.c.v_number, *persons.KEY_COLUMNS)
+    select(*ADMISSION_CHECK.selected("answers", "conditions"), *PERSON.selected("v_number"), *persons.KEY_COLUMNS)
     .join(person, person.c.id == admission_check.c.person_id)
     .join(person_key, person_key.c.person_id == person.c.id)
     .where(admission_check.c.id == bindparam("check_id"))
@@ -109,46 +128,57 @@ async def add(
     call: Call, check_id: AdmissionCheckId, case_id: CaseId, who: PersonId, addressee: OrganisationId
 ) -> None:
     """Add a check that is asked now."""
-    await call.unit.run(
-        _INSERT(
-            id=check_id,
-            case_id=case_id,
-            person_id=who,
-            asked_by=call.caller.organisation.id,
-            addressee=addressee,
-            asked_at=call.unit.now,
-            version=1,
-        )
-    )
+    await persons.take_keys(call.unit, call.vault, who)
+    clear = {
+        "id": check_id,
+        "case_id": case_id,
+        "person_id": who,
+        "asked_by": call.caller.organisation.id,
+        "addressee": addressee,
+        "asked_at": call.unit.now,
+        "version": 1,
+    }
+    empty = {"answers": None, "conditions": None}
+    await call.unit.run(_INSERT(**call.vault.row(who, ADMISSION_CHECK, empty, clear)))
 
 
 async def answer(call: Call, facts: AdmissionFacts, findings: Sequence[Finding]) -> None:
     """Store IND's answers, sealed."""
-    who = facts.situation.person
-    await persons.take_keys(call.unit, call.vault, who)
     value = {str(each.criterion): str(each.answer) for each in findings}
-    sealed = call.vault.seal(who, value, "admission_check", "answers", facts.id)
-    await call.unit.run(_ANSWER(check_id=facts.id, sealed=sealed, at=call.unit.now))
+    sealed, seal = await _resealed(call, facts, "answers", value)
+    await call.unit.run(_ANSWER(check_id=facts.id, sealed=sealed, row_seal=seal, at=call.unit.now))
 
 
 async def decide(
     call: Call, facts: AdmissionFacts, result: AdmissionResult, conditions: str | None, review: date | None
 ) -> None:
     """Store how the municipality decided."""
-    who, sealed = facts.situation.person, None
-    if conditions is not None:
-        await persons.take_keys(call.unit, call.vault, who)
-        sealed = call.vault.seal(who, conditions, "admission_check", "conditions", facts.id)
+    sealed, seal = await _resealed(call, facts, "conditions", conditions)
     await call.unit.run(
         _DECIDE(
             check_id=facts.id,
             how=str(result),
             sealed=sealed,
+            row_seal=seal,
             review=review,
             by=call.caller.organisation.id,
             at=call.unit.now,
         )
     )
+
+
+async def _resealed(
+    call: Call,
+    facts: AdmissionFacts,
+    column: str,
+    value: Any,  # noqa: ANN401 - JSON
+) -> tuple[bytes | None, bytes | None]:
+    """The new envelope of one column and the new seal of its row. What was there must still be as it was sealed."""
+    who = facts.situation.person
+    (row,) = await call.unit.run(_SEALED(check_id=facts.id))
+    await call.vault.take(persons.wrapped([row]))
+    sealed = call.vault.replace(who, ADMISSION_CHECK, row, {column: value})
+    return sealed[column], sealed[SEAL]
 
 
 async def open_check(
@@ -162,13 +192,13 @@ async def open_check(
     row, who = rows[0], facts.situation.person
     findings = conditions = v_number = None
     if DataCategory.ADMISSION_FACTS in permit.categories:
-        if row["answers"] is not None:
-            found: dict[str, str] = call.vault.open(who, row["answers"], "admission_check", "answers", facts.id)
+        opened = call.vault.open_row(who, ADMISSION_CHECK, row, ("answers", "conditions"))
+        found: dict[str, str] | None = opened["answers"]
+        if found is not None:
             findings = tuple(Finding(Criterion(c), CriterionAnswer(a)) for c, a in sorted(found.items()))
-        if row["conditions"] is not None:
-            conditions = str(call.vault.open(who, row["conditions"], "admission_check", "conditions", facts.id))
-    if DataCategory.IDENTITY in permit.categories and row["v_number"] is not None:
-        v_number = str(call.vault.open(who, row["v_number"], "person", "v_number", who))
+        conditions = opened["conditions"]
+    if DataCategory.IDENTITY in permit.categories:
+        v_number = persons.v_number(call.vault.open_row(who, PERSON, row, ("v_number",)))
     return findings, conditions, v_number
 
 

@@ -6,13 +6,13 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Integer, LargeBinary, any_, bindparam, func, insert, select, update
 
 from api.cases.model import Assignment, Case, CaseFacts, CaseSummary
 from api.cases.tables import assignment, case
 from api.crypto.tables import person_key
 from api.persons import store as persons
-from api.persons.tables import person, person_alias
+from api.persons.tables import PERSON, person, person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     CareFunction,
@@ -80,7 +80,7 @@ _LIST: Final = statement(
 )
 _SEARCH: Final = statement(
     _ASSIGNED.join(person, person.c.id == case.c.person_id)
-    .where(person.c.v_index == bindparam("v_index"))
+    .where(person.c.v_index == any_(bindparam("v_index", type_=ARRAY(LargeBinary))))
     .order_by(case.c.id.desc())
 )
 _INSERT: Final = statement(
@@ -98,7 +98,7 @@ _CLOSE: Final = statement(
 )
 _TOUCH: Final = statement(update(case).where(case.c.id == bindparam("case_id")).values(version=case.c.version + 1))
 _OPEN: Final = statement(
-    select(person.c.v_number, *persons.KEY_COLUMNS)
+    select(*PERSON.selected("v_number"), *persons.KEY_COLUMNS)
     .join(person_key, person_key.c.person_id == person.c.id)
     .where(person.c.id == bindparam("person_id"))
 )
@@ -120,7 +120,7 @@ async def listed(unit: Unit, organisation: OrganisationId, before: UUID, most: i
     return [_summary(row) for row in await unit.all(_LIST(organisation_id=organisation, before=before, most=most))]
 
 
-async def of_v_number(unit: Unit, organisation: OrganisationId, v_index: bytes) -> list[CaseSummary]:
+async def of_v_number(unit: Unit, organisation: OrganisationId, v_index: list[bytes]) -> list[CaseSummary]:
     """Cases of one person to which an organisation is assigned."""
     return [_summary(row) for row in await unit.all(_SEARCH(organisation_id=organisation, v_index=v_index))]
 
@@ -177,8 +177,7 @@ async def open_v_number(permit: Permit, unit: Unit, vault: Vault, who: PersonId)
         return None
     rows = await unit.last(_OPEN(person_id=who))
     await vault.take(persons.wrapped(rows))
-    sealed: bytes | None = rows[0]["v_number"] if rows else None
-    return None if sealed is None else str(vault.open(who, sealed, "person", "v_number", who))
+    return persons.v_number(vault.open_row(who, PERSON, rows[0], ("v_number",))) if rows else None
 
 
 def _facts(row: Record) -> CaseFacts:

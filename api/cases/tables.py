@@ -6,8 +6,9 @@ from typing import Final
 
 from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, Table, Uuid
 
+from api.crypto.rows import SealedRow
 from api.persons.tables import person
-from api.storage.base import instant, key, metadata, sealed, words
+from api.storage.base import instant, key, metadata, seal, sealed, words
 from api.vocabulary import AdmissionResult, CareFunction, LeavingReason, Municipality
 
 case: Final = Table(
@@ -52,9 +53,11 @@ admission_check: Final = Table(
     *sealed("answers", nullable=True),
     *words("result", AdmissionResult, nullable=True),
     *sealed("conditions", nullable=True),
+    *seal(),
     Column("decided_by", Uuid),
     Column("review_date", Date),
     instant("decided_at", nullable=True),
     Column("version", Integer, nullable=False),
     schema="exchange",
 )
+ADMISSION_CHECK: Final = SealedRow(admission_check, "case_id", "asked_by", "addressee")

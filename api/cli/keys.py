@@ -33,4 +33,4 @@ def check(
 ) -> None:
     """Read the key file and say whether the service would start with it."""
     keys = keyfile.load(file or settings.key_file())
-    typer.echo(f"The key file holds. Key-encryption key: {keys.kek_id}.")
+    typer.echo(f"The key file holds. Key-encryption key: {keys.ring.current}.")

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from api.consent.evidence import Text
 from api.consent.model import Consent, Fault, Objection
 from api.consent.record import LONGEST, ConsentEvent, ConsentFacts
-from api.consent.tables import consent, consent_event
+from api.consent.tables import CONSENT, CONSENT_EVENT, consent, consent_event
 from api.errors import Overloaded
 from api.storage.statement import statement
 from api.vocabulary import (
@@ -69,30 +69,28 @@ async def record(
     text = new.evidence.text
     if new.given and not texts.carry(text):
         return Objection(Reason.CONSENT_TEXT_UNREVIEWED)
-    await unit.run(
-        _ADD(
-            id=consent_id,
-            person_id=new.person,
-            case_id=new.case,
-            kind=str(new.kind),
-            purpose=str(new.purpose),
-            recipient_organisation_id=new.recipient.id,
-            function=None if new.function is None else str(new.function),
-            categories=sorted(new.categories),
-            given_by=str(new.given_by),
-            text_id=text.id,
-            text_version=text.version,
-            text_sha256=text.sha256,
-            language=text.language,
-            evidence=vault.seal(new.person, new.evidence.record(), "consent", "evidence", consent_id),
-            valid_from=unit.now,
-            valid_until=new.valid_until,
-            recorded_by=caller.organisation.id,
-            created_at=unit.now,
-        )
-    )
+    clear = {
+        "id": consent_id,
+        "person_id": new.person,
+        "case_id": new.case,
+        "kind": str(new.kind),
+        "purpose": str(new.purpose),
+        "recipient_organisation_id": new.recipient.id,
+        "function": None if new.function is None else str(new.function),
+        "categories": sorted(str(category) for category in new.categories),
+        "given_by": str(new.given_by),
+        "text_id": text.id,
+        "text_version": text.version,
+        "text_sha256": text.sha256,
+        "language": text.language,
+        "valid_from": unit.now,
+        "valid_until": new.valid_until,
+        "recorded_by": caller.organisation.id,
+        "created_at": unit.now,
+    }
+    await unit.run(_ADD(**vault.row(new.person, CONSENT, {"evidence": new.evidence.record()}, clear)))
     kind = ConsentEventKind.GIVEN if new.given else ConsentEventKind.REFUSED
-    await unit.run(_event(unit, caller, uuid_utils.uuid7(), consent_id, 1, kind))
+    await unit.run(_event(unit, vault, caller, new.person, consent_id, 1, kind))
     return Noted(_there(await find(unit, consent_id)))
 
 
@@ -234,9 +232,7 @@ async def _append(
             return Noted(found, already=True)
         if not found.may(kind, unit.now):
             return Objection(Reason.WRONG_STATE)
-        event_id = uuid_utils.uuid7()
-        sealed = None if note is None else vault.seal(found.person, note, "consent_event", "note", event_id)
-        event = _event(unit, caller, event_id, consent_id, found.version + 1, kind, sealed, until)
+        event = _event(unit, vault, caller, found.person, consent_id, found.version + 1, kind, note, until)
         if await unit.run(event):
             return Noted(_there(await find(unit, consent_id)))
     raise Overloaded
@@ -244,25 +240,26 @@ async def _append(
 
 def _event(
     unit: Unit,
+    vault: Vault,
     caller: Principal,
-    event_id: uuid.UUID,
+    person: PersonId,
     consent_id: ConsentId,
     sequence: int,
     kind: ConsentEventKind,
-    note: bytes | None = None,
+    note: Any = None,  # noqa: ANN401 - JSON
     until: datetime | None = None,
 ) -> Bound:
-    return _ADD_EVENT(
-        id=event_id,
-        consent_id=consent_id,
-        sequence=sequence,
-        kind=str(kind),
-        at=unit.now,
-        valid_until=until,
-        by_organisation_id=caller.organisation.id,
-        by_client=caller.client_id,
-        note=note,
-    )
+    clear = {
+        "id": uuid_utils.uuid7(),
+        "consent_id": consent_id,
+        "sequence": sequence,
+        "kind": str(kind),
+        "at": unit.now,
+        "valid_until": until,
+        "by_organisation_id": caller.organisation.id,
+        "by_client": caller.client_id,
+    }
+    return _ADD_EVENT(**vault.row(person, CONSENT_EVENT, {"note": note}, clear))
 
 
 def _there(found: ConsentFacts | None) -> ConsentFacts:

@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.storage.base import instant, key, metadata, sealed, words, words_array
+from api.crypto.rows import SealedRow
+from api.storage.base import instant, key, metadata, seal, sealed, words, words_array
 from api.vocabulary import (
     AgreementKind,
     CareFunction,
@@ -149,6 +150,7 @@ consent: Final = Table(
     CheckConstraint("octet_length(text_sha256) = 32", name="text_sha256"),
     Column("language", Text, nullable=False),
     *sealed("evidence"),
+    *seal(),
     instant("valid_from"),
     instant("valid_until"),
     Column("recorded_by", Uuid, nullable=False),
@@ -159,6 +161,22 @@ consent: Final = Table(
     Index("ix_consent_case_id_recipient_organisation_id", "case_id", "recipient_organisation_id"),
     schema="consent",
     comment="What a person was asked: one purpose, one recipient in one function, some categories. State: see events.",
+)
+CONSENT: Final = SealedRow(
+    consent,
+    "case_id",
+    "kind",
+    "purpose",
+    "recipient_organisation_id",
+    "function",
+    "categories",
+    "given_by",
+    "text_id",
+    "text_version",
+    "text_sha256",
+    "valid_from",
+    "valid_until",
+    "recorded_by",
 )
 
 consent_event: Final = Table(
@@ -174,10 +192,14 @@ consent_event: Final = Table(
     Column("by_organisation_id", Uuid, nullable=False),
     Column("by_client", Text, nullable=False),
     *sealed("note", nullable=True),
+    *seal(),
     UniqueConstraint("consent_id", "sequence"),
     schema="consent",
     comment=(
         "Append-only. The latest event is the state; its sequence is the version that the audit log names. "
         "valid_until: to when it was re-confirmed. note: sealed; of a re-confirmation, its evidence."
     ),
+)
+CONSENT_EVENT: Final = SealedRow(
+    consent_event, "consent_id", "sequence", "kind", "at", "valid_until", "by_organisation_id", through=(consent,)
 )

@@ -1,7 +1,8 @@
 """Sealing and opening. Primitives of `cryptography` stay in here.
 
 envelopes   one field sealed to its place: AES-256-GCM, associated data = header, table, column, person, row
-wrappers    who keeps the key-encryption key: today a key file
+rows        the seal over the sealed columns of a row: none is nulled, rolled back or moved
+wrappers    who keeps the key-encryption keys: today a key file
 keyfile     the file with the service's own keys (`ketenbrug keys init`), refused when others can read it
 vault       the keys of the persons of one request; opens only what it is told to
 blind       blind index of the V-number

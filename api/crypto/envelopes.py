@@ -5,7 +5,8 @@
     associated data := header | "ketenbrug/field/1" | lp(table) | lp(column) | person (16) | row (16)
 
 `lp` is a two-byte big-endian length and the bytes, so that ("ab", "c") is not ("a", "bc"). Algorithm 1 is AES-256-GCM
-(NIST SP 800-38D) with a random 96-bit nonce; a person's key seals far fewer values than its bound of 2^32.
+(NIST SP 800-38D) with a random 96-bit nonce; a person's key seals far fewer values than its bound of 2^32. One more
+key is derived from the person's, for row seals (`api.crypto.rows`): HMAC-SHA-256(key, "ketenbrug/seal/1").
 
 Compatibility: a version of this format stays readable for ever; a change gets a new first byte or algorithm number.
 Golden envelopes in the tests hold this.
@@ -13,6 +14,7 @@ Golden envelopes in the tests hold this.
 
 from __future__ import annotations
 
+import hmac
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -20,33 +22,51 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from api.crypto import rows
 from api.errors import Undecryptable
 from api.storage.base import ENVELOPE_LEAST, ENVELOPE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
     from uuid import UUID
 
 AES_256_GCM: Final = 1
 _HEADER: Final = 4
 _NONCE: Final = 12
+_BODY: Final = _HEADER + _NONCE
+_SEAL_VERSION: Final = 2
+_SEAL_KEPT: Final = 30
 
 
-@lru_cache(maxsize=1024)
-def _place(table: str, column: str) -> bytes:
+@lru_cache(maxsize=4096)
+def _place(version: int, table: str, column: str) -> bytes:
+    """Header and place of one column: what does not change from row to row."""
     parts = (table.encode(), column.encode())
-    return b"ketenbrug/field/1" + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    sized = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    return _header(version) + b"ketenbrug/field/1" + sized
+
+
+def _header(version: int) -> bytes:
+    return bytes((ENVELOPE_VERSION, AES_256_GCM)) + version.to_bytes(2, "big")
 
 
 class PersonKeys:
-    """The unwrapped keys of one person, by version, for the length of one request."""
+    """The unwrapped keys of one person, by version, for the length of one request.
 
-    __slots__ = ("_ciphers", "_current", "_person")
+    It takes the keys over: each buffer is overwritten once its ciphers are made. What those hold is freed, and cleared
+    by OpenSSL, with this object.
+    """
 
-    def __init__(self, person: UUID, keys: Mapping[int, bytes]) -> None:
+    __slots__ = ("_ciphers", "_current", "_person", "_seals")
+
+    def __init__(self, person: UUID, keys: Mapping[int, bytearray]) -> None:
         self._person = person.bytes
         self._current = max(keys)
         self._ciphers = {version: AESGCM(key) for version, key in keys.items()}
+        self._seals = {version: hmac.digest(key, b"ketenbrug/seal/1", "sha256") for version, key in keys.items()}
+        for key in keys.values():
+            key[:] = bytes(len(key))
 
     def __repr__(self) -> str:
         return "<PersonKeys>"
@@ -54,22 +74,49 @@ class PersonKeys:
     def __reduce__(self) -> str:
         raise TypeError("keys are not serialised")
 
-    def seal(self, plaintext: bytes, table: str, column: str, row: UUID) -> bytes:
-        """Seal a value to its place with the newest key."""
-        header = bytes((ENVELOPE_VERSION, AES_256_GCM)) + self._current.to_bytes(2, "big")
-        nonce = os.urandom(_NONCE)
-        place = header + _place(table, column) + self._person + row.bytes
-        return header + nonce + self._ciphers[self._current].encrypt(nonce, plaintext, place)
+    def seal(self, values: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
+        """Seal values to the columns that they are named for, with the newest key."""
+        encrypt, header, tail = self._ciphers[self._current].encrypt, _header(self._current), self._person + row.bytes
+        nonces = os.urandom(_NONCE * len(values))
+        sealed: dict[str, bytes] = {}
+        for at, (column, value) in zip(range(0, len(nonces), _NONCE), values.items(), strict=True):
+            nonce = nonces[at : at + _NONCE]
+            sealed[column] = header + nonce + encrypt(nonce, value, _place(self._current, table, column) + tail)
+        return sealed
 
-    def open(self, envelope: bytes, table: str, column: str, row: UUID) -> bytes:
-        """Open a value that was sealed to exactly this place. Raises `Undecryptable`, whatever the cause."""
-        if len(envelope) < ENVELOPE_LEAST or envelope[0] != ENVELOPE_VERSION or envelope[1] != AES_256_GCM:
-            raise Undecryptable
-        cipher = self._ciphers.get(int.from_bytes(envelope[2:_HEADER], "big"))
-        if cipher is None:
-            raise Undecryptable
-        place = envelope[:_HEADER] + _place(table, column) + self._person + row.bytes
+    def open(self, envelopes: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
+        """Open values that were sealed to exactly these columns. Raises `Undecryptable`, whatever the cause."""
+        tail = self._person + row.bytes
         try:
-            return cipher.decrypt(envelope[_HEADER : _HEADER + _NONCE], envelope[_HEADER + _NONCE :], place)
+            return {column: self._open(sealed, table, column, tail) for column, sealed in envelopes.items()}
         except InvalidTag:
             raise Undecryptable from None
+
+    def _open(self, envelope: bytes, table: str, column: str, tail: bytes) -> bytes:
+        if len(envelope) < ENVELOPE_LEAST or envelope[0] != ENVELOPE_VERSION or envelope[1] != AES_256_GCM:
+            raise Undecryptable
+        version = envelope[2] << 8 | envelope[3]
+        cipher = self._ciphers.get(version)
+        if cipher is None:
+            raise Undecryptable
+        return cipher.decrypt(envelope[_HEADER:_BODY], envelope[_BODY:], _place(version, table, column) + tail)
+
+    def seal_row(self, table: str, row: UUID, bound: Mapping[str, Any], traces: Mapping[str, bytes | None]) -> bytes:
+        """The seal over a row (`api.crypto.rows`) with the newest key."""
+        return self._seal(self._current, table, row, bound, traces)
+
+    def check_row(
+        self, seal: bytes | None, table: str, row: UUID, bound: Mapping[str, Any], traces: Mapping[str, bytes | None]
+    ) -> None:
+        """Refuse a row that is not as it was sealed. Raises `Undecryptable`."""
+        version = int.from_bytes((seal or b"")[:_SEAL_VERSION], "big")
+        if version not in self._seals or seal is None:
+            raise Undecryptable
+        if not hmac.compare_digest(seal, self._seal(version, table, row, bound, traces)):
+            raise Undecryptable
+
+    def _seal(
+        self, version: int, table: str, row: UUID, bound: Mapping[str, Any], traces: Mapping[str, bytes | None]
+    ) -> bytes:
+        text = rows.message(table, row, self._person, bound, traces)
+        return version.to_bytes(_SEAL_VERSION, "big") + hmac.digest(self._seals[version], text, "sha256")[:_SEAL_KEPT]

@@ -1,8 +1,12 @@
 """The key file: the service's own keys on one machine, in JSON, mode 0400.
 
-Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce`, `pseudonym` (32 bytes each, base64url),
-`token` (private JWK, P-256), `log` and `receipt` (Ed25519 seeds). Each key has one use. Lose the file and everything
-sealed is lost: see docs/how/keys.md.
+Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce` (32 bytes each, base64url), `token` (private
+JWK, P-256), `log` and `receipt` (Ed25519 seeds). While a key is being replaced also `formerKeks` [{id, key}],
+`blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has one use. Lose the file and everything sealed is
+lost: see docs/how/keys.md.
+
+A change writes a new file beside the old one and renames it: whoever reads meets the one or the other, whole. Processes
+that run follow it (`Following`).
 """
 
 from __future__ import annotations
@@ -17,10 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from joserfc.jwk import ECKey
 
+from api.crypto.wrappers import Ring
 from api.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from api.crypto.blind import Versions
 
 _SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "nonce", "receipt")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -31,9 +39,9 @@ _LENGTH: Final = 32
 class KeyFile:
     """The keys, read. They do not show themselves."""
 
-    kek_id: str
-    kek: bytes = field(repr=False)
-    blind_index: bytes = field(repr=False)
+    path: Path
+    ring: Ring
+    blind_index: Versions = field(repr=False)
     cursor: bytes = field(repr=False)
     idempotency: bytes = field(repr=False)
     log: bytes = field(repr=False)
@@ -45,23 +53,115 @@ class KeyFile:
         raise TypeError("keys are not serialised")
 
 
+class Following:
+    """Reads a part of the key file anew when the file has changed; None when it has not. The first call reads."""
+
+    __slots__ = ("_path", "_seen")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+
+    def __call__(self) -> KeyFile | None:
+        """The keys, if they are not those that were read last. A file that is gone or damaged changes nothing."""
+        try:
+            status = self._path.stat()
+            found = (status.st_ino, status.st_mtime_ns)
+            if found == self._seen:
+                return None
+            keys = load(self._path)
+        except (OSError, Misconfigured):
+            if self._seen is None:
+                raise
+            return None
+        self._seen = found
+        return keys
+
+    def ring(self) -> Ring | None:
+        """The KEKs."""
+        return None if (keys := self()) is None else keys.ring
+
+    def index(self) -> Versions | None:
+        """The keys of the blind index."""
+        return None if (keys := self()) is None else keys.blind_index
+
+
 def create(path: Path) -> None:
     """Write a new key file. Never overwrites: raises `FileExistsError`."""
     token = ECKey.generate_key("P-256", auto_kid=True)
     content: dict[str, Any] = {
-        "kek": {"id": f"file-{secrets.token_hex(4)}", "key": _text(secrets.token_bytes(_LENGTH))},
+        "kek": _new_kek(),
         "token": token.as_dict(private=True),
         **{name: _text(secrets.token_bytes(_LENGTH)) for name in _SECRETS},
     }
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    _write(path, content)
+
+
+def renew_kek(path: Path) -> str:
+    """Make a new KEK the current one; the others go on unwrapping. Returns its id."""
+
+    def renewed(content: dict[str, Any]) -> dict[str, Any]:
+        former = [content["kek"], *content.get("formerKeks", [])]
+        return content | {"kek": _new_kek(), "formerKeks": former}
+
+    return str(_change(path, renewed)["kek"]["id"])
+
+
+def forget_kek(path: Path, kek: str) -> None:
+    """Take a former KEK out of the file: what is wrapped under it opens no more. The current one stays."""
+
+    def forgotten(content: dict[str, Any]) -> dict[str, Any]:
+        return content | {"formerKeks": [each for each in content.get("formerKeks", []) if each["id"] != kek]}
+
+    _change(path, forgotten)
+
+
+def renew_index(path: Path) -> int:
+    """Make a new key of the blind index the current one; one former key still finds. Returns its version."""
+
+    def renewed(content: dict[str, Any]) -> dict[str, Any]:
+        if "formerBlindIndex" in content:
+            return content
+        return content | {
+            "blindIndex": _text(secrets.token_bytes(_LENGTH)),
+            "blindIndexVersion": content.get("blindIndexVersion", 1) + 1,
+            "formerBlindIndex": content["blindIndex"],
+        }
+
+    return int(_change(path, renewed)["blindIndexVersion"])
+
+
+def forget_index(path: Path) -> None:
+    """Take the former key of the blind index out of the file."""
+    _change(path, lambda content: {name: each for name, each in content.items() if name != "formerBlindIndex"})
 
 
 def load(path: Path) -> KeyFile:
     """Read the key file. Raises `Misconfigured` when it is missing, readable by others, or not as written."""
+    content = _content(path)
+    try:
+        named = {name: _bytes(content[name]) for name in _SECRETS}
+        keks = {str(each["id"]): _bytes(each["key"]) for each in (content["kek"], *content.get("formerKeks", []))}
+        version = int(content.get("blindIndexVersion", 1))
+        index = {version: named["blindIndex"]}
+        if "formerBlindIndex" in content:
+            index[version - 1] = _bytes(content["formerBlindIndex"])
+        return KeyFile(
+            path=path,
+            ring=Ring(str(content["kek"]["id"]), keks),
+            blind_index=index,
+            cursor=named["cursor"],
+            idempotency=named["idempotency"],
+            log=named["log"],
+            nonce=named["nonce"],
+            receipt=named["receipt"],
+            token=ECKey.import_key(content["token"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _damaged(path) from None
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         status = path.stat()
         text = path.read_text()
@@ -72,22 +172,43 @@ def load(path: Path) -> KeyFile:
     if status.st_mode & _OTHERS:
         raise Misconfigured((f"the key file {path} is open to group or others: chmod 0400 it",))
     try:
-        content = json.loads(text)
-        named = {name: _bytes(content[name]) for name in _SECRETS}
-        kek = _bytes(content["kek"]["key"])
-        return KeyFile(
-            kek_id=str(content["kek"]["id"]),
-            kek=kek,
-            blind_index=named["blindIndex"],
-            cursor=named["cursor"],
-            idempotency=named["idempotency"],
-            log=named["log"],
-            nonce=named["nonce"],
-            receipt=named["receipt"],
-            token=ECKey.import_key(content["token"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        raise Misconfigured((f"the key file {path} is damaged: restore it from its backup",)) from None
+        content: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise _damaged(path) from None
+    return content
+
+
+def _damaged(path: Path) -> Misconfigured:
+    return Misconfigured((f"the key file {path} is damaged: restore it from its backup",))
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Replace the file by a changed one, whole."""
+    load(path)
+    content = change(_content(path))
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    _write(beside, content)
+    load(beside)
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return content
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _new_kek() -> dict[str, str]:
+    return {"id": f"file-{secrets.token_hex(4)}", "key": _text(secrets.token_bytes(_LENGTH))}
 
 
 def _text(raw: bytes) -> str:

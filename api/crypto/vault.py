@@ -9,15 +9,17 @@ import orjson
 from sqlalchemy import insert
 
 from api.crypto.envelopes import PersonKeys
+from api.crypto.rows import SEAL, trace_of
 from api.crypto.tables import person_key
 from api.errors import Undecryptable
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
     from uuid import UUID
 
+    from api.crypto.rows import SealedRow, Selected
     from api.crypto.wrappers import KeyWrapper, WrappedKey
     from api.storage.unit import Unit
 
@@ -42,29 +44,100 @@ class Vault:
 
     async def create(self, unit: Unit, person: UUID) -> None:
         """Make the key of a new person and take it in."""
-        key = secrets.token_bytes(_LENGTH)
-        row = await self._wrapper.wrap(person, 1, key)
+        row = await self.renewed(person, 1)
         await unit.run(
             _INSERT(person_id=person, version=row.version, kek=row.kek, wrapped=row.wrapped, created_at=unit.now)
         )
-        self._keys[person] = PersonKeys(person, {1: key})
+
+    async def renewed(self, person: UUID, version: int) -> WrappedKey:
+        """A new key of a person, wrapped, to be stored by the caller. From now on it seals; it opens nothing older."""
+        key = bytearray(secrets.token_bytes(_LENGTH))
+        row = await self._wrapper.wrap(person, version, key)
+        self._keys[person] = PersonKeys(person, {version: key})
+        return row
 
     async def take(self, rows: Iterable[WrappedKey]) -> None:
         """Take in wrapped keys: one call to the key service for all. Raises `Undecryptable` or `Unavailable`."""
         wanted = [row for row in dict.fromkeys(rows) if row.person not in self._keys]
-        versions: dict[UUID, dict[int, bytes]] = {}
-        for row, key in zip(wanted, await self._wrapper.unwrap(wanted), strict=True):
+        versions: dict[UUID, dict[int, bytearray]] = {}
+        for row, key in zip(wanted, await self._wrapper.unwrap(wanted) if wanted else (), strict=True):
             versions.setdefault(row.person, {})[row.version] = key
         for person, keys in versions.items():
             self._keys[person] = PersonKeys(person, keys)
 
-    def seal(self, person: UUID, value: Any, table: str, column: str, row: UUID) -> bytes:  # noqa: ANN401 - any JSON value
-        """Seal a JSON value to its place."""
-        return self._of(person).seal(orjson.dumps(value), table, column, row)
+    def seal_row(
+        self,
+        person: UUID,
+        kind: SealedRow,
+        row: UUID,
+        values: Mapping[str, Any],
+        bound: Mapping[str, Any],
+        kept: Mapping[str, bytes | None] | None = None,
+    ) -> dict[str, bytes | None]:
+        """The sealed columns of a row and its `seal`, to be stored together.
 
-    def open(self, person: UUID, envelope: bytes, table: str, column: str, row: UUID) -> Any:  # noqa: ANN401 - any JSON value
+        `values` are JSON values, None for NULL. `kept` holds the columns that stay as they are: envelopes, or traces.
+        """
+        keys = self._of(person)
+        present = {name: orjson.dumps(value) for name, value in values.items() if value is not None}
+        sealed: dict[str, bytes | None] = dict.fromkeys(values) | keys.seal(present, kind.table.name, row)
+        traces = {name: trace_of(each) for name, each in {**(kept or {}), **sealed}.items()}
+        if traces.keys() != set(kind.columns):
+            raise AssertionError(kind.table.name)
+        sealed[SEAL] = keys.seal_row(kind.table.name, row, bound, traces)
+        return sealed
+
+    def row(self, person: UUID, kind: SealedRow, values: Mapping[str, Any], clear: Mapping[str, Any]) -> dict[str, Any]:
+        """All columns of a new row: the clear ones as they are, `values` sealed, and the seal over them."""
+        bound = {name: clear[name] for name in kind.bound}
+        return {**clear, **self.seal_row(person, kind, clear["id"], values, bound)}
+
+    def replace(
+        self, person: UUID, kind: SealedRow, record: Selected, values: Mapping[str, Any]
+    ) -> dict[str, bytes | None]:
+        """New envelopes of some columns, and the new seal, of a row that selected `kind.selected(…)`.
+
+        What was there is checked first. Raises `Undecryptable`.
+        """
+        self.open_row(person, kind, record, ())
+        kept = {name: kind.value(record, name) for name in kind.columns if name not in values}
+        return self.seal_row(person, kind, kind.row(record), values, kind.bound_in(record), kept)
+
+    def open_row(self, person: UUID, kind: SealedRow, record: Selected, only: Collection[str]) -> dict[str, Any]:
+        """Check the seal of a row that selected `kind.selected(…)`, then open `only` these columns; None for NULL.
+
+        Raises `Undecryptable`.
+        """
+        values: dict[str, bytes | None] = {name: kind.value(record, name) for name in kind.columns}
+        traces = {name: trace_of(value) for name, value in values.items()}
+        keys, row = self._of(person), kind.row(record)
+        keys.check_row(kind.value(record, SEAL), kind.table.name, row, kind.bound_in(record), traces)
+        there = {name: value for name in only if (value := values[name]) is not None}
+        return dict.fromkeys(only) | {
+            name: orjson.loads(text) for name, text in keys.open(there, kind.table.name, row).items()
+        }
+
+    def seal(self, person: UUID, values: Mapping[str, Any], table: str, row: UUID) -> dict[str, bytes]:
+        """Seal JSON values to their columns, for rows that are sealed as one with others (`seal_set`)."""
+        return self._of(person).seal({name: orjson.dumps(value) for name, value in values.items()}, table, row)
+
+    def open(self, person: UUID, envelope: bytes, table: str, column: str, row: UUID) -> Any:  # noqa: ANN401 - JSON
         """Open a JSON value that was sealed to this place. Raises `Undecryptable`."""
-        return orjson.loads(self._of(person).open(envelope, table, column, row))
+        return orjson.loads(self._of(person).open({column: envelope}, table, row)[column])
+
+    def seal_set(
+        self, person: UUID, table: str, row: UUID, bound: Mapping[str, Any], members: Mapping[str, bytes]
+    ) -> bytes:
+        """A seal over the members (envelopes or traces, by name) of the thing in this row."""
+        traces = {name: trace_of(each) for name, each in members.items()}
+        return self._of(person).seal_row(table, row, bound, traces)
+
+    def check_set(
+        self, person: UUID, seal: bytes, table: str, row: UUID, bound: Mapping[str, Any], members: Mapping[str, bytes]
+    ) -> None:
+        """Refuse unless exactly these members were sealed. Raises `Undecryptable`."""
+        traces = {name: trace_of(each) for name, each in members.items()}
+        self._of(person).check_row(seal, table, row, bound, traces)
 
     def _of(self, person: UUID) -> PersonKeys:
         keys = self._keys.get(person)

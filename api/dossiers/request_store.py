@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, bindparam, func, insert, or_, select, update
 
 from api.cases import situation, terms
 from api.cases.tables import case
 from api.dossiers.model import ENDED, RequestFacts, RequestSummary
-from api.dossiers.tables import dossier, dossier_request, dossier_section
+from api.dossiers.tables import DOSSIER_REQUEST, dossier, dossier_request, dossier_section
 from api.persons import store as persons
 from api.persons.tables import person_alias
 from api.storage.statement import statement
@@ -100,6 +100,7 @@ _INSERT: Final = statement(
     "purpose",
     "categories",
     "proportionality_note",
+    "seal",
     "state",
     "requested_at",
     "working_days",
@@ -147,28 +148,24 @@ async def add(
     due: date | None,
 ) -> None:
     """Add a request. The person's keys are taken in for the note."""
-    note = None
-    if new.proportionality_note is not None:
-        await persons.take_keys(call.unit, call.vault, person)
-        note = call.vault.seal(person, new.proportionality_note, "dossier_request", "proportionality_note", request_id)
-    await call.unit.run(
-        _INSERT(
-            id=request_id,
-            case_id=new.case_id,
-            person_id=person,
-            requester=call.caller.organisation.id,
-            supplier=new.supplier_id,
-            purpose=str(new.purpose),
-            categories=sorted(new.categories),
-            proportionality_note=note,
-            state=str(DossierRequestState.REQUESTED),
-            requested_at=call.unit.now,
-            working_days=working_days,
-            due_on=due,
-            missing={},
-            version=1,
-        )
-    )
+    await persons.take_keys(call.unit, call.vault, person)
+    clear: dict[str, Any] = {
+        "id": request_id,
+        "case_id": new.case_id,
+        "person_id": person,
+        "requester": call.caller.organisation.id,
+        "supplier": new.supplier_id,
+        "purpose": str(new.purpose),
+        "categories": sorted(new.categories),
+        "state": str(DossierRequestState.REQUESTED),
+        "requested_at": call.unit.now,
+        "working_days": working_days,
+        "due_on": due,
+        "missing": {},
+        "version": 1,
+    }
+    values = {"proportionality_note": new.proportionality_note}
+    await call.unit.run(_INSERT(**call.vault.row(person, DOSSIER_REQUEST, values, clear)))
 
 
 async def move(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import ARRAY, Text, any_, bindparam, literal_column, select
+from sqlalchemy import ARRAY, Text, any_, bindparam, case, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.cases import situation
+from api.crypto.rows import trace
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.model import DossierFacts, RequestFacts, Section
@@ -21,16 +22,22 @@ from api.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.dossiers.model import Delivered
+    from api.storage.unit import Record
+    from api.vocabulary import PersonId
 
+_DOSSIER: Final = "dossier"
+_SECTION: Final = "dossier_section"
 _FIND: Final = statement(requests.FACTS.where(dossier.c.id == bindparam("dossier_id")))
 _UPSERT_DOSSIER: Final = statement(
     upsert(dossier)
     .on_conflict_do_update(
         index_elements=["request_id"],
-        set_={"complete": literal_column("excluded.complete"), "version": dossier.c.version + 1},
+        set_={name: literal_column(f"excluded.{name}") for name in ("complete", "version", "seal")},
     )
     .returning(dossier.c.id),
     "id",
@@ -38,6 +45,7 @@ _UPSERT_DOSSIER: Final = statement(
     "complete",
     "created_at",
     "version",
+    "seal",
 )
 _UPSERT_SECTION: Final = statement(
     upsert(dossier_section).on_conflict_do_update(
@@ -56,16 +64,36 @@ _UPSERT_SECTION: Final = statement(
     "content",
     "delivered_at",
 )
+_NAMED: Final = dossier_section.c.category == any_(bindparam("categories", type_=ARRAY(Text)))
+# Of the other sections the seal needs the traces; their content does not leave the database.
 _OPEN: Final = statement(
-    select(dossier_section.c.id, dossier_section.c.category, dossier_section.c.content, *persons.KEY_COLUMNS)
+    select(
+        dossier_section.c.id,
+        dossier_section.c.category,
+        _NAMED.label("named"),
+        case((_NAMED, dossier_section.c.content), else_=trace(dossier_section.c.content)).label("content"),
+        dossier.c.id.label("dossier_id"),
+        dossier.c.request_id,
+        dossier.c.version,
+        dossier.c.seal,
+        *persons.KEY_COLUMNS,
+    )
     .select_from(dossier)
     .join(dossier_section, dossier_section.c.dossier_id == dossier.c.id)
     .join(person_key, person_key.c.person_id == bindparam("person_id"))
-    .where(
-        dossier.c.id == bindparam("dossier_id"),
-        dossier.c.version == bindparam("version"),
-        dossier_section.c.category == any_(bindparam("categories", type_=ARRAY(Text))),
+    .where(dossier.c.id == bindparam("dossier_id"), dossier.c.version == bindparam("version"))
+)
+_SEALED: Final = statement(
+    select(
+        dossier.c.id.label("dossier_id"),
+        dossier.c.request_id,
+        dossier.c.version,
+        dossier.c.seal,
+        dossier_section.c.category,
+        trace(dossier_section.c.content).label("content"),
     )
+    .outerjoin(dossier_section, dossier_section.c.dossier_id == dossier.c.id)
+    .where(dossier.c.request_id == bindparam("request_id"))
 )
 
 
@@ -82,27 +110,31 @@ async def deliver(call: Call, facts: RequestFacts, delivered: Delivered) -> Doss
     """Add sections to the dossier of a request, sealed; a section delivered again replaces what was there."""
     person = facts.situation.person
     await persons.take_keys(call.unit, call.vault, person)
-    (row,) = await call.unit.run(
+    there = await call.unit.run(_SEALED(request_id=facts.id))
+    members = _checked(call, person, there)
+    dossier_id = DossierId(there[0]["dossier_id"] if there else uuid_utils.uuid7())
+    sealed = {str(section.category): (uuid_utils.uuid7(), section) for section in delivered.sections}
+    for category, (section_id, section) in sealed.items():
+        column = _column(category)
+        members[category] = call.vault.seal(person, {column: section.content}, _SECTION, section_id)[column]
+    bound = {"request_id": facts.id, "version": there[0]["version"] + 1 if there else 1}
+    await call.unit.run(
         _UPSERT_DOSSIER(
-            id=uuid_utils.uuid7(),
-            request_id=facts.id,
+            id=dossier_id,
             complete=delivered.complete,
             created_at=call.unit.now,
-            version=1,
+            seal=call.vault.seal_set(person, _DOSSIER, dossier_id, bound, members),
+            **bound,
         )
     )
-    dossier_id = DossierId(row["id"])
-    for section in delivered.sections:
-        section_id = uuid_utils.uuid7()
+    for category, (section_id, section) in sealed.items():
         await call.unit.run(
             _UPSERT_SECTION(
                 id=section_id,
                 dossier_id=dossier_id,
-                category=str(section.category),
+                category=category,
                 fields=sorted(section.content),
-                content=call.vault.seal(
-                    person, section.content, "dossier_section", _column(section.category), section_id
-                ),
+                content=members[category],
                 delivered_at=call.unit.now,
             )
         )
@@ -124,13 +156,24 @@ async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tupl
         )
     )
     await call.vault.take(persons.wrapped(rows))
+    _checked(call, person, rows)
     contents: dict[str, dict[str, Any]] = {
-        row["category"]: call.vault.open(person, row["content"], "dossier_section", _column(row["category"]), row["id"])
+        row["category"]: call.vault.open(person, row["content"], _SECTION, _column(row["category"]), row["id"])
         for row in rows
+        if row["named"]
     }
     if contents.keys() != {str(category) for category in permit.categories}:
         raise Overloaded
     return tuple(Section(category, contents[category]) for category in sorted(permit.categories))
+
+
+def _checked(call: Call, person: PersonId, rows: Sequence[Record]) -> dict[str, bytes]:
+    """The sections of a dossier, by category, if they are those that were sealed as one: none gone, old or strange."""
+    members = {row["category"]: row["content"] for row in rows if row["category"] is not None}
+    for row in rows[:1]:
+        bound = {"request_id": row["request_id"], "version": row["version"]}
+        call.vault.check_set(person, row["seal"], _DOSSIER, row["dossier_id"], bound, members)
+    return members
 
 
 def _column(category: str) -> str:

@@ -20,7 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.cases.tables import case
-from api.storage.base import instant, key, metadata, sealed, words, words_array
+from api.crypto.rows import SealedRow
+from api.storage.base import instant, key, metadata, seal, sealed, words, words_array
 from api.vocabulary import DOSSIER_SECTIONS, DataCategory, DossierRequestState, Purpose, RequestRefusalReason
 
 dossier_request: Final = Table(
@@ -34,6 +35,7 @@ dossier_request: Final = Table(
     *words("purpose", Purpose),
     *words_array("categories", DataCategory),
     *sealed("proportionality_note", nullable=True),
+    *seal(),
     *words("state", DossierRequestState),
     instant("requested_at"),
     Column("working_days", Integer),
@@ -46,6 +48,7 @@ dossier_request: Final = Table(
     Column("version", Integer, nullable=False),
     schema="exchange",
 )
+DOSSIER_REQUEST: Final = SealedRow(dossier_request, "case_id", "requester", "supplier", "purpose")
 
 dossier: Final = Table(
     "dossier",
@@ -53,6 +56,7 @@ dossier: Final = Table(
     key(),
     Column("request_id", Uuid, ForeignKey(dossier_request.c.id), nullable=False, unique=True),
     Column("complete", Boolean, nullable=False),
+    *seal(),
     instant("created_at"),
     Column("version", Integer, nullable=False),
     schema="exchange",

@@ -6,18 +6,19 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
 from api.errors import Overloaded
-from api.persons.tables import person, person_alias
+from api.persons.tables import PERSON, person, person_alias
 from api.storage.statement import statement
 from api.vocabulary import PersonAlias, PersonId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from api.crypto.blind import BlindIndex
     from api.crypto.vault import Vault
@@ -35,13 +36,14 @@ class Person:
 _FIND: Final = statement(
     select(person.c.id, person_alias.c.alias)
     .join(person_alias, person_alias.c.person_id == person.c.id)
-    .where(person.c.v_index == bindparam("v_index"))
+    .where(person.c.v_index == any_(bindparam("v_index", type_=ARRAY(LargeBinary))))
 )
 _INSERT: Final = statement(
     upsert(person).on_conflict_do_nothing(index_elements=["v_index"]).returning(person.c.id),
     "id",
     "v_index",
     "v_number",
+    "seal",
     "created_at",
 )
 _ALIAS: Final = statement(insert(person_alias), "person_id", "alias")
@@ -54,12 +56,14 @@ KEY_COLUMNS: Final = (
 )
 """What a statement selects beside sealed columns, so that row and key come from one snapshot."""
 
-_KEYS: Final = statement(select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")))
+_KEYS: Final = statement(
+    select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")).with_for_update(read=True)
+)
 
 
 async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
     """The person with this V-number, or None."""
-    row = await unit.one(_FIND(v_index=index.of_v_number(v_number)))
+    row = await unit.one(_FIND(v_index=index.sought(v_number)))
     return None if row is None else Person(PersonId(row["id"]), PersonAlias(row["alias"]))
 
 
@@ -72,16 +76,25 @@ async def add(unit: Unit, vault: Vault, index: BlindIndex, new: Person, v_number
     """Store a new person with a key. Raises `Overloaded` when another unit adds the same V-number at once."""
     await vault.create(unit, new.id)
     v_index = None if v_number is None else index.of_v_number(v_number)
-    sealed = None if v_number is None else vault.seal(new.id, v_number, "person", "v_number", new.id)
-    added = await unit.run(_INSERT(id=new.id, v_index=v_index, v_number=sealed, created_at=unit.now))
+    clear = {"id": new.id, "v_index": v_index, "created_at": unit.now}
+    added = await unit.run(_INSERT(**vault.row(new.id, PERSON, {"v_number": v_number}, clear)))
     if not added:
         raise Overloaded
     await unit.run(_ALIAS(person_id=new.id, alias=new.alias))
 
 
 async def take_keys(unit: Unit, vault: Vault, who: PersonId) -> None:
-    """Take a person's keys into the vault, to seal something new. Rows to open bring their own keys along."""
-    await vault.take(wrapped(await unit.all(_KEYS(person_id=who))))
+    """Take a person's keys into the vault, to seal something new. Rows to open bring their own keys along.
+
+    The keys are held until the unit ends, so that none is replaced or destroyed before what it seals is committed.
+    """
+    await vault.take(wrapped(await unit.run(_KEYS(person_id=who))))
+
+
+def v_number(opened: Mapping[str, Any]) -> str | None:
+    """The V-number in an opened row of a person, or None when there is none yet."""
+    found: str | None = opened["v_number"]
+    return found
 
 
 def wrapped(rows: Iterable[Record]) -> list[WrappedKey]:

@@ -6,7 +6,8 @@ from typing import Final
 
 from sqlalchemy import Column, LargeBinary, Table, Uuid
 
-from api.storage.base import instant, key, metadata, sealed
+from api.crypto.rows import SealedRow
+from api.storage.base import instant, key, metadata, seal, sealed
 
 person: Final = Table(
     "person",
@@ -14,9 +15,11 @@ person: Final = Table(
     key(),
     Column("v_index", LargeBinary, unique=True, comment="Blind index of the V-number; NULL when there is none yet."),
     *sealed("v_number", nullable=True),
+    *seal(),
     instant("created_at"),
     schema="exchange",
 )
+PERSON: Final = SealedRow(person, "v_index")
 
 person_alias: Final = Table(
     "person_alias",

@@ -21,7 +21,7 @@ from api.cases.tables import assignment, case
 from api.crypto.tables import person_key
 from api.crypto.vault import Vault
 from api.disclosure import authority
-from api.persons.tables import person, person_alias
+from api.persons.tables import PERSON, person, person_alias
 from api.sandbox import population
 from api.sandbox.reported import REPORTED
 from api.statistics import store as statistics
@@ -64,7 +64,7 @@ class _Rows:
         return self._insert(**{f"each_{name}": [row[name] for row in rows] for name in self._columns})
 
 
-_PERSONS: Final = _Rows(person, "id", "v_index", "v_number", "created_at")
+_PERSONS: Final = _Rows(person, "id", "v_index", "v_number", "seal", "created_at")
 _KEYS: Final = _Rows(person_key, "person_id", "version", "kek", "wrapped", "created_at")
 _ALIASES: Final = _Rows(person_alias, "person_id", "alias")
 _CASES: Final = _Rows(
@@ -133,12 +133,8 @@ async def _write(unit: Unit, wrapper: KeyWrapper, index: BlindIndex, people: lis
 
 def _person(unit: Unit, vault: Vault, index: BlindIndex, someone: Someone) -> dict[str, Any]:
     who, v_number = someone.person, someone.v_number
-    return {
-        "id": who,
-        "v_index": None if v_number is None else index.of_v_number(v_number),
-        "v_number": None if v_number is None else vault.seal(who, v_number, "person", "v_number", who),
-        "created_at": unit.now,
-    }
+    v_index = None if v_number is None else index.of_v_number(v_number)
+    return vault.row(who, PERSON, {"v_number": v_number}, {"id": who, "v_index": v_index, "created_at": unit.now})
 
 
 def _case(someone: Someone, hosts: Hosts) -> dict[str, Any]:

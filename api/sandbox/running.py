@@ -182,7 +182,7 @@ async def _populate(url: str, keys: keyfile.KeyFile, people: int) -> dict[str, M
         await importer.load(
             unit,
             operator.local(),
-            FileWrapper(keys.kek_id, keys.kek),
+            FileWrapper(keys.ring.current, keys.ring.keks[keys.ring.current]),
             BlindIndex(keys.blind_index),
             population.people(people),
             hosts,

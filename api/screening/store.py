@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, bindparam, case, exists, insert, null, select
+from sqlalchemy import Integer, bindparam, case, exists, insert, select
 
 from api.cases import situation
 from api.cases import tables as cases
+from api.crypto import rows
 from api.crypto.tables import person_key
 from api.persons import store as persons
 from api.persons.tables import person_alias
 from api.screening.model import Outcome, OutcomeFacts, OutcomeSummary, holdings
-from api.screening.tables import screening_outcome, screening_share
+from api.screening.tables import SCREENING_OUTCOME, screening_outcome, screening_share
 from api.storage.statement import statement
 from api.vocabulary import CaseId, DataCategory, OrganisationId, PersonAlias, PersonId, ScreeningOutcomeId
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from sqlalchemy import ColumnElement
 
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
@@ -72,17 +75,26 @@ _INSERT: Final = statement(
     "shared",
     "analysis",
     "explanations",
+    "seal",
     "not_explained_reason",
     "created_at",
     "version",
 )
 _SHARE: Final = statement(insert(screening_share), "outcome_id", "organisation_id")
+
+
+def _if(named: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((bindparam(named), column), else_=rows.trace(column))
+
+
 _OPEN: Final = statement(
     select(
-        # The analysis does not even leave the database unless the permit names it.
-        case((bindparam("analysis"), screening_outcome.c.analysis), else_=null()).label("analysis"),
-        case((bindparam("shared"), screening_outcome.c.shared), else_=null()).label("shared"),
-        case((bindparam("shared"), screening_outcome.c.explanations), else_=null()).label("explanations"),
+        # Nothing leaves the database unless the permit names it; of the rest the seal needs the traces.
+        *SCREENING_OUTCOME.selected(
+            analysis=_if("analysis", screening_outcome.c.analysis),
+            shared=_if("shared", screening_outcome.c.shared),
+            explanations=_if("shared", screening_outcome.c.explanations),
+        ),
         *persons.KEY_COLUMNS,
     )
     .join(person_key, person_key.c.person_id == screening_outcome.c.person_id)
@@ -98,32 +110,26 @@ async def find(call: Call, outcome_id: ScreeningOutcomeId) -> OutcomeFacts | Non
 
 async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[OutcomeSummary]:
     """The caller's own outcomes of a case, newest first."""
-    rows = await call.unit.all(
+    found = await call.unit.all(
         _LIST(organisation=call.caller.organisation.id, of_case=case_id, before=before, most=most)
     )
-    return [_summary(row) for row in rows]
+    return [_summary(row) for row in found]
 
 
 async def add(call: Call, outcome_id: ScreeningOutcomeId, who: PersonId, new: NewOutcome) -> None:
     """Store an outcome, sealed, and to whom it is addressed."""
     await persons.take_keys(call.unit, call.vault, who)
-    table = "screening_outcome"
-    await call.unit.run(
-        _INSERT(
-            id=outcome_id,
-            case_id=new.case_id,
-            person_id=who,
-            author=call.caller.organisation.id,
-            shared=call.vault.seal(who, new.shared, table, "shared", outcome_id),
-            analysis=None
-            if new.analysis is None
-            else call.vault.seal(who, new.analysis, table, "analysis", outcome_id),
-            explanations=call.vault.seal(who, new.explanations, table, "explanations", outcome_id),
-            not_explained_reason=None if new.not_explained_reason is None else str(new.not_explained_reason),
-            created_at=call.unit.now,
-            version=1,
-        )
-    )
+    clear = {
+        "id": outcome_id,
+        "case_id": new.case_id,
+        "person_id": who,
+        "author": call.caller.organisation.id,
+        "not_explained_reason": None if new.not_explained_reason is None else str(new.not_explained_reason),
+        "created_at": call.unit.now,
+        "version": 1,
+    }
+    values = {"shared": new.shared, "analysis": new.analysis, "explanations": new.explanations}
+    await call.unit.run(_INSERT(**call.vault.row(who, SCREENING_OUTCOME, values, clear)))
     for addressee in sorted(new.addressees):
         await call.unit.run(_SHARE(outcome_id=outcome_id, organisation_id=addressee))
 
@@ -137,11 +143,9 @@ async def open_outcome(permit: Permit, call: Call, facts: OutcomeFacts) -> Outco
     }
     (row,) = await call.unit.last(_OPEN(outcome_id=facts.id, **may))
     await call.vault.take(persons.wrapped([row]))
-    opened = {
-        name: None if row[name] is None else call.vault.open(who, row[name], "screening_outcome", name, facts.id)
-        for name in ("shared", "analysis", "explanations")
-    }
-    return Outcome(facts, opened["shared"], opened["analysis"], tuple(opened["explanations"] or ()))
+    named = [*(("shared", "explanations") if may["shared"] else ()), *(("analysis",) if may["analysis"] else ())]
+    opened = call.vault.open_row(who, SCREENING_OUTCOME, row, named)
+    return Outcome(facts, opened.get("shared"), opened.get("analysis"), tuple(opened.get("explanations") or ()))
 
 
 def _summary(row: Record) -> OutcomeSummary:

@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import Column, ForeignKey, Integer, Table, Uuid
 
 from api.cases.tables import case
-from api.storage.base import instant, key, metadata, sealed, words
+from api.crypto.rows import SealedRow
+from api.storage.base import instant, key, metadata, seal, sealed, words
 from api.vocabulary import NotExplainedReason
 
 screening_outcome: Final = Table(
@@ -20,11 +21,13 @@ screening_outcome: Final = Table(
     *sealed("shared"),
     *sealed("analysis", nullable=True),
     *sealed("explanations"),
+    *seal(),
     *words("not_explained_reason", NotExplainedReason, nullable=True),
     instant("created_at"),
     Column("version", Integer, nullable=False),
     schema="exchange",
 )
+SCREENING_OUTCOME: Final = SealedRow(screening_outcome, "case_id", "author", "not_explained_reason")
 
 screening_share: Final = Table(
     "screening_share",

@@ -31,6 +31,9 @@ ENVELOPE_VERSION = 0xE1
 ENVELOPE_LEAST = 32
 """Bytes of an envelope around nothing: header 4, nonce 12, tag 16."""
 
+SEAL_BYTES = 32
+"""Bytes of a row's seal: version 2, authenticator 30."""
+
 
 class Envelope(TypeDecorator[bytes]):
     """BYTEA that takes nothing but envelopes (`api.crypto.envelopes`), on the compiled driver path too.
@@ -64,6 +67,13 @@ def sealed(name: str, *, nullable: bool = False) -> tuple[Column[Any], CheckCons
     """A column for envelopes, with the same guard as a CHECK: version byte, least length. Unpack it: `*sealed("x")`."""
     rule = f"get_byte({name}, 0) = {ENVELOPE_VERSION} AND octet_length({name}) >= {ENVELOPE_LEAST}"
     return Column(name, Envelope, nullable=nullable), CheckConstraint(rule, name=f"{name}_sealed")
+
+
+def seal() -> tuple[Column[Any], CheckConstraint]:
+    """Make the column of a row's seal (`api.crypto.rows`). Unpack it: `*seal()`."""
+    return Column("seal", LargeBinary, nullable=False), CheckConstraint(
+        f"octet_length(seal) = {SEAL_BYTES}", name="seal"
+    )
 
 
 def words(

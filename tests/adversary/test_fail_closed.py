@@ -189,13 +189,12 @@ async def test_with_the_keys_of_another_service_nothing_opens(
         assert (await ngo.post("/cases/_search", {"vNumber": number})).json()["items"] == []
 
 
-async def two_dossiers(exchange: Exchange) -> list[str]:
-    """Dossiers of two persons, both consented and whole."""
-    made = []
-    for _ in range(2):
-        dealings = await (await Dealings.begin(exchange)).consented()
-        made.append(str(await dealings.dossier()))
-    return made
+async def two_dossiers(exchange: Exchange) -> tuple[str, str, str]:
+    """Dossiers of two persons, both consented and whole; and a second one of the first, with a request still open."""
+    first, second = [await (await Dealings.begin(exchange)).consented() for _ in range(2)]
+    one, two, more = [str(await each.dossier()) for each in (first, second, first)]
+    await first.requested()
+    return one, two, more
 
 
 SECTION: Final = (
@@ -228,6 +227,17 @@ TAMPERING: Final = {
         DELETE FROM exchange.dossier_section WHERE dossier_id = '{one}' AND category = 'identity';
         UPDATE exchange.dossier_section SET dossier_id = '{one}' WHERE dossier_id = '{two}' AND category = 'identity'
     """,
+    "moved to another dossier of the same person": """
+        DELETE FROM exchange.dossier_section WHERE dossier_id = '{one}' AND category = 'identity';
+        UPDATE exchange.dossier_section SET dossier_id = '{one}' WHERE dossier_id = '{more}' AND category = 'identity'
+    """,
+    "withheld by deletion": """
+        DELETE FROM exchange.dossier_section WHERE dossier_id = '{one}' AND category = 'procedure-history'
+    """,
+    "a dossier moved to another request": """
+        UPDATE exchange.dossier SET request_id = (SELECT r.id FROM exchange.dossier_request r
+            LEFT JOIN exchange.dossier d ON d.request_id = r.id WHERE d.id IS NULL) WHERE id = '{one}'
+    """,
     "under the key of another person": """
         UPDATE keys.person_key SET wrapped = (SELECT k.wrapped FROM keys.person_key k JOIN exchange.dossier_request r
             ON r.person_id = k.person_id JOIN exchange.dossier d ON d.request_id = r.id WHERE d.id = '{two}')
@@ -246,12 +256,12 @@ async def test_a_section_that_was_tampered_with_is_not_shown(
     exchange: Exchange, own: servers.Database, how: str
 ) -> None:
     """Sealed bytes are bound to person, table, column and row: swapped, nulled and moved ones are refused."""
-    one, two = await two_dossiers(exchange)
+    one, two, more = await two_dossiers(exchange)
     ngo = exchange.actor("ngo")
     assert (await ngo.get(f"/dossiers/{one}", purpose=SCREENING)).status_code == 200
     theirs = SECTION.format(dossier=two, category="identity")
     contact = SECTION.format(dossier=one, category="contact")
-    await damage(own, TAMPERING[how].format(one=one, two=two, theirs=theirs, contact=contact))
+    await damage(own, TAMPERING[how].format(one=one, two=two, more=more, theirs=theirs, contact=contact))
     with structlog.testing.capture_logs() as logged:
         for actor, asked in ((ngo, {"purpose": SCREENING}), (exchange.actor("ind"), {})):
             answer = await actor.get(f"/dossiers/{one}", **asked)
@@ -287,7 +297,7 @@ async def test_a_failure_after_the_entry_leaves_an_entry_that_says_no_less(
     exchange: Exchange, own: servers.Database
 ) -> None:
     """The entry commits before the content is opened: it may name more than what left, and never less."""
-    one, _ = await two_dossiers(exchange)
+    one, *_ = await two_dossiers(exchange)
     await damage(own, TAMPERING["one bit turned"].format(one=one))
     answer = await exchange.actor("ngo").get(f"/dossiers/{one}", purpose=SCREENING)
     assert answer.status_code == 500

@@ -133,7 +133,7 @@ def _opened(module: Module) -> Iterator[Found]:
     for node in module.nodes:
         match node:
             case ast.Attribute(value=ast.Name(id="vault" | "_vault") | ast.Attribute(attr="vault" | "_vault")) if (
-                node.attr == "open"
+                node.attr in {"open", "open_row"}
             ):
                 if not _STORE.fullmatch(module.path):
                     yield module.found(node, "opens what is sealed outside a store")

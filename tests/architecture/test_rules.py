@@ -64,6 +64,7 @@ BITES: Final = [
     ("opened", "api/cases/store.py", STORE.replace("permit: Permit, ", "")),
     ("opened", "api/cases/store.py", STORE.replace("permit: Permit, call: Call", "call: Call, permit: Permit")),
     ("opened", "api/cases/store.py", "async def opener(call: Call) -> Opener:\n    return call.vault.open"),
+    ("opened", "api/cases/operations.py", STORE.replace("vault.open", "vault.open_row")),
     ("clock-and-environment", "api/cases/operations.py", "now = datetime.now(UTC)"),
     ("clock-and-environment", "api/cases/operations.py", "today = datetime.date.today()"),
     ("clock-and-environment", "api/oauth/tokens.py", "issued = time.time()"),

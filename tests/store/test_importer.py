@@ -16,6 +16,7 @@ from api.crypto.wrappers import FileWrapper, WrappedKey
 from api.errors import PlaintextRefused
 from api.oauth import operator
 from api.persons import store as persons
+from api.persons.tables import PERSON
 from api.principal import Organisation
 from api.sandbox import importer, population
 from api.sandbox.importer import Hosts
@@ -89,7 +90,8 @@ async def test_an_imported_v_number_is_sealed_found_by_its_index_and_opens(pool:
     assert b"0000000001" not in row["v_number"]
     vault = Vault(WRAPPER)
     await vault.take([WrappedKey(row["person_id"], row["version"], row["kek"], row["wrapped"])])
-    assert vault.open(someone.person, row["v_number"], "person", "v_number", someone.person) == "0000000001"
+    labelled = {f"person_{name}": value for name, value in row.items()}
+    assert vault.open_row(someone.person, PERSON, labelled, ("v_number",)) == {"v_number": "0000000001"}
     await unit.finish()
 
 
@@ -144,7 +146,7 @@ async def test_an_import_that_fails_leaves_nothing(pool: Database) -> None:
 
 def test_plaintext_is_refused_in_bulk_too() -> None:
     """The guard of sealed columns holds on the driver path of arrays."""
-    row = {"id": uuid4(), "v_index": None, "v_number": b"0000000001", "created_at": NOW}
+    row = {"id": uuid4(), "v_index": None, "v_number": b"0000000001", "seal": bytes(32), "created_at": NOW}
 
     with pytest.raises(PlaintextRefused):
         importer._PERSONS([row])

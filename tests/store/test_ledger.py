@@ -15,7 +15,7 @@ from sqlalchemy import Uuid, bindparam, select
 from api.consent import ledger
 from api.consent.evidence import Texts
 from api.consent.model import Objection
-from api.consent.tables import consent, consent_event
+from api.consent.tables import CONSENT, CONSENT_EVENT, consent, consent_event
 from api.crypto.vault import Vault
 from api.errors import Overloaded, Undecryptable
 from api.storage.pool import Database
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 K = ConsentEventKind
 REVIEWED = Texts(frozenset({kit.evidence().text}))
 CALLER = kit.principal(kit.NGO)
-_EVIDENCE = statement(select(consent.c.evidence).where(consent.c.id == bindparam("id", type_=Uuid)))
+_EVIDENCE = statement(select(*CONSENT.selected("evidence")).where(consent.c.id == bindparam("id", type_=Uuid)))
 _NOTES = statement(
-    select(consent_event.c.id, consent_event.c.note)
+    select(*CONSENT_EVENT.selected("note"))
     .where(consent_event.c.consent_id == bindparam("id", type_=Uuid))
     .order_by(consent_event.c.sequence)
 )
@@ -130,11 +130,12 @@ async def test_the_evidence_is_sealed_to_its_place(person: Person) -> None:
     async with person.register.unit() as unit:
         row = await unit.one(_EVIDENCE(id=consent_id))
     assert row is not None
-    assert b"worker-7" not in row["evidence"]
-    opened = person.vault.open(person.id, row["evidence"], "consent", "evidence", consent_id)
-    assert opened == kit.evidence().record()
-    with pytest.raises(Undecryptable):
-        person.vault.open(person.id, row["evidence"], "consent", "evidence", uuid.uuid4())
+    assert b"worker-7" not in row["consent_evidence"]
+    opened = person.vault.open_row(person.id, CONSENT, row, ("evidence",))
+    assert opened == {"evidence": kit.evidence().record()}
+    for changed in ({"id": uuid.uuid4()}, {"categories": ["medical"]}, {"recipient_organisation_id": uuid.uuid4()}):
+        with pytest.raises(Undecryptable):
+            person.vault.open_row(person.id, CONSENT, dict(row) | {f"consent_{n}": v for n, v in changed.items()}, ())
 
 
 @pytest.mark.parametrize(
@@ -184,8 +185,8 @@ async def test_a_note_is_sealed_to_its_event(person: Person) -> None:
     await person.takes_back(consent_id, "said so at the desk")
     async with person.register.unit() as unit:
         rows = await unit.all(_NOTES(id=consent_id))
-    assert rows[0]["note"] is None
-    opened = person.vault.open(person.id, rows[1]["note"], "consent_event", "note", rows[1]["id"])
+    assert rows[0]["consent_event_note"] is None
+    opened = person.vault.open_row(person.id, CONSENT_EVENT, rows[1], ("note",))["note"]
     assert opened == "said so at the desk"
 
 

@@ -93,6 +93,8 @@ async def test_no_right_to_change_or_remove_is_there_unused(application: Any) ->
         plain = sql.replace('"', "")
         for verb, pattern in (("UPDATE", r"UPDATE ([\w.]+)"), ("DELETE", r"DELETE FROM ([\w.]+)")):
             used |= {(verb, table) for table in re.findall(pattern, plain) if table in tables}
+        if "FOR SHARE" in plain:  # holding a row takes the right to change one of its columns
+            used |= {("UPDATE", table) for table in re.findall(r"(?:FROM|JOIN) ([\w.]+)", plain) if table in tables}
         if "DO UPDATE" in plain:
             used |= {("UPDATE", table) for table in re.findall(r"INSERT INTO ([\w.]+)", plain)}
     granted = await application.fetch(

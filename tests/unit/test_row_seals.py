@@ -1,0 +1,158 @@
+"""The seal over a row, on values alone: every attack that leaves each envelope in its place."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid
+
+from api.crypto import rows
+from api.crypto.envelopes import PersonKeys
+from api.crypto.rows import SealedRow, trace_of
+from api.crypto.vault import Vault
+from api.crypto.wrappers import FileWrapper
+from api.errors import Undecryptable
+from api.storage.base import seal, sealed
+
+ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
+ROW, CASE, OTHER_CASE = uuid.UUID(int=7), uuid.UUID(int=8), uuid.UUID(int=9)
+LETTERS: Final = Table(
+    "letter",
+    MetaData(),
+    Column("id", Uuid, primary_key=True),
+    Column("person_id", Uuid),
+    Column("case_id", Uuid),
+    Column("kind", Text),
+    Column("sequence", Integer),
+    *sealed("subject"),
+    *sealed("text", nullable=True),
+    *seal(),
+)
+LETTER: Final = SealedRow(LETTERS, "case_id", "kind")
+CLEAR: Final = {"id": ROW, "person_id": ANNA, "case_id": CASE, "kind": "first", "sequence": 1}
+
+
+async def vault_of(person: uuid.UUID = ANNA) -> Vault:
+    """A vault with the key of one person in it."""
+    wrapper = FileWrapper("k", bytes(32))
+    vault = Vault(wrapper)
+    await vault.take([await wrapper.wrap(person, 1, bytes(range(32)))])
+    return vault
+
+
+def record(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The row as a statement gives it back."""
+    return {f"letter_{name}": value for name, value in (row | changes).items()}
+
+
+async def test_a_row_opens_as_it_was_sealed() -> None:
+    """What is asked, and nothing else; NULL is None; a trace is enough for what stays closed."""
+    vault = await vault_of()
+    row = vault.row(ANNA, LETTER, {"subject": "a", "text": None}, CLEAR)
+    assert row["text"] is None
+    assert len(row["seal"]) == 32
+    assert vault.open_row(ANNA, LETTER, record(row), ("subject", "text")) == {"subject": "a", "text": None}
+    closed = record(row, subject=trace_of(row["subject"]))
+    assert vault.open_row(ANNA, LETTER, closed, ("text",)) == {"text": None}
+    with pytest.raises(Undecryptable):
+        vault.open_row(ANNA, LETTER, closed, ("subject",))
+
+
+async def test_every_attack_on_a_row_is_refused() -> None:
+    """Each envelope is in its place and genuine: only the seal can tell."""
+    vault = await vault_of()
+    old = vault.row(ANNA, LETTER, {"subject": "a", "text": "old"}, CLEAR)
+    new = vault.row(ANNA, LETTER, {"subject": "a", "text": "new"}, CLEAR)
+    other = vault.row(ANNA, LETTER, {"subject": "a", "text": None}, CLEAR | {"case_id": OTHER_CASE})
+    assert vault.open_row(ANNA, LETTER, record(new), ("text",)) == {"text": "new"}
+    attacks = {
+        "nulled": record(new, text=None),
+        "rolled back": record(new, text=old["text"]),
+        "moved to another case": record(new, case_id=OTHER_CASE),
+        "given another kind": record(new, kind="second"),
+        "without kind": record(new, kind=None),
+        "the seal of another row": record(new, seal=other["seal"]),
+        "without seal": record(new, seal=None),
+        "an empty seal": record(new, seal=b""),
+        "a shorter seal": record(new, seal=new["seal"][:-1]),
+        "a seal of another version": record(new, seal=b"\x00\x02" + new["seal"][2:]),
+        "an unknown row": record(new, id=uuid.UUID(int=99)),
+    }
+    for name, attack in attacks.items():
+        with pytest.raises(Undecryptable):
+            pytest.fail(f"{name}: {vault.open_row(ANNA, LETTER, attack, ())}")
+    with pytest.raises(Undecryptable):
+        (await vault_of(BOB)).open_row(BOB, LETTER, record(new), ())
+
+
+async def test_replacing_a_column_needs_no_plaintext_of_the_others() -> None:
+    """The others are known by their traces, and what was there is checked before."""
+    vault = await vault_of()
+    row = vault.row(ANNA, LETTER, {"subject": "a", "text": None}, CLEAR)
+    traces = record(row, subject=trace_of(row["subject"]))
+    changed = vault.replace(ANNA, LETTER, traces, {"text": "new"})
+    assert changed.keys() == {"text", "seal"}
+    assert vault.open_row(ANNA, LETTER, record(row | changed), ("subject", "text")) == {"subject": "a", "text": "new"}
+    with pytest.raises(Undecryptable):
+        vault.replace(ANNA, LETTER, traces | {"letter_kind": "other"}, {"text": "new"})
+    with pytest.raises(AssertionError, match="letter"):
+        vault.seal_row(ANNA, LETTER, ROW, {"text": "alone"}, {"case_id": CASE, "kind": "first"})
+
+
+async def test_a_set_is_whole_or_refused() -> None:
+    """Sections that are sealed as one: none goes, comes, or takes the place of another."""
+    vault = await vault_of()
+    members = vault.seal(ANNA, {"a": 1, "b": 2}, "section", ROW)
+    bound = {"version": 2}
+    made = vault.seal_set(ANNA, "dossier", ROW, bound, members)
+    vault.check_set(ANNA, made, "dossier", ROW, bound, members)
+    for wrong in ({"a": members["a"]}, members | {"c": members["a"]}, {"a": members["b"], "b": members["a"]}):
+        with pytest.raises(Undecryptable):
+            vault.check_set(ANNA, made, "dossier", ROW, bound, wrong)
+    with pytest.raises(Undecryptable):
+        vault.check_set(ANNA, made, "dossier", ROW, {"version": 1}, members)
+
+
+def test_the_message_and_the_seal_are_frozen() -> None:
+    """Frozen on 2026-11-25: rows that were sealed then are checked for ever."""
+    keys = PersonKeys(ANNA, {3: bytearray(range(32))})
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    bound = {"case_id": CASE, "kind": "first", "n": 1, "none": None, "list": ["a", "b"], "raw": b"x", "at": at}
+    traces = {"subject": bytes(range(32)), "text": None}
+    seal = keys.seal_row("letter", ROW, bound, traces)
+    assert seal.hex() == GOLDEN_SEAL
+    keys.check_row(bytes.fromhex(GOLDEN_SEAL), "letter", ROW, bound, traces)
+    elsewhere = {**bound, "at": at.astimezone(timezone(timedelta(hours=1)))}
+    assert keys.seal_row("letter", ROW, elsewhere, traces) == seal, "an instant is the same in every zone"
+
+
+GOLDEN_SEAL: Final = "000320933b28fa11c8c2788c554b838ece6e27f47a39c779827bc8b5717f1e69"
+
+
+def test_no_two_rows_have_the_same_message() -> None:
+    """Names and lengths are part of it."""
+    said = {
+        rows.message("t", ROW, ANNA.bytes, bound, traces)
+        for bound, traces in (
+            ({}, {}),
+            ({"a": None}, {}),
+            ({}, {"a": None}),
+            ({"a": "b"}, {}),
+            ({"ab": ""}, {}),
+            ({"a": ["b"]}, {}),
+            ({"a": ["b", "c"]}, {}),
+            ({"a": ["bc"]}, {}),
+            ({"a": ""}, {}),
+        )
+    }
+    assert len(said) == 9
+    with pytest.raises(TypeError):
+        rows.message("t", ROW, ANNA.bytes, {"a": 1.5}, {})
+
+
+def test_a_row_that_is_shown_tells_no_more_than_its_table() -> None:
+    """For a log."""
+    assert repr(LETTER) == "<SealedRow letter>"
