@@ -26,7 +26,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNS) ## Run the whole story over real HTTP, narrated, on a database of its own
-	@$(BIN)/ketenbrug demo
+	@$(BIN)/ketenbrug demo --json
 
 test: $(TESTS) lint ## Run all checks that CI runs
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Final
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -33,6 +34,12 @@ COMMANDS: Final = (
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ketenbrug {metadata.version('ketenbrug')}")
+        raise typer.Exit
+
+
 def assembled(words: Sequence[str]) -> typer.Typer:
     """The command line as far as these words need it: the command that is named, or all of them."""
     app = typer.Typer(name="ketenbrug", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -47,7 +54,12 @@ def assembled(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _ketenbrug() -> None:
+def _ketenbrug(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which release this is.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Consent-aware exchange between the Dutch migration chain and guiding organisations."""
 
 
@@ -63,4 +75,8 @@ def main() -> None:
         sys.exit(2)
     except KetenbrugError as error:
         Console(stderr=True).print(f"{type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except OSError as error:
+        # Of this machine: a folder that cannot be made, a disk that is full. Its own text names the file, no value.
+        Console(stderr=True).print(f"{error.strerror}: {error.filename}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -90,3 +91,13 @@ def test_tests_forget_every_setting_of_the_service() -> None:
         check=True,
     )
     assert ended.stdout == "[]\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_one_line() -> None:
+    ended = live.command("sandbox", "--dir", "/proc/nowhere")
+    assert (ended.returncode, ended.stderr) == (1, "No such file or directory: /proc/nowhere\n")
+
+
+def test_it_says_which_release_it_is() -> None:
+    ended = live.command("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"ketenbrug {metadata.version('ketenbrug')}\n")
