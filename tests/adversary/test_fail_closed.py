@@ -32,7 +32,7 @@ NAME: Final = "VOORBEELD"
 """What only an opened section holds."""
 
 DENIED: Final = """
-CREATE FUNCTION audit.deny() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
+CREATE FUNCTION audit.deny() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'denied'; END $$;
 CREATE TRIGGER deny BEFORE INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.deny();
 """
 DENIED_AT_COMMIT: Final = """
@@ -40,6 +40,7 @@ CREATE FUNCTION audit.deny() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 
 CREATE CONSTRAINT TRIGGER deny AFTER INSERT ON audit.entry DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION audit.deny();
 """
+DISK_FULL: Final = DENIED.replace("'denied'", "'no space left' USING ERRCODE = 'disk_full'")
 ALLOWED: Final = "DROP TRIGGER deny ON audit.entry; DROP FUNCTION audit.deny();"
 REVOKED: Final = "REVOKE INSERT ON audit.entry FROM {role}; REVOKE INSERT (leaf) ON audit.entry FROM {role};"
 
@@ -130,7 +131,9 @@ class Held:
                 assert word not in answer.text
 
 
-@pytest.mark.parametrize("fault", [DENIED, DENIED_AT_COMMIT, REVOKED], ids=["denied", "at-commit", "revoked"])
+@pytest.mark.parametrize(
+    "fault", [DENIED, DENIED_AT_COMMIT, DISK_FULL, REVOKED], ids=["denied", "at-commit", "disk-full", "revoked"]
+)
 async def test_what_cannot_be_written_down_is_not_disclosed(
     exchange: Exchange, own: servers.Database, fault: str
 ) -> None:
@@ -141,12 +144,13 @@ async def test_what_cannot_be_written_down_is_not_disclosed(
         entries = len(await exchange.leaves())
         for answer in await held.asked():
             held.closed(answer)
+            assert fault is not DISK_FULL or (answer.status_code, "retry-after" in answer.headers) == (503, True)
     assert len(await exchange.leaves()) == entries
     for word in (NAME, str(held.dealings.case.v_number)):
         assert word not in str(logged)
 
 
-@pytest.mark.parametrize("fault", [DENIED, DENIED_AT_COMMIT], ids=["denied", "at-commit"])
+@pytest.mark.parametrize("fault", [DENIED, DENIED_AT_COMMIT, DISK_FULL], ids=["denied", "at-commit", "disk-full"])
 async def test_a_deed_that_cannot_be_written_down_is_not_done(
     exchange: Exchange, own: servers.Database, fault: str
 ) -> None:
