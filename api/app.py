@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI
 
 from api import settings as configuration
+from api.audit import receipt
 from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
@@ -122,6 +123,7 @@ def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], data
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
         receipts=Signer(keys.token),
+        log_receipts=receipt.Signer.from_seed(settings.origin, settings.merge_delay, keys.receipt),
     )
 
 

@@ -7,6 +7,7 @@
     clients.operator      OperatorClient       administers agreements
     clients.errors        what can go wrong    one tree, drawn there
     clients.answers       Answer               a value and what came with it
+    clients.receipts      what each answer promised, checked offline
     clients.signing       how a party signs an agreement
     clients.verifier      checks an export of the audit log offline; shares nothing with the rest
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from clients._messages import Request, is_secure
-from clients._sending import Retries, Sender, retry_after
+from clients._sending import RECEIPT, Sender, forget, retry_after
 from clients._tokens import Tokens
 from clients.answers import Answer
 from clients.errors import KetenbrugClientError, Misconfigured, UnexpectedAnswer, of_problem
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from clients._keys import Signer
     from clients._messages import Call, Flow, Response
+    from clients._sending import Keep, Retries
     from clients._tokens import Account, Token
 
 T = TypeVar("T")
@@ -36,7 +37,14 @@ class Session:
     __slots__ = ("_base", "_clock", "_sender", "_signer", "_tokens")
 
     def __init__(
-        self, base_url: str, account: Account, signer: Signer, *, retries: Retries, clock: Callable[[], float]
+        self,
+        base_url: str,
+        account: Account,
+        signer: Signer,
+        *,
+        retries: Retries,
+        clock: Callable[[], float],
+        keep: Keep = forget,
     ) -> None:
         for name, url in (("base URL", base_url), ("issuer", account.issuer)):
             if not is_secure(url):
@@ -44,7 +52,7 @@ class Session:
         self._base = base_url.rstrip("/")
         self._clock = clock
         self._signer = signer
-        self._sender = Sender(clock, retries)
+        self._sender = Sender(clock, retries, keep)
         self._tokens = Tokens(account, signer, self._sender, clock)
 
     def __repr__(self) -> str:
@@ -104,9 +112,10 @@ def _is_stale(response: Response) -> bool:
 
 def _answer(call: Call[T], response: Response, now: float) -> Answer[T]:
     status, headers = response.status, response.headers
-    request_id, receipt = headers.get("request-id"), headers.get("audit-receipt")
+    request_id, receipt = headers.get("request-id"), headers.get(RECEIPT)
     if status >= HTTPStatus.BAD_REQUEST:
-        raise of_problem(status, response.content, request_id=request_id, retry_after=retry_after(response, now))
+        waits = retry_after(response, now)
+        raise of_problem(status, response.content, request_id=request_id, retry_after=waits, receipt=receipt)
     if status == HTTPStatus.NOT_MODIFIED and call.known is not None:
         return Answer(call.known.value, status, request_id, receipt, call.known.etag, unchanged=True)
     if status in {HTTPStatus.OK, HTTPStatus.CREATED}:

@@ -10,8 +10,9 @@ from clients import _keys, _transport
 from clients._commons import OrganisationsRoom, Statistics
 from clients._core import Session, checked_person
 from clients._drivers import Awaiting, Blocking
+from clients._receipts import Receipts
 from clients._rooms import D
-from clients._sending import Retries
+from clients._sending import Keep, Retries, forget
 from clients._tokens import Account
 from clients.errors import Misconfigured
 
@@ -51,12 +52,17 @@ class Client(Generic[D]):
 
 
 class Everybody(Client[D]):
-    """What everybody can do: see who takes part in the exchange."""
+    """What everybody can do: see who takes part in the exchange, and have receipts proven."""
 
     @property
     def organisations(self) -> OrganisationsRoom[D]:
         """The parties of the exchange."""
         return OrganisationsRoom(self._driver)
+
+    @property
+    def receipts(self) -> Receipts[D]:
+        """Receipts of answers (kwitantie)."""
+        return Receipts(self._driver)
 
 
 class Exchanging(Everybody[D]):
@@ -75,7 +81,8 @@ class BlockingClient(Client[Blocking]):
     about it is read from its metadata (RFC 8414). `key`: a private JWK (P-256 or Ed25519), or the path of a file that
     holds one and that nobody else can read. `scope`: what the tokens are asked for. `acting_person`: who acts for the
     client, for the audit log. `retries`: how often a request is sent again. `timeout`: seconds for each of connecting,
-    sending and receiving. `tls`: for certificates of your own. `transport`: sends in place of HTTP.
+    sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
+    `tls`: for certificates of your own. `transport`: sends in place of HTTP.
     """
 
     def __init__(
@@ -89,10 +96,11 @@ class BlockingClient(Client[Blocking]):
         acting_person: str | None = None,
         retries: int = RETRIES,
         timeout: float = TIMEOUT,
+        keep: Keep = forget,
         tls: ssl.SSLContext | None = None,
         transport: Transport | None = None,
     ) -> None:
-        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, retries)
+        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep)
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
             transport = _transport.Http(timeout=timeout, tls=tls)
@@ -123,10 +131,11 @@ class AwaitingClient(Client[Awaiting]):
         acting_person: str | None = None,
         retries: int = RETRIES,
         timeout: float = TIMEOUT,
+        keep: Keep = forget,
         tls: ssl.SSLContext | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
-        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, retries)
+        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep)
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
             transport = _transport.AsyncHttp(timeout=timeout, tls=tls)
@@ -145,10 +154,10 @@ class AwaitingClient(Client[Awaiting]):
         await self.close()
 
 
-def _session(base_url: str, account: Account, key: KeySource, retries: int) -> Session:
-    if retries < 0:
+def _session(base_url: str, account: Account, key: KeySource, retries: Retries, keep: Keep) -> Session:
+    if retries.most < 0:
         raise Misconfigured("must be 0 or more", "retries")
-    return Session(base_url, account, _keys.load(key), retries=Retries(most=retries), clock=time.time)
+    return Session(base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep)
 
 
 def _words(scope: str | Iterable[Scope]) -> str:

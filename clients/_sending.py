@@ -4,6 +4,8 @@
     409 idempotency-in-progress           the same: the first attempt is still running
     a nonce is asked (RFC 9449 sections 8 and 9)  sent again once, with it
 
+Each answer that brings a receipt is kept before anything else is done with it, also one that is then tried again.
+
 The time between doubles, with jitter. `Retry-After` is waited for in full; where it is longer than we are willing to
 wait, the answer is final. Each attempt is built anew, because a proof and an assertion are for one use.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 import email.utils
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clients._messages import Pause, origin
 from clients.errors import ConnectionFailed, of_problem
@@ -27,6 +29,14 @@ _AGAIN: Final = frozenset({408, 429, 502, 503, 504})
 _CONFLICT: Final = 409
 _CHALLENGES: Final = frozenset({400, 401})
 _NONCE_MOST: Final = 512
+RECEIPT: Final = "audit-receipt"
+
+Keep: TypeAlias = "Callable[[str], None]"
+"""What is done with each receipt that comes."""
+
+
+def forget(_receipt: str) -> None:
+    """Keep no receipt but that of the answer itself."""
 
 
 def _chance() -> float:
@@ -67,6 +77,7 @@ class Sender:
 
     clock: Callable[[], float] = field(repr=False)
     retries: Retries = field(default_factory=Retries)
+    keep: Keep = field(default=forget, repr=False)
     _nonces: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False)
 
     def send(self, url: str, make: Callable[[str | None], Request], *, replayable: bool = True) -> Flow[Response]:
@@ -80,6 +91,8 @@ class Sender:
                 if pause is None or not replayable:
                     raise
             else:
+                if (receipt := response.headers.get(RECEIPT)) is not None:
+                    self.keep(receipt)
                 is_asked = self._note_nonce(place, response)
                 if is_asked and not has_answered_nonce:
                     has_answered_nonce = True

@@ -73,7 +73,10 @@ class UnexpectedAnswer(KetenbrugClientError):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the API said about a problem. `slug` is the last segment of `type`: the word to compare with."""
+    """What the API said about a problem. `slug` is the last segment of `type`: the word to compare with.
+
+    `receipt`: the signed receipt of the entry of the refusal (`Audit-Receipt`).
+    """
 
     status: int
     slug: str
@@ -85,6 +88,7 @@ class Told:
     retry_after: float | None = None
     faults: tuple[InputFault, ...] = ()
     reasons: tuple[WithheldReason, ...] = ()
+    receipt: str | None = None
 
 
 class ProblemError(KetenbrugClientError):
@@ -103,6 +107,7 @@ class ProblemError(KetenbrugClientError):
         self.retry_after: Final = told.retry_after
         self.faults: Final = told.faults
         self.reasons: Final = told.reasons
+        self.receipt: Final = told.receipt
 
     def __str__(self) -> str:
         named = f"HTTP {self.status} {self.slug}".rstrip()
@@ -175,7 +180,12 @@ _BY_STATUS: Final[Mapping[int, type[ProblemError]]] = {
 
 
 def of_problem(
-    status: int, content: bytes, *, request_id: str | None = None, retry_after: float | None = None
+    status: int,
+    content: bytes,
+    *,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+    receipt: str | None = None,
 ) -> ProblemError:
     """The error for an answer of 400 or more. What is no problem document (a proxy's page) is told by its status."""
     said = _object(content)
@@ -192,6 +202,7 @@ def of_problem(
         retry_after=retry_after,
         faults=_each(InputFault, said.get("errors")),
         reasons=_each(WithheldReason, said.get("reasons")),
+        receipt=receipt,
     )
     unlisted = ServerFailed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ProblemError
     return _BY_SLUG.get(told.slug, _BY_STATUS.get(status, unlisted))(told)

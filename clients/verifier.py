@@ -33,7 +33,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _HASH: Final = 32
 _WIDTH: Final = 256
@@ -133,6 +133,27 @@ def story(directory: Path) -> list[Entry]:
     size = int(note[1]) if len(note) > 1 and _NUMBER.fullmatch(note[1]) else 0
     leaves = (leaf for where, width in _bundles(size) for leaf in _bundle(where, _read(directory, where), width))
     return [Entry(index, leaf) for index, leaf in enumerate(leaves)]
+
+
+def endorsed(where: str, note: bytes, vkey: str) -> str:
+    """The text of a note that this key signed (C2SP signed-note). Raises `DoesNotHold`."""
+    keys = _keys(where, f"{vkey}\n".encode())
+    body, signatures = _note(where, note)
+    if not any(_by(where, keys[0], each, body) for each in signatures):
+        raise DoesNotHold(where, f"is not signed by {keys[0].name}")
+    return body
+
+
+def placed(where: str, proof: bytes, hashed: bytes, vkeys: Iterable[str]) -> tuple[int, Checkpoint]:
+    """Where the leaf of this hash stands, and in which signed tree, by a tlog-proof that stands alone.
+
+    Raises `DoesNotHold`.
+    """
+    index, path, note = _tlog_proof(where, proof)
+    head = _checkpoint(where, note, _keys(where, "".join(f"{each}\n" for each in vkeys).encode()))
+    if not _included(hashed, index, head, path):
+        raise DoesNotHold(where, "does not prove that this leaf is in the tree")
+    return index, head
 
 
 # Keys and notes
@@ -338,17 +359,25 @@ def _proven(directory: Path, head: Checkpoint, note: bytes) -> tuple[int, ...]:
     for index in sorted(indexes):
         where = f"entries/{index}.tlog-proof"
         leaf = _read(directory, f"entries/{index}.json")
-        text, _, checkpoint = _text(where, _read(directory, where)).partition("\n\n")
-        first, second, *lines = [*text.split("\n"), ""]
-        if first != "c2sp.org/tlog-proof@v1" or not _NUMBER.fullmatch(index) or second != f"index {index}":
+        found, path, checkpoint = _tlog_proof(where, _read(directory, where))
+        if index != str(found):
             raise DoesNotHold(where, f"is not a proof for index {index}")
-        if checkpoint.encode() != note:
+        if checkpoint != note:
             raise DoesNotHold(where, "its checkpoint is not the one of this export")
-        path = [_hash(where, line) for line in lines[:-1]]
         if not included(leaf, int(index), head, path):
             raise DoesNotHold(where, f"does not prove that entries/{index}.json stands at index {index}")
         proven.append(int(index))
     return tuple(sorted(proven))
+
+
+def _tlog_proof(where: str, data: bytes) -> tuple[int, list[bytes], bytes]:
+    """Index, path and checkpoint of a C2SP tlog-proof."""
+    text, blank, checkpoint = _text(where, data).partition("\n\n")
+    first, second, *lines = [*text.split("\n"), ""]
+    index = second.removeprefix("index ")
+    if not blank or first != "c2sp.org/tlog-proof@v1" or second == index or not _NUMBER.fullmatch(index):
+        raise DoesNotHold(where, "is not a tlog-proof")
+    return int(index), [_hash(where, line) for line in lines[:-1]], checkpoint.encode()
 
 
 def _older(directory: Path, head: Checkpoint, keys: Sequence[_Key]) -> int | None:
@@ -364,11 +393,16 @@ def _older(directory: Path, head: Checkpoint, keys: Sequence[_Key]) -> int | Non
 
 
 def included(leaf: bytes, index: int, head: Checkpoint, path: Sequence[bytes]) -> bool:
+    """Whether the leaf stands at the index in the tree of the head."""
+    return _included(hashlib.sha256(b"\x00" + leaf).digest(), index, head, path)
+
+
+def _included(hashed: bytes, index: int, head: Checkpoint, path: Sequence[bytes]) -> bool:
     """RFC 9162 section 2.1.3.2; fn, sn and r are its names."""
     if index >= head.size:
         return False
     fn, sn = index, head.size - 1
-    r = hashlib.sha256(b"\x00" + leaf).digest()
+    r = hashed
     for p in path:
         if sn == 0:
             return False

@@ -118,7 +118,7 @@ def refused(answer: httpx.Response, status: int, problem: str) -> dict[str, Any]
 def told(answer: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
     """All that an answer tells, but for which occurrence it is."""
     body = {name: value for name, value in answer.json().items() if name not in OCCURRENCE}
-    headers = {name: value for name, value in answer.headers.items() if name != "request-id"}
+    headers = {name: value for name, value in answer.headers.items() if name not in {"request-id", "audit-receipt"}}
     return answer.status_code, body, headers
 
 

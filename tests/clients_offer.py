@@ -99,7 +99,7 @@ def _call(room: Room[Any], described: Operation[Any, Any] | Listing[Any, Any, An
 def _sample(name: str) -> object:
     if name.endswith("_id"):
         return _SOME
-    named = {"reference_date": date(2019, 12, 31), "purpose": Purpose.ADMISSION, "index": _INDEX}
+    named = {"reference_date": date(2019, 12, 31), "purpose": Purpose.ADMISSION, "index": _INDEX, "hashed": _INDEX}
     return named.get(name, _INDEX if name in {"first", "second"} else _Filled())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from api.sandbox.members import Part
 from api.settings import Settings
 from api.storage.pool import Database
 from api.vocabulary import AgreementId, Municipality, OrganisationId, Party, Scope
-from clients import _transport
+from clients import _transport, receipts
 from clients.auditor import AsyncAuditorClient
 from clients.chain import AsyncChainClient
 from clients.municipality import AsyncMunicipalityClient
@@ -152,13 +153,23 @@ class Exchange:
         (entry,) = await self.entries_of(request_id)
         return entry
 
+    async def is_promised(self, answer: httpx.Response) -> bool:
+        """Whether the receipt of an answer is for the one entry of its request."""
+        published = (await self.http.get("/.well-known/audit-receipts")).json()
+        receipt = receipts.read(answer.headers["audit-receipt"], published["receiptKey"])
+        (leaf,) = await self._leaves_of(answer.headers["request-id"])
+        return receipt.leaf_hash == sha256(b"\x00" + leaf).digest()
+
     async def entries_of(self, request_id: str | None) -> list[dict[str, Any]]:
         """The entries of a request: there must be one."""
+        return [orjson.loads(leaf) for leaf in await self._leaves_of(request_id)]
+
+    async def _leaves_of(self, request_id: str | None) -> list[bytes]:
         found = await self.rows(
             "SELECT leaf FROM audit.entry WHERE position($1::bytea IN leaf) > 0",
             f'"requestId":"{request_id}"'.encode(),
         )
-        return [orjson.loads(row["leaf"]) for row in found]
+        return [row["leaf"] for row in found]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request
 from joserfc.jwk import ECKey
 
 from api import errors
+from api.audit import receipt
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
 from api.crypto.blind import BlindIndex
@@ -38,6 +39,7 @@ from api.storage.statement import Bound
 from api.vocabulary import ClientId, OrganisationId, Party, Reason, Scope
 from tests import oauth_kit as kit
 
+RECEIPTS = receipt.Signer.from_seed("ketenbrug.example/log", 60, bytes(32))
 PROBE = f"{kit.ISSUER}/v1/probe"
 
 probes = APIRouter(redirect_slashes=False)
@@ -173,6 +175,7 @@ class World:
                 fingerprints=Mac(bytes(32)),
                 texts=Texts(),
                 receipts=Signer(ECKey.generate_key("P-256")),
+                log_receipts=RECEIPTS,
             ),
         )
 

@@ -5,6 +5,7 @@ log          append a leaf in the transaction of the deed; the only thing that a
 tree         pure: hashes, the right edge that grows, inclusion and consistency proofs from 256-wide tiles
 checkpoint   the signed head of the tree: signed note, verifier key, signer
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
+receipt      the signed promise on an answer that its entry will be in the tree in time
 projection   pure: the search columns of a leaf
 proofs       the read side: checkpoint, entry, inclusion, consistency
 search       entries by closed filters, newest first

@@ -50,7 +50,7 @@ class LogKey(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ed25519Key:
-    """Signs the text of the note. `name` is the origin of the log."""
+    """Signs the text of the note. `name` is the origin of the log; that of a receipt key stands in `audit.receipt`."""
 
     name: str
     _private: Ed25519PrivateKey = field(repr=False)
@@ -71,7 +71,11 @@ class Ed25519Key:
 
     def line(self, head: Head) -> str:
         """Sign."""
-        return f"\u2014 {self.name} {_base64(self._id + self._private.sign(head.text().encode()))}"
+        return self.signature(head.text())
+
+    def signature(self, text: str) -> str:
+        """The signature line of a note text, without its newline."""
+        return f"\u2014 {self.name} {_base64(self._id + self._private.sign(text.encode()))}"
 
     @property
     def _public(self) -> bytes:

@@ -11,7 +11,7 @@ names, strings, integers below 2^53, booleans, arrays, objects; no floating-poin
     reason      why it was refused, in the words that the caller saw
     actor       {organisation, kind, client, person?}; person as asserted by the client
     origin      {zone, requestId, traceId, spanId}
-    object      {type, id?, version?}
+    object      {type, id?, version?, digest?}; digest: SHA-256 in hex of what has no id
     person      alias of the person in this log; `persons` for a list of them
     purpose     as declared
     ground      the legal grounds that carried it, sorted
@@ -47,11 +47,12 @@ LEAF_MOST: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What an action is about: its type, and its id and version where it has them."""
+    """What an action is about: its type, and its id and version where it has them; of what has none, a digest."""
 
     type: str
     id: UUID | None = None
     version: int | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Entry:
                 type=self.thing.type,
                 id=None if self.thing.id is None else str(self.thing.id),
                 version=self.thing.version,
+                digest=None if self.thing.digest is None else self.thing.digest.hex(),
             ),
         }
         optional = _present(

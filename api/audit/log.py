@@ -22,6 +22,11 @@ def append(unit: Unit, entry: Entry) -> None:
     unit.carry(testimony(entry))
 
 
+def committed(unit: Unit) -> tuple[bytes, ...]:
+    """The leaves that this unit has committed, in their order."""
+    return tuple(bound.args[0] for bound in unit.committed if bound.sql == _APPEND.sql)
+
+
 def testimony(entry: Entry) -> Bound:
     """The entry as a statement, for `Unit.abort`: what is written down when everything else is rolled back."""
     return _APPEND(leaf=entry.leaf())

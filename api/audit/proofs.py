@@ -58,6 +58,7 @@ _LOGGED: Final = statement(
     .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
     .order_by(leaf.c.index)
 )
+_INDEX: Final = statement(select(leaf.c.index).where(leaf.c.leaf_hash == bindparam("hashed")).limit(1))
 _TILES: Final = statement(
     select(tile.c.level, tile.c.n, tile.c.data)
     .ext(distinct_on(tile.c.level, tile.c.n))
@@ -97,6 +98,11 @@ async def entries(reader: Reader, first: int, end: int) -> list[Logged]:
     """The entries with an index from `first` to below `end`, in order; those that there are."""
     rows = await reader.all(_LOGGED(first=first, end=end))
     return [Logged(row["index"], row["leaf"]) for row in rows]
+
+
+async def index_of(reader: Reader, hashed: bytes) -> int | None:
+    """Where the leaf of this hash stands in the tree. None when it is in none yet."""
+    return next((row["index"] for row in await reader.all(_INDEX(hashed=hashed))), None)
 
 
 async def inclusion(reader: Reader, index: int, size: int) -> list[bytes]:

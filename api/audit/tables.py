@@ -52,6 +52,7 @@ leaf: Final = Table(
     Column("leaf_hash", LargeBinary, nullable=False),
     CheckConstraint("octet_length(leaf_hash) = 32", name="leaf_hash_length"),
     CheckConstraint("index >= 0", name="index_natural"),
+    Index("ix_leaf_leaf_hash", "leaf_hash", postgresql_using="hash"),
     schema="audit",
     comment="Which entry stands at which index, with its hash as it was put into the tree.",
 )

@@ -94,6 +94,7 @@ READ_FLOW: Final = Operation("statistics.flow", Scope.STATISTICS_READ, Reach.NON
 SEARCH_AUDIT: Final = Operation("audit.search", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+PROVE_RECEIPT: Final = Operation("audit.prove-receipt", Scope.AUDIT_READ_OWN, Reach.NONE, _EVERYBODY)
 READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
 

@@ -6,7 +6,8 @@ What a request goes through, in order:
 (3) A HEAD is routed as its GET, and its answer loses the body (RFC 9110 section 9.3.2).
 (4) The body is counted as it is read, whatever Content-Length says; beyond the bound 413.
 (5) Until the answer starts, the app has `patience` seconds; then it is cancelled, and 503.
-(6) Every answer starts with the headers of `_carried`; the server does not name itself.
+(6) Every answer starts with the headers of `_carried`, and with the receipt of its entry if one was committed; the
+    server does not name itself.
 (7) An error that nobody caught is a 500 without text from inside. Its message may hold personal data: only its class
     and the lines of code are logged, beside the request id.
 (8) However it ended, it is counted.
@@ -29,6 +30,7 @@ import uuid_utils
 from starlette.requests import ClientDisconnect
 
 from api import problems
+from api.audit import receipt
 from api.edge import metrics, passage
 from api.edge.answers import ProblemResponse
 from api.problems import InputError, Problem
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from api.edge.passage import Passage
 
 _CACHE: Final = b"cache-control"
+_RECEIPT: Final = receipt.HEADER.lower().encode()
 _CSP: Final = b"content-security-policy"
 _UNREADABLE: Final = InputError("path", "", "unreadable", "The address is percent-encoded UTF-8 without NUL.")
 _SINGLE: Final = frozenset({b"content-length", b"content-type", b"idempotency-key", b"purpose"})
@@ -70,7 +73,7 @@ class Envelope:
         self.bounds = bounds
         self._zone = zone
         self._carried = _carried(api_version)
-        self._ours = frozenset({name for name, _ in self._carried} | {b"server", b"request-id"})
+        self._ours = frozenset({name for name, _ in self._carried} | {b"server", b"request-id", _RECEIPT})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; lifespan and websocket pass unchanged."""
@@ -153,6 +156,8 @@ class Envelope:
         own = {name for name, _ in kept}
         kept.extend(pair for pair in self._carried if pair[0] not in own)
         kept.append((b"request-id", here.request_id.encode()))
+        if here.receipt is not None:
+            kept.append((_RECEIPT, here.receipt.encode()))
         return kept
 
 

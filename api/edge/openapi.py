@@ -39,6 +39,7 @@ organisations that guide undocumented migrants, as far as law, agreement and con
 
 * Every request proves who calls: an access token bound to a key, and a new DPoP proof (RFC 9449).
 * Data that crosses organisations is asked with a `Purpose` (doelbinding), and each access is written down first.
+* Each answer carries an `Audit-Receipt`: the log's signed promise that its entry will be there, to be proven later.
 * A "no" is a problem (RFC 9457) whose `nextStep` says what to do; its `type` leads to a page that explains it.
 * Creating takes an `Idempotency-Key`: a retry with the same key has one effect.
 * GET answers HEAD too. Lists are paged by `nextCursor`. No personal data ever stands in an address.
@@ -108,7 +109,7 @@ def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
     rows = list(dict.fromkeys([*_usual(operation), *told_here]))
     good = {status: answer for status, answer in responses.items() if status < "4"}
     for answer in good.values():
-        answer["headers"] = {**_headers("API-Version", "Request-Id"), **answer.get("headers", {})}
+        answer["headers"] = {**_headers("API-Version", "Request-Id", "Audit-Receipt"), **answer.get("headers", {})}
     if operation.get("security") and "200" in good:
         good["200"]["headers"] |= _headers("ETag")
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
@@ -147,7 +148,7 @@ def _named(rows: list[ProblemType]) -> str:
 
 def _answer(rows: list[ProblemType]) -> dict[str, Any]:
     status = rows[0].status
-    headers = _headers("API-Version", "Request-Id")
+    headers = _headers("API-Version", "Request-Id", "Audit-Receipt")
     if status in {problems.TOO_MANY_REQUESTS.status, problems.OVERLOADED.status}:
         headers |= _headers("Retry-After")
     if status == problems.UNAUTHENTICATED.status:
@@ -198,6 +199,10 @@ _IF_NONE_MATCH: Final = {
 _HEADERS: Final = {
     "API-Version": "Full version of the API.",
     "Request-Id": "Ours; name it when you ask for help.",
+    "Audit-Receipt": (
+        "Signed promise that the entry of this request will be in the audit log in time (kwitantie): keep it. There "
+        "whenever an entry was written, so not when it is unknown who calls. The key: `/.well-known/audit-receipts`."
+    ),
     "ETag": "The version of what is shown to you; send it as `If-None-Match` or `If-Match`.",
     "Location": "Where what was made can be read.",
     "Retry-After": "Seconds to wait before the same request may succeed.",

@@ -22,7 +22,10 @@ _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[
 
 @dataclass(slots=True)
 class Passage:
-    """One request. Only `max_body` ever changes: a route that takes large bodies raises it before it reads.
+    """One request.
+
+    `max_body` changes when a route takes large bodies, before it reads. `receipt` is put there when the entry of the
+    request is committed, which is before its answer starts.
 
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
     (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
@@ -32,6 +35,7 @@ class Passage:
     base_url: str
     method: str
     max_body: int
+    receipt: str | None = None
 
     @property
     def request_id(self) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI, Request
 
+    from api.audit import receipt
     from api.consent.evidence import Texts
     from api.consent.receipts import Signer
     from api.crypto.blind import BlindIndex
@@ -38,6 +39,7 @@ class State:
     fingerprints: Mac
     texts: Texts
     receipts: Signer
+    log_receipts: receipt.Signer
 
 
 def install(app: FastAPI, state: State) -> None:

@@ -8,7 +8,8 @@ How a request can end, and what is then in the database:
     anything unforeseen    nothing of it; the mark, and the entry that says that it failed
     cancelled              the same: the peer went away, or patience ran out
 
-Whatever cannot be committed ends in 503, never in an answer that nobody wrote down.
+Whatever cannot be committed ends in 503, never in an answer that nobody wrote down. However it ends, what is committed
+gets a receipt: that of the last entry, which tells how it ended.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from starlette.exceptions import HTTPException
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.disclosure.authority import Operation
-from api.edge import state
+from api.edge import passage, state
 from api.errors import KetenbrugError, Overloaded, Refused, Replayed, StaleStanding, Unauthenticated
 from api.oauth import registry, revocation
 from api.principal import Principal
@@ -82,10 +83,19 @@ async def unit_of_work(request: Request) -> AsyncGenerator[Unit]:
     except BaseException:
         await asyncio.shield(_failed(request, unit))
         raise
+    finally:
+        _promise(request, unit)
 
 
 UnitOfWork = Annotated[Unit, Depends(unit_of_work, scope="function")]
 """What a route takes. `scope="function"` is what makes the commit precede the response."""
+
+
+def _promise(request: Request, unit: Unit) -> None:
+    """Sign the receipt of what is committed. The clock is read anew: the promise counts from when it is given."""
+    here = state.of(request)
+    for leaf in log.committed(unit)[-1:]:
+        passage.of(request.scope).receipt = here.log_receipts.sign(leaf, here.clock())
 
 
 def _acting(request: Request) -> Acting | None:

@@ -1,4 +1,8 @@
-"""`/.well-known/security.txt`: where a finder of a weakness reports it (RFC 9116)."""
+"""What everybody may read without asking who they are, under `/.well-known/`.
+
+security.txt     where a finder of a weakness reports it (RFC 9116)
+audit-receipts   the key that signs receipts, the log that they are of, and the delay that they promise
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse
+from fastapi import Request
+from starlette.responses import JSONResponse, PlainTextResponse
 
-from api.edge import routing
+from api.edge import routing, state
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -33,14 +38,21 @@ class SecurityContact:
 
 
 def install(app: FastAPI, contact: SecurityContact | None, base_url: str) -> None:
-    """Serve the file, if there is somebody to tell."""
-    if contact is None:
-        return
-    text = contact.text(base_url)
-
-    async def security() -> PlainTextResponse:
-        return PlainTextResponse(text)
-
+    """Serve the files; that for finders if there is somebody to tell."""
     served = routing.router(described=False)
-    served.add_api_route("/.well-known/security.txt", security, response_class=PlainTextResponse)
+    served.add_api_route("/.well-known/audit-receipts", audit_receipts)
+    if contact is not None:
+        text = contact.text(base_url)
+
+        async def security() -> PlainTextResponse:
+            return PlainTextResponse(text)
+
+        served.add_api_route("/.well-known/security.txt", security, response_class=PlainTextResponse)
     routing.join(app, served)
+
+
+async def audit_receipts(request: Request) -> JSONResponse:
+    """Publish the key of receipts (C2SP signed-note verifier key). Have it from elsewhere too."""
+    signer = state.of(request).log_receipts
+    body = {"origin": signer.origin, "receiptKey": signer.key.vkey, "mergeDelaySeconds": signer.merge_delay}
+    return JSONResponse(body, headers={"Cache-Control": "public, max-age=300"})

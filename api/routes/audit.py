@@ -24,7 +24,17 @@ from api.supervision.operations import Consistency, Head, Proof
 routes = router(tags=["audit"])
 
 _MOST = 2**53 - 1
+_A_HASH = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 IndexPath = Annotated[int, Path(alias="index", ge=0, le=_MOST, description="Place in the log, from 0.")]
+LeafHash = Annotated[
+    str,
+    Path(
+        alias="leafHash",
+        pattern=r"^[A-Za-z0-9_-]{43}$",
+        description="RFC 6962 leaf hash, in base64url.",
+        examples=[_A_HASH],
+    ),
+]
 First = Annotated[int, Query(ge=0, le=_MOST, description="The smaller size: that of a checkpoint you kept.")]
 Second = Annotated[int, Query(ge=0, le=_MOST, description="The larger size: that of a checkpoint you got later.")]
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
@@ -61,6 +71,20 @@ async def prove_audit(
 ) -> Response:
     """The proof that an entry is in the log that was signed last; it can be checked offline."""
     return replies.shown(request, await operations.prove(call, index), _proof)
+
+
+@routes.get(
+    "/audit/receipts/{leafHash}/proof",
+    operation_id="proveReceipt",
+    response_model=wire.AuditProof,
+    responses=told(problems.NOT_FOUND),
+)
+async def prove_receipt(
+    request: Request, leaf_hash: LeafHash, call: Annotated[Call, calls(authority.PROVE_RECEIPT)]
+) -> Response:
+    """The proof that the entry of an answer is in the log, by the leaf hash of its `Audit-Receipt`; 404 until it is."""
+    hashed = base64.urlsafe_b64decode(f"{leaf_hash}=")
+    return replies.shown(request, await operations.redeem(call, hashed), _proof)
 
 
 @routes.get(

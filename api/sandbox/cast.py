@@ -5,6 +5,7 @@ They are the counterparts that the demo, the samples and the tests play against.
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from api.vocabulary import (
     ReadingForm,
     Sensitivity,
 )
+from clients._messages import Request
 from clients._parts import TIMEOUT
 from clients._transport import Http
 from clients.auditor import AuditorClient
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.schemas.cases import Case
-    from clients._messages import Request, Response
+    from clients._messages import Response
     from clients._parts import BlockingClient
 
 C = TypeVar("C", bound="BlockingClient")
@@ -92,6 +94,8 @@ class Journal:
         self._http = Http(timeout=TIMEOUT)
         self.calls: Final[list[tuple[str, int]]] = []
         """Request id and status, in order."""
+        self.receipts: Final[list[str]] = []
+        """What the exchange promised with its answers, in order."""
 
     def send(self, request: Request) -> Response:
         """Send, and remember."""
@@ -135,11 +139,18 @@ class Cast:
         """The organisation that plays a part."""
         return self.who[key].organisation
 
+    def receipt_key(self) -> str:
+        """The key of receipts, as the exchange publishes it."""
+        published = self.journal.send(Request("GET", f"{self._issuer}/.well-known/audit-receipts", {}))
+        key: str = json.loads(published.content)["receiptKey"]
+        return key
+
     def _client(self, kind: type[C], key: str) -> C:
         mine = self.who[key]
         made = kind(
             self._base_url,
             transport=self.journal,
+            keep=self.journal.receipts.append,
             issuer=self._issuer,
             client_id=mine.client_id,
             key=mine.jwk,

@@ -76,6 +76,7 @@ _NGO: Final = frozenset(
         Scope.ADVICE_READ,
         Scope.EVENTS_READ,
         Scope.STATISTICS_READ,
+        Scope.AUDIT_READ_OWN,
     }
 )
 _CHAIN: Final = frozenset(
@@ -88,6 +89,7 @@ _CHAIN: Final = frozenset(
         Scope.ADVICE_WRITE,
         Scope.EVENTS_READ,
         Scope.STATISTICS_READ,
+        Scope.AUDIT_READ_OWN,
     }
 )
 _IND: Final = _CHAIN | {
@@ -110,6 +112,7 @@ _MUNICIPALITY: Final = frozenset(
         Scope.ADVICE_READ,
         Scope.EVENTS_READ,
         Scope.STATISTICS_READ,
+        Scope.AUDIT_READ_OWN,
     }
 )
 
@@ -133,7 +136,7 @@ PARTS: Final = (
         "Functionaris gegevensbescherming (sandbox)",
         "00000099000000000007",
         frozenset(),
-        frozenset({Scope.AUDIT_READ, Scope.STATISTICS_READ, Scope.AGREEMENTS_READ}),
+        frozenset({Scope.AUDIT_READ, Scope.AUDIT_READ_OWN, Scope.STATISTICS_READ, Scope.AGREEMENTS_READ}),
     ),
     Part(
         "operator",
@@ -141,7 +144,7 @@ PARTS: Final = (
         "Beheerder (sandbox)",
         "00000099000000000008",
         frozenset(),
-        frozenset({Scope.ADMIN_WRITE, Scope.AGREEMENTS_READ, Scope.AGREEMENTS_WRITE}),
+        frozenset({Scope.ADMIN_WRITE, Scope.AGREEMENTS_READ, Scope.AGREEMENTS_WRITE, Scope.AUDIT_READ_OWN}),
     ),
 )
 OTHER_MUNICIPALITIES: Final = tuple(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from api.sandbox import cast as play
+from api.sandbox.auditing import Auditing
 from api.sandbox.cast import SECTIONS
 from api.schemas.advice import NewAdvice, NewAdviceRequest, ResidenceAdvice, ReturnAdvice
 from api.schemas.cases import AdmissionAnswers, AdmissionDecision, CriterionFinding, NewAdmissionCheck
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = frozenset({DataCategory.IDENTITY})
 SHARED: Final = frozenset({DataCategory.IDENTITY, DataCategory.SHARED_OUTCOME})
-_SEQUENCED: Final = 20.0
-"""Seconds within which the log must hold what was committed."""
 
 
 class Unexpected(Exception):
@@ -71,10 +70,15 @@ class Story:
     audit: dict[str, Any] = field(default_factory=lambda: {"size": 0, "root": "", "verified": False})
     _ids: dict[str, UUID] = field(default_factory=dict["str", "UUID"])
     _start: int = 0
+    _receipt: str = ""
+    _auditing: Auditing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._auditing = Auditing(self.directory, self.export)
 
     def play(self) -> bool:
         """Play every step; the first that fails ends it."""
-        self._start = self._log_size()
+        self._start = self._auditing.size()
         for name, told, act in self._script():
             self.tell(name, told)
             began = time.perf_counter()
@@ -104,6 +108,7 @@ class Story:
             ("feed-read", "The NGO's system reads what happened.", self._feed),
             ("consent-withdrawn", "The person takes the consent back.", self._withdraw),
             ("next-pull-refused", "The NGO pulls the dossier once more.", self._pull_again),
+            ("receipt-redeemed", "The NGO holds the exchange to what it promised with that answer.", self._redeem),
             ("log-proven", "The auditor proves from the log that all of it happened, and nothing else.", self._prove),
         )
 
@@ -252,34 +257,29 @@ class Story:
             "not-permitted",
             lambda: self.cast.ngo.dossiers.read(self._ids["dossier"], purpose=Purpose.LEGAL_SCREENING),
         )
+        self._receipt = error.receipt or ""
         reasons = {each.reason for each in error.reasons}
         _must(Reason.CONSENT_WITHDRAWN in reasons, "the NGO is told why")
         return f"Refused: {error.reasons[0].next_step}"
 
+    def _redeem(self) -> str:
+        index, size = self._auditing.redeemed(self.cast, self._receipt)
+        return f"The refusal is entry {index} of {size}: nobody can have removed it unseen."
+
     def _prove(self) -> str:
         calls = dict(self.cast.journal.calls)
-        until = time.monotonic() + _SEQUENCED
-        while True:
-            self.export(self.directory)
-            entries = [each.content for each in verifier.story(self.directory)][self._start :]
-            logged = [each["origin"]["requestId"] for each in entries if each["action"] != "oauth.issue-token"]
-            if set(calls) <= set(logged) or time.monotonic() > until:
-                break
-            time.sleep(0.2)
+        entries = self._auditing.entries(self._start, calls)
         report = verifier.verify(self.directory)
+        logged = [each["origin"]["requestId"] for each in entries]
         _must(sorted(logged) == sorted(calls), "each request is in the log exactly once, and nothing else is")
         for entry in entries:
-            status = calls.get(entry["origin"]["requestId"])
-            refused = status is not None and status >= 400  # noqa: PLR2004 - HTTP
+            refused = calls.get(entry["origin"]["requestId"], 0) >= 400  # noqa: PLR2004 - HTTP
             _must(refused == (entry["result"] == "refused"), "the log says how each request ended")
         _must(self.v_number not in str(entries), "no V-number is in the log")
+        _must(self._auditing.promises(self.cast) >= len(calls), "each answer came with a receipt")
         head = report.checkpoint
         self.audit = {"size": head.size, "root": head.root.hex(), "verified": True}
         return f"{len(logged)} requests, {len(logged)} entries; {head.size} entries in the tree, and the proofs hold."
-
-    def _log_size(self) -> int:
-        self.export(self.directory)
-        return len(verifier.story(self.directory))
 
 
 def _refused(slug: str, call: Callable[[], object]) -> ProblemError:

@@ -21,7 +21,7 @@ from api.errors import KetenbrugError, Overloaded, Unavailable
 from api.storage.statement import Bound, combine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Protocol
 
@@ -40,10 +40,22 @@ _NOTHING: Final = Bound("SELECT 1", ())
 class Unit:
     """What one request reads and writes. `now` is its only reading of the clock."""
 
-    __slots__ = ("_carried", "_connection", "_flushed", "_signals", "_source", "_survivors", "_writing", "now")
+    __slots__ = (
+        "_carried",
+        "_connection",
+        "_flushed",
+        "_signals",
+        "_source",
+        "_survivors",
+        "_writing",
+        "committed",
+        "now",
+    )
 
     def __init__(self, source: Source, now: datetime) -> None:
         self.now: Final = now
+        self.committed: tuple[Bound, ...] = ()
+        """What was carried and is committed by now, in its order. What the unit was not told of stays out."""
         self._source = source
         self._connection: Any = None
         self._writing = False
@@ -88,7 +100,7 @@ class Unit:
             await self.finish()
             return rows
         rows = await self._fetch(combine(self._carried, bound))
-        self._forget()
+        self._settle(self._carried)
         return rows
 
     async def finish(self) -> None:
@@ -97,9 +109,10 @@ class Unit:
             if self._writing:
                 await self._flush()
                 await self._commit()
+                self._settle(self._flushed)
             elif self._carried:
                 await self._fetch(combine(self._carried, _NOTHING))
-            self._forget()
+                self._settle(self._carried)
         finally:
             await self._give_back()
 
@@ -122,6 +135,7 @@ class Unit:
                 self._writing = False
             if survivors:
                 await self._fetch(combine(survivors, _NOTHING))
+                self._settle(survivors)
         finally:
             await self._give_back()
 
@@ -147,6 +161,10 @@ class Unit:
         if carried:
             await self._fetch(combine(carried, _NOTHING))
             self._flushed += carried
+
+    def _settle(self, committed: Sequence[Bound]) -> None:
+        self.committed += tuple(committed)
+        self._forget()
 
     def _forget(self) -> None:
         self._carried = []

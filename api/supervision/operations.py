@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _ENTRY: Final = "audit-entry"
 _LOG: Final = "audit-log"
+_RECEIPT: Final = "audit-receipt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,14 @@ async def prove(call: Call, index: int) -> Proof | Refusal:
     found, signed = await _entry(call, index), await proofs.latest(call.unit)
     if found is None or signed is None:
         return _admitted(call, Thing(_ENTRY), None)
-    path = await proofs.inclusion(call.unit, index, signed.size)
-    text = checkpoint.tlog_proof(index, path, signed.note)
-    return _admitted(call, _thing(found), Proof(index, signed.size, text))
+    return _admitted(call, _thing(found), await _proof(call, index, signed))
+
+
+async def redeem(call: Call, leaf_hash: bytes) -> Proof | Refusal:
+    """The proof that what a receipt promised was done. The entry of a no tells which hash was not there, and when."""
+    thing = Thing(_RECEIPT, digest=leaf_hash)
+    index, signed = await proofs.index_of(call.unit, leaf_hash), await proofs.latest(call.unit)
+    return _admitted(call, thing, None if index is None or signed is None else await _proof(call, index, signed))
 
 
 async def head(call: Call) -> Head | Refusal:
@@ -85,6 +91,11 @@ async def consistency(call: Call, first: int, second: int) -> Consistency | Refu
         return _admitted(call, Thing(_LOG), None)
     hashes = await proofs.consistency(call.unit, first, second)
     return _admitted(call, Thing(_LOG, version=second), Consistency(first, second, tuple(hashes)))
+
+
+async def _proof(call: Call, index: int, signed: Checkpoint) -> Proof:
+    path = await proofs.inclusion(call.unit, index, signed.size)
+    return Proof(index, signed.size, checkpoint.tlog_proof(index, path, signed.note))
 
 
 async def _entry(call: Call, index: int) -> Logged | None:

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from api.sandbox.cast import GUIDING, SECTIONS, Cast
 from api.sandbox.running import NAME
 from api.schemas.cases import NewCase
 from api.vocabulary import Municipality, Purpose
-from clients import verifier
+from clients import receipts, verifier
 from clients.errors import KetenbrugClientError
 from tests import live
 
@@ -171,6 +172,15 @@ def test_nothing_acknowledged_is_lost_and_nothing_disclosed_is_unwritten(
     _assert_logged(running, load, tmp_path / "log")
 
 
+def _assert_promises_kept(cast: Cast, log: Path) -> None:
+    """Whatever was killed: every receipt that was handed out is for an entry of the log."""
+    key = cast.receipt_key()
+    there = {sha256(b"\x00" + each.leaf).digest() for each in verifier.story(log)}
+    promised = {receipts.read(each, key).leaf_hash for each in cast.journal.receipts}
+    assert len(promised) > ENOUGH
+    assert promised <= there
+
+
 def _assert_logged(running: Running, load: Load, to: Path) -> None:
     """Every answer has its entry, once; and the log that says so is whole."""
     answered = dict(load.cast.journal.calls)
@@ -186,6 +196,7 @@ def _assert_logged(running: Running, load: Load, to: Path) -> None:
 
     live.until(written)
     assert verifier.verify(to).checkpoint.size > len(final)
+    _assert_promises_kept(load.cast, to)
     assert load.disclosed
     for request in load.disclosed:
         entry = entries[request]

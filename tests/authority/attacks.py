@@ -5,6 +5,7 @@ Ids stand in a mapping by name, so that the same request can be made about somet
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -228,6 +229,7 @@ ATTACKS: Final[dict[str, Attack]] = {
     "searchAudit": Attack(authority.SEARCH_AUDIT, "POST", "/audit/entries/_search", "auditor", lambda _: {}),
     "readAudit": Attack(authority.READ_AUDIT, "GET", "/audit/entries/0", "auditor"),
     "proveAudit": Attack(authority.PROVE_AUDIT, "GET", "/audit/entries/0/proof", "auditor"),
+    "proveReceipt": Attack(authority.PROVE_RECEIPT, "GET", "/audit/receipts/{leaf}/proof", "ngo"),
     "readCheckpoint": Attack(authority.READ_CHECKPOINT, "GET", "/audit/checkpoint", "auditor"),
     "proveConsistency": Attack(authority.PROVE_AUDIT, "GET", "/audit/consistency?first=1&second=1", "auditor"),
     "closeCase": Attack(
@@ -257,7 +259,9 @@ async def staged(
     await agreeing.in_force(exchange, raw)
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection)
+    (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     return {
+        "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
         "number": number,
         "consent": consent.id,

@@ -72,4 +72,4 @@ def test_writing_and_reading_are_different_scopes() -> None:
     reads = {"read", "list", "search", "preview", "flow", "prove", "checkpoint"}
     for each in authority.OPERATIONS:
         verb = each.name.partition(".")[2].partition("-")[0]
-        assert each.scope.endswith(":read" if verb in reads else ":write"), each.name
+        assert each.scope.endswith((":read", ":read-own") if verb in reads else ":write"), each.name

@@ -35,11 +35,12 @@ OPEN: Final[dict[str, str]] = {
     "searchAudit": "supervision is of everything",
     "readAudit": "the same",
     "proveAudit": "the same",
+    "proveReceipt": "only who was given the receipt knows its hash",
     "readCheckpoint": "the same",
     "proveConsistency": "the same",
 }
 """Operations that need no relation to anything, and why."""
-OPEN_MOST: Final = 11
+OPEN_MOST: Final = 12
 
 NO_CONSENT_NEEDED: Final = {"readAdvice": "the agreement waives it: it answers what the person agreed to be asked"}
 SEEN_BARE: Final = frozenset({"readAdmission", "readDossierRequest", "readAdviceRequest"})
@@ -104,6 +105,7 @@ async def test_nobody_asks_without_a_token(exchange: Exchange, stage: dict[str, 
     refused(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("DPoP ")
     assert await exchange.entries_of(answer.headers["request-id"]) == []
+    assert "audit-receipt" not in answer.headers
 
 
 @each
@@ -116,6 +118,7 @@ async def test_a_token_without_the_scope_is_refused_and_written_down(
     answer = await attack.made(strangers[kind], stage, scopes=frozenset(Scope) - {attack.operation.scope})
     refused(answer, 403, "insufficient-scope")
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    assert await exchange.is_promised(answer)
     entry = await exchange.entry(answer.headers["request-id"])
     assert (entry["action"], entry["result"], entry["reason"]) == (
         attack.operation.name,
@@ -208,6 +211,7 @@ async def test_who_may_ask_gets_an_answer(exchange: Exchange, stage: dict[str, A
     for name, attack in ATTACKS.items():
         answer = await attack.made(exchange.actor(attack.by), stage)
         assert answer.status_code in {200, 201}, (name, answer.text)
+        assert await exchange.is_promised(answer), name
         entry, member = await exchange.entry(answer.headers["request-id"]), exchange.members[attack.by]
         assert (entry["action"], entry["result"], "reason" in entry) == (attack.operation.name, "permitted", False)
         assert entry["actor"] == {

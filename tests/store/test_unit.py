@@ -404,3 +404,31 @@ async def test_a_cancelled_unit_leaves_its_mark(world: World) -> None:
     await unit.abort(entry("failed"))
 
     assert await world.rows() == NOTHING | {"mark": ["once"], "entry": ["failed"]}
+
+
+async def test_a_unit_tells_what_of_that_which_it_carried_is_committed(world: World) -> None:
+    """However it ended: only what is there for everybody is told, in its order."""
+    asked, (mark, also) = entry("asked"), (Bound("INSERT INTO trial.mark VALUES ($1, $2)", ("m", "s")), entry("also"))
+    alone, read, written, declined, failed, lost = (world.unit() for _ in range(6))
+    for unit in (alone, read, written, declined, failed, lost):
+        unit.carry(asked)
+        assert unit.committed == ()
+
+    await alone.finish()
+    await read.last(READ)
+    read.carry(also)
+    await read.finish()
+    await written.run(effect("done"))
+    written.carry(also)
+    await written.last(READ)
+    declined.mark(mark, SIGNALS)
+    await declined.run(effect("undone"))
+    await declined.decline()
+    await failed.abort(also)
+    await lost.abort()
+
+    assert alone.committed == (asked,)
+    assert read.committed == written.committed == (asked, also)
+    assert set(declined.committed) == {mark, asked}
+    assert failed.committed == (also,)
+    assert lost.committed == ()

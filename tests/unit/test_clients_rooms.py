@@ -50,6 +50,7 @@ OFFERED: Final = {
         dossiers.read                GET  dossiers/{} purpose
         events.read                  GET  events
         organisations.list           GET  organisations
+        receipts.prove               GET  audit/receipts/{}/proof
         screening_outcomes.list      GET  screening-outcomes?caseId
         screening_outcomes.read      GET  screening-outcomes/{}
         screening_outcomes.share     POST screening-outcomes key
@@ -74,6 +75,7 @@ OFFERED: Final = {
         dossiers.read                GET  dossiers/{}
         events.read                  GET  events
         organisations.list           GET  organisations
+        receipts.prove               GET  audit/receipts/{}/proof
         screening_outcomes.read      GET  screening-outcomes/{} purpose
         statistics.flow              GET  statistics/flow?referenceDate
     """,
@@ -97,6 +99,7 @@ OFFERED: Final = {
         cases.search                 POST cases/_search
         events.read                  GET  events
         organisations.list           GET  organisations
+        receipts.prove               GET  audit/receipts/{}/proof
         screening_outcomes.read      GET  screening-outcomes/{} purpose
         statistics.flow              GET  statistics/flow?referenceDate
     """,
@@ -109,6 +112,7 @@ OFFERED: Final = {
         audit.proof                  GET  audit/entries/{}/proof
         audit.search                 POST audit/entries/_search
         organisations.list           GET  organisations
+        receipts.prove               GET  audit/receipts/{}/proof
         statistics.flow              GET  statistics/flow?referenceDate
     """,
     "OperatorClient": """
@@ -116,6 +120,7 @@ OFFERED: Final = {
         agreements.list              GET  agreements
         agreements.read              GET  agreements/{}
         organisations.list           GET  organisations
+        receipts.prove               GET  audit/receipts/{}/proof
     """,
 }
 """By place: method, path, query, whether a purpose must be declared, whether it has an idempotency key."""

@@ -288,12 +288,12 @@ def test_an_entry_and_its_proof_go_together(export: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("@v1", "@v2", "is not a proof for index 255"),
+        ("@v1", "@v2", "is not a tlog-proof"),
         ("index 255", "index 254", "is not a proof for index 255"),
-        ("index 255", "index 0255", "is not a proof for index 255"),
-        ("\nindex 255", "\nextra AAAA\nindex 255", "is not a proof for index 255"),
+        ("index 255", "index 0255", "is not a tlog-proof"),
+        ("\nindex 255", "\nextra AAAA\nindex 255", "is not a tlog-proof"),
         ("\n600\n", "\n601\n", "its checkpoint is not the one of this export"),
-        ("\n\n", "\n", "its checkpoint is not the one of this export"),
+        ("\n\n", "\n", "holds a value that is not base64"),
         ("index 255\n", "index 255\nAAAA\n", "a hash is not 32 bytes long"),
         ("index 255\n", f"index 255\n{'A' * 43}=\n", "does not prove that entries/255.json stands at index 255"),
     ],
