@@ -26,12 +26,16 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from: network zone, our request id (UUIDv7 text), W3C trace (32 hex) and span (16 hex)."""
+    """Where a request came from: network zone, our request id (UUIDv7 text), W3C trace (32 hex) and span (16 hex).
+
+    `parent_span_id` is the caller's span, when the caller sent a trace of its own.
+    """
 
     zone: str
     request_id: str
     trace_id: str
     span_id: str
+    parent_span_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NONE: Final = "no idempotency key"
 OCCURRENCE: Final = ("instance", "requestId")
+OF_ONE_REQUEST: Final = frozenset({"request-id", "traceparent", "audit-receipt"})
+"""Headers that no two answers share."""
 """What differs between two equal problems."""
 
 
@@ -118,7 +120,7 @@ def refused(answer: httpx.Response, status: int, problem: str) -> dict[str, Any]
 def told(answer: httpx.Response) -> tuple[int, dict[str, Any], dict[str, str]]:
     """All that an answer tells, but for which occurrence it is."""
     body = {name: value for name, value in answer.json().items() if name not in OCCURRENCE}
-    headers = {name: value for name, value in answer.headers.items() if name not in {"request-id", "audit-receipt"}}
+    headers = {name: value for name, value in answer.headers.items() if name not in OF_ONE_REQUEST}
     return answer.status_code, body, headers
 
 

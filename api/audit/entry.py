@@ -1,7 +1,8 @@
 """The audit entry: one canonical byte form, stored and hashed as it is, never written again to verify.
 
 The leaf is JSON as RFC 8785 canonicalises it, restricted so that a fast encoder gives the same bytes: ASCII member
-names, strings, integers below 2^53, booleans, arrays, objects; no floating-point numbers, no null. Members:
+names, strings, integers below 2^53, booleans, arrays, objects; no floating-point numbers, no null. What each member
+means to a reader stands in docs/how/audit-entry.md, with examples. Members:
 
     v           integer, 1
     id          UUIDv7 of the entry
@@ -10,7 +11,7 @@ names, strings, integers below 2^53, booleans, arrays, objects; no floating-poin
     result      "permitted" | "refused" | "failed"
     reason      why it was refused, in the words that the caller saw
     actor       {organisation, kind, client, person?}; person as asserted by the client
-    origin      {zone, requestId, traceId, spanId}
+    origin      {zone, requestId, traceId, spanId, parentSpanId?}
     object      {type, id?, version?, digest?}; digest: SHA-256 in hex of what has no id
     person      alias of the person in this log; `persons` for a list of them
     purpose     as declared
@@ -19,10 +20,12 @@ names, strings, integers below 2^53, booleans, arrays, objects; no floating-poin
     consents    [{id, version}], sorted
     disclosed   {category: [field names]}; never values
     withheld    {category: reason}
-    replayed    true, when an idempotency key was seen before
+    replayed    true, when an idempotency key was seen before; the object is then what it made the first time
+    policy      version of the rules by which it was decided (`consent.decision.POLICY`)
+    seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
 
 Compatibility: a member may be added under the same `v`; readers ignore what they do not know. A member never changes
-its meaning; that takes a new `v`. Golden entries in the tests hold every version.
+its meaning; that takes a new `v`. The golden entries in tests/golden hold every version.
 """
 
 from __future__ import annotations
@@ -74,6 +77,8 @@ class Entry:
     disclosed: Mapping[DataCategory, tuple[str, ...]] = field(default_factory=dict["DataCategory", "tuple[str, ...]"])
     withheld: Mapping[DataCategory, Reason] = field(default_factory=dict["DataCategory", "Reason"])
     replayed: bool = False
+    policy: int | None = None
+    seals: Mapping[str, bytes] = field(default_factory=dict["str", "bytes"])
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -96,12 +101,13 @@ class Entry:
                 client=str(self.actor.client_id),
                 person=self.actor.person,
             ),
-            "origin": {
-                "zone": origin.zone,
-                "requestId": origin.request_id,
-                "traceId": origin.trace_id,
-                "spanId": origin.span_id,
-            },
+            "origin": _present(
+                zone=origin.zone,
+                requestId=origin.request_id,
+                traceId=origin.trace_id,
+                spanId=origin.span_id,
+                parentSpanId=origin.parent_span_id,
+            ),
             "object": _present(
                 type=self.thing.type,
                 id=None if self.thing.id is None else str(self.thing.id),
@@ -118,6 +124,8 @@ class Entry:
             disclosed={str(category): sorted(names) for category, names in self.disclosed.items()} or None,
             withheld={str(category): str(reason) for category, reason in self.withheld.items()} or None,
             replayed=self.replayed or None,
+            policy=self.policy,
+            seals={row: seal.hex() for row, seal in self.seals.items()} or None,
         )
         if len(self.persons) == 1:
             optional["person"] = str(self.persons[0])

@@ -36,6 +36,12 @@ AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 GUIDING = frozenset({CareFunction.COORDINATION, CareFunction.LEGAL_SCREENING, CareFunction.SOCIAL_GUIDANCE})
 """An NGO assigned in one of these guides the person, and may know why a consent does not carry."""
 
+POLICY: Final = 1
+"""Version of the rules in `decision`, `soundness` and `visibility`: each entry names the one that it was decided by.
+
+It goes up with every change that could decide a question otherwise; a test holds it to the text of those modules.
+"""
+
 LIVING: Final = frozenset({ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED})
 """A consent whose latest event is one of these carries, within its validity; after any other it does not."""
 

@@ -21,7 +21,7 @@ import uuid_utils.compat as uuid_utils
 from api.audit import log
 from api.audit.entry import Entry
 from api.consent.decision import decide
-from api.consent.model import Question
+from api.consent.model import POLICY, Question
 from api.disclosure.permit import Permit, Refusal
 from api.vocabulary import CONSENT_REASONS, Party, Purpose, Reason, Result
 
@@ -141,7 +141,7 @@ def _weighed(call: Call, thing: Thing, question: Question, situation: Situation 
     """The decision; or the refusal of whoever may not even ask."""
     if question.recipient != call.caller.organisation:
         raise AssertionError("who asks is who receives")
-    entry = _entry(call, thing, purpose=question.purpose)
+    entry = replace(_entry(call, thing, purpose=question.purpose), policy=POLICY)
     if (reason := _barred(call)) is not None:
         return _refused(call, entry, reason)
     # Before anything is looked at: the answer is the same whether something is there or not.

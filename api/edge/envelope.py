@@ -73,7 +73,9 @@ class Envelope:
         self.bounds = bounds
         self._zone = zone
         self._carried = _carried(api_version)
-        self._ours = frozenset({name for name, _ in self._carried} | {b"server", b"request-id", _RECEIPT})
+        self._ours = frozenset(
+            {name for name, _ in self._carried} | {b"server", b"request-id", b"traceparent", _RECEIPT}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; lifespan and websocket pass unchanged."""
@@ -156,6 +158,7 @@ class Envelope:
         own = {name for name, _ in kept}
         kept.extend(pair for pair in self._carried if pair[0] not in own)
         kept.append((b"request-id", here.request_id.encode()))
+        kept.append((b"traceparent", here.traceparent.encode()))
         if here.receipt is not None:
             kept.append((_RECEIPT, here.receipt.encode()))
         return kept

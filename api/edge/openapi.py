@@ -109,7 +109,10 @@ def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
     rows = list(dict.fromkeys([*_usual(operation), *told_here]))
     good = {status: answer for status, answer in responses.items() if status < "4"}
     for answer in good.values():
-        answer["headers"] = {**_headers("API-Version", "Request-Id", "Audit-Receipt"), **answer.get("headers", {})}
+        answer["headers"] = {
+            **_headers("API-Version", "Request-Id", "traceparent", "Audit-Receipt"),
+            **answer.get("headers", {}),
+        }
     if operation.get("security") and "200" in good:
         good["200"]["headers"] |= _headers("ETag")
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
@@ -148,7 +151,7 @@ def _named(rows: list[ProblemType]) -> str:
 
 def _answer(rows: list[ProblemType]) -> dict[str, Any]:
     status = rows[0].status
-    headers = _headers("API-Version", "Request-Id", "Audit-Receipt")
+    headers = _headers("API-Version", "Request-Id", "traceparent", "Audit-Receipt")
     if status in {problems.TOO_MANY_REQUESTS.status, problems.OVERLOADED.status}:
         headers |= _headers("Retry-After")
     if status == problems.UNAUTHENTICATED.status:
@@ -199,6 +202,7 @@ _IF_NONE_MATCH: Final = {
 _HEADERS: Final = {
     "API-Version": "Full version of the API.",
     "Request-Id": "Ours; name it when you ask for help.",
+    "traceparent": "Our span, in your trace if you sent one (W3C Trace Context).",
     "Audit-Receipt": (
         "Signed promise that the entry of this request will be in the audit log in time (kwitantie): keep it. There "
         "whenever an entry was written, so not when it is unknown who calls. The key: `/.well-known/audit-receipts`."

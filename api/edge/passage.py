@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 _KEY: Final = "ketenbrug.passage"
-_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -35,6 +35,7 @@ class Passage:
     base_url: str
     method: str
     max_body: int
+    trace_flags: str
     receipt: str | None = None
 
     @property
@@ -42,12 +43,17 @@ class Passage:
         """Ours, UUIDv7 text; what the caller sent under that name is never taken over."""
         return self.origin.request_id
 
+    @property
+    def traceparent(self) -> str:
+        """What this request is to whatever it causes: our span in the caller's trace, sampled as the caller said."""
+        return f"00-{self.origin.trace_id}-{self.origin.span_id}-{self.trace_flags}"
+
 
 def begin(scope: Scope, base_url: str, zone: str, traceparent: bytes | None, max_body: int) -> Passage:
     """A passage for this scope, which from now on carries it."""
-    trace, span = _trace(traceparent)
-    origin = Origin(zone=zone, request_id=str(uuid_utils.uuid7()), trace_id=trace, span_id=span)
-    passage = Passage(origin, base_url, scope["method"], max_body)
+    trace, parent, flags = _trace(traceparent)
+    origin = Origin(zone, str(uuid_utils.uuid7()), trace, secrets.token_hex(8), parent)
+    passage = Passage(origin, base_url, scope["method"], max_body, flags)
     scope[_KEY] = passage
     return passage
 
@@ -58,12 +64,11 @@ def of(scope: Mapping[str, Any]) -> Passage:
     return passage
 
 
-def _trace(traceparent: bytes | None) -> tuple[str, str]:
-    """The caller's trace id if it is a valid one (W3C Trace Context 2.2), else a new one; the span is always ours."""
-    span = secrets.token_hex(8)
+def _trace(traceparent: bytes | None) -> tuple[str, str | None, str]:
+    """Trace, span and flags of the caller if they are valid (W3C Trace Context section 2.2.2); else a new trace."""
     if traceparent is not None and (match := _TRACEPARENT.fullmatch(traceparent.decode("latin-1"))):
-        version, trace, parent, more = match.groups()
+        version, trace, parent, flags, more = match.groups()
         known = version != "ff" and (version != "00" or more is None)
         if known and trace.strip("0") and parent.strip("0"):
-            return trace, span
-    return secrets.token_hex(16), span
+            return trace, parent, flags
+    return secrets.token_hex(16), None, "00"

@@ -95,7 +95,7 @@ async def test_head_answers_as_get_does_without_a_body(client: httpx.AsyncClient
     got, head = await client.get(path), await client.head(path)
     assert head.status_code == got.status_code
     assert head.content == b""
-    own = {"request-id"}
+    own = {"request-id", "traceparent"}
     assert {k: v for k, v in head.headers.items() if k not in own} == {
         k: v for k, v in got.headers.items() if k not in own
     }
@@ -244,6 +244,9 @@ def test_a_trace_goes_on_when_it_is_a_valid_one(sent: bytes | None, kept: bool) 
     assert len(here.origin.trace_id) == 32
     assert len(here.origin.span_id) == 16
     assert here.origin.span_id != "b7ad6b7169203331"
+    assert here.origin.parent_span_id == ("b7ad6b7169203331" if kept else None)
+    flags = "01" if kept else "00"
+    assert here.traceparent == f"00-{here.origin.trace_id}-{here.origin.span_id}-{flags}"
 
 
 async def test_the_zone_of_a_peer_is_told_and_not_its_address() -> None:

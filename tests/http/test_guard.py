@@ -79,7 +79,11 @@ async def test_a_token_with_its_proof_opens_the_door(world: World, name: str) ->
 async def test_the_trace_of_the_caller_goes_on(shared: World) -> None:
     token = await shared.token(BY)
     headers = shared.headers(BY, token) | {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
-    assert (await shared.http.get(PROBE, headers=headers)).json()["trace"] == "a" * 32
+    answer = await shared.http.get(PROBE, headers=headers)
+    assert answer.json()["trace"] == "a" * 32
+    version, trace, span, flags = answer.headers["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", "a" * 32, "01")
+    assert span != "b" * 16
 
 
 async def test_a_head_is_proven_as_a_head(shared: World) -> None:
