@@ -21,6 +21,8 @@ COPY LICENSE /usr/share/doc/ketenbrug/LICENSE
 ENV PATH=/opt/ketenbrug/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# where `ketenbrug work` keeps the signer guard, on a volume
+RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/ketenbrug
 # a number, so that an orchestrator can see that it is not root
 USER 10001:10001
 WORKDIR /tmp

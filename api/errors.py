@@ -11,6 +11,7 @@
     ├── Undecryptable         a sealed value cannot be opened here; one error for every cause
     ├── PlaintextRefused      something that is not sealed was about to be stored
     ├── LogDamaged            the log in the database is not what was signed
+    ├── LogStopped            the log must not be continued here and now; says why, and what to do
     ├── NotExportable         what was asked of an export of the log cannot be given; says what
     └── Misconfigured         the process must not start; holds every fault found
 
@@ -19,7 +20,7 @@ An outcome that the domain foresees is no error but a value: see `api.disclosure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from api.vocabulary import Reason
@@ -84,6 +85,41 @@ class PlaintextRefused(KetenbrugError):
 
 class LogDamaged(KetenbrugError):
     """The log in the database is not what was signed: nothing is added to it, and nothing is proven from it."""
+
+
+class LogStopped(KetenbrugError):
+    """The log must not be continued from this database, or with this guard. `why` is a word; the text says what to do.
+
+    Whoever continued it all the same would sign a second history.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}: {_STOPPED[why]}")
+        self.why = why
+
+
+_STOPPED: Final = {
+    "guard-moved": "another process signed in the meantime; it is looked at again",
+    "guard-missing": "the log has begun and this signer guard is empty. Bring back the guard; if it is lost for good, "
+    "compare the log with a checkpoint that others kept, then run `ketenbrug audit adopt`",
+    "guard-behind": "the log was signed further than this signer guard knows, so by another machine or with another "
+    "guard. With a guard in a file one machine runs `ketenbrug work`",
+    "guard-ahead": "more was signed than this database holds: it is an older copy. Recover the newest one. If the "
+    "entries are lost for good, give the log a new name (KETENBRUG_LOG_ORIGIN) and a new guard (KETENBRUG_LOG_GUARD), "
+    "run `ketenbrug audit adopt`, and tell those who hold receipts",
+    "guard-differs": "another history was signed than the one in this database. Keep both for who investigates, and "
+    "do not continue either",
+    "guard-of-another-key": "the last head was signed with another key or under another name. A log with a new key is "
+    "a log with a new name: set KETENBRUG_LOG_ORIGIN and KETENBRUG_LOG_GUARD, then run `ketenbrug audit adopt`",
+    "another-name": "the log in this database has another name: give it as KETENBRUG_LOG_ORIGIN, or let the log go on "
+    "under the new one with `ketenbrug audit adopt`",
+    "another-cluster": "this database came from another PostgreSQL cluster, which numbered transactions otherwise. "
+    "If it is the newest copy, and the other one is gone, run `ketenbrug audit adopt`",
+    "transactions-went-back": "the transaction counter of this cluster is behind the log. Find out why; then run "
+    "`ketenbrug audit adopt`",
+    "nothing-to-adopt": "this database, its name and its signer guard belong together already",
+    "leader-at-work": "a process leads the log now: stop `ketenbrug work` first",
+}
 
 
 class NotExportable(KetenbrugError):

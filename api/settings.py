@@ -51,6 +51,9 @@ class Settings(DatabaseSettings, KeySettings):
     patience: Annotated[float, Field(gt=0, le=300)] = 30.0
     merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
     merge_delay: Annotated[int, Field(ge=1, le=86_400, description="Seconds; what a receipt promises.")] = 60
+    log_guard: Path = Field(
+        Path("ketenbrug.guard"), description="The signer guard: kept by the machine that signs, not with the database."
+    )
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")

@@ -10,6 +10,8 @@ import orjson
 
 from api.audit import log, sequencer
 from api.audit.checkpoint import Signer
+from api.audit.standing import BATCH
+from api.errors import LogStopped
 from tests.audit_kit import ORIGIN
 
 if TYPE_CHECKING:
@@ -33,12 +35,50 @@ async def append(connection: Any, count: int) -> list[bytes]:
     return leaves
 
 
-async def settle(connection: Any, most: int = sequencer.BATCH) -> sequencer.Standing:
+class MemoryGuard:
+    """Keeps the last signed head as long as the test runs. `refuses` is what it raises instead, when it is told to."""
+
+    def __init__(self, note: str | None = None) -> None:
+        self.note = note
+        self.refuses: Exception | None = None
+
+    async def last(self) -> str | None:
+        """The note."""
+        return self.note
+
+    async def advance(self, before: str | None, after: str) -> None:
+        """Keep it."""
+        if self.refuses is not None:
+            raise self.refuses
+        if self.note != before:
+            raise LogStopped("guard-moved")
+        self.note = after
+
+
+_GUARDS: dict[str, MemoryGuard] = {}
+
+
+async def guard_of(connection: Any) -> MemoryGuard:
+    """The guard of the log in this database: one for all who lead it in this test run."""
+    return _GUARDS.setdefault(await connection.fetchval("SELECT current_database()"), MemoryGuard())
+
+
+async def take_up(connection: Any, signer: Signer = SIGNER) -> sequencer.Standing:
+    """Take the log up with its guard."""
+    return await sequencer.take_up(connection, signer, await guard_of(connection))
+
+
+async def integrate(connection: Any, standing: sequencer.Standing, most: int = BATCH) -> tuple[sequencer.Standing, int]:
+    """Integrate one batch."""
+    return await sequencer.integrate(connection, standing, SIGNER, await guard_of(connection), most)
+
+
+async def settle(connection: Any, most: int = BATCH) -> sequencer.Standing:
     """Integrate until nothing is left."""
-    standing = await sequencer.take_up(connection, SIGNER)
+    standing = await take_up(connection)
     taken = 1
     while taken:
-        standing, taken = await sequencer.integrate(connection, standing, SIGNER, most)
+        standing, taken = await integrate(connection, standing, most)
     return standing
 
 
@@ -58,7 +98,7 @@ async def tamper(database: servers.Database, sql: str) -> None:
     """Do what the triggers forbid, as a superuser who takes them away."""
     superuser: Any = await asyncpg.connect(database.superuser_url)
     async with superuser.transaction():
-        for table in ("entry", "leaf", "tile", "checkpoint"):
+        for table in ("entry", "leaf", "tile", "checkpoint", "generation"):
             await superuser.execute(f"ALTER TABLE audit.{table} DISABLE TRIGGER ALL")
         await superuser.execute(sql)
     await superuser.close()

@@ -4,6 +4,9 @@ entry        the entry as a value, and its one canonical byte form, the leaf
 log          append a leaf in the transaction of the deed; the only thing that a request waits for
 tree         pure: hashes, the right edge that grows, inclusion and consistency proofs from 256-wide tiles
 checkpoint   the signed head of the tree: signed note, verifier key, signer
+guard        the last signed head, outside the database
+standing     where the log stands, and whether it may be continued from here
+adoption     going on after a move, under another name, or with a lost guard
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
 receipt      the signed promise on an answer that its entry will be in the tree in time
 projection   pure: the search columns of a leaf

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.errors import LogDamaged
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,6 +35,18 @@ class Head:
     def text(self) -> str:
         """The note text: three lines (C2SP tlog-checkpoint)."""
         return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+
+    @classmethod
+    def of(cls, note: str) -> Head:
+        """Read the head of a note that we wrote ourselves. No signature is looked at. Raises `LogDamaged`."""
+        try:
+            origin, size, root, blank, *_ = note.split("\n")
+            head = cls(origin, int(size), base64.b64decode(root, validate=True))
+        except ValueError:
+            raise LogDamaged("what was kept as a checkpoint is none") from None
+        if blank or not note.startswith(head.text()):
+            raise LogDamaged("what was kept as a checkpoint is none")
+        return head
 
 
 class LogKey(Protocol):
@@ -98,9 +112,9 @@ class Signer:
         """A log with one Ed25519 key under its own name."""
         return cls(origin, (Ed25519Key.from_seed(origin, seed),))
 
-    def sign(self, size: int, root: bytes) -> str:
-        """The checkpoint of a tree."""
-        return signed(Head(self.origin, size, root), self.keys)
+    def signed(self, head: Head) -> str:
+        """The checkpoint. Ed25519 is deterministic: the same head is always the same bytes."""
+        return signed(head, self.keys)
 
 
 def signed(head: Head, keys: Sequence[LogKey]) -> str:

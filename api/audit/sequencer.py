@@ -9,46 +9,52 @@ Laws, each held by a test:
   and `checkpoint.size` is its compare-and-swap: of two leaders at once, one fails and looks again.
 - **One leader**, by an advisory lock of the very connection that it writes on: who loses the connection loses the lock
   and can write no more. When it dies, the server frees the lock and another one follows.
-- **It extends only what was signed.** Who takes over computes the root from the tables and compares.
-
-Not here yet: the last signed head outside the database. Without it a restored backup is continued, and so forked.
+- **It extends only what was signed.** Who takes over computes the root from the tables and compares it with the last
+  checkpoint and with the signer guard, which no backup of the database reaches (`api.audit.guard`).
+- **A database that moved stops it.** Transactions of another cluster are numbered otherwise: until somebody adopts the
+  database nothing is put in, and from there on a new generation is counted (`api.audit.adoption`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
-from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, bindparam, func, insert, select, tuple_
+from sqlalchemy import ARRAY, BigInteger, Integer, bindparam, exists, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.audit import projection, tree
-from api.audit.checkpoint import Signer
+from api.audit import projection, standing, tree
+from api.audit.checkpoint import Head
+from api.audit.standing import BATCH
 from api.audit.tables import checkpoint, entry, leaf, projection_person, tile, verifier
 from api.audit.tables import projection as search_columns
-from api.errors import LogDamaged, Misconfigured
+from api.errors import LogStopped
 from api.storage.base import Xid8
 from api.storage.statement import Bound, Statement, combine, statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Table
 
+    from api.audit.checkpoint import Signer
+    from api.audit.guard import Guard
+    from api.audit.standing import Generation
     from api.audit.tree import Edge, Tile
     from api.storage.pool import Database
     from api.storage.unit import Record
 
-BATCH: Final = 1_024
-"""Entries at most in one transaction: the cost of a signature and a commit is spread over them."""
-
 PATIENCE: Final = 1.0
 """Seconds until a follower asks again for the lead, and until a leader that failed tries again."""
 
-_LOCK: Final = 0x6B65_7465_6E6C_6F67  # "ketenlog"
+LOCK: Final = 0x6B65_7465_6E6C_6F67  # "ketenlog"
+"""Of whom leads, and of whom adopts."""
+
+ALL: Final = 2**63 - 1
+"""Above every id."""
 
 
 def _rows(table: Table, *names: str) -> Statement:
@@ -60,32 +66,23 @@ def _rows(table: Table, *names: str) -> Statement:
 
 _COLUMNS: Final = tuple(each.name for each in search_columns.c if each.name != "index")
 
-_LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", _LOCK, type_=BigInteger))))
-_LATEST: Final = statement(
-    select(checkpoint.c.size, checkpoint.c.root, checkpoint.c.note, checkpoint.c.last_xid, checkpoint.c.last_id)
-    .order_by(checkpoint.c.size.desc())
-    .limit(1)
-)
-_PARTIALS: Final = statement(
-    select(tile.c.level, tile.c.data).where(
-        tuple_(tile.c.level, tile.c.n, tile.c.width).in_(
-            select(
-                func.unnest(bindparam("levels", type_=ARRAY(SmallInteger))),
-                func.unnest(bindparam("ns", type_=ARRAY(BigInteger))),
-                func.unnest(bindparam("widths", type_=ARRAY(SmallInteger))),
-            )
-        )
-    )
-)
-_TAIL: Final = statement(
-    select(leaf.c.leaf_hash).where(leaf.c.index >= bindparam("first", type_=BigInteger)).order_by(leaf.c.index)
-)
+_LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", LOCK, type_=BigInteger))))
 _NEXT: Final = statement(
     select(entry.c.id, entry.c.xid, entry.c.leaf)
     .where(
         tuple_(entry.c.xid, entry.c.id)
         > tuple_(bindparam("last_xid", type_=Xid8()), bindparam("last_id", type_=BigInteger)),
+        entry.c.id > bindparam("after", type_=BigInteger),
         entry.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()),
+    )
+    .order_by(entry.c.xid, entry.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+LEFT: Final = statement(
+    select(entry.c.id, entry.c.xid, entry.c.leaf)
+    .where(
+        entry.c.id <= bindparam("after", type_=BigInteger),
+        ~exists().where(leaf.c.entry_id == entry.c.id),
     )
     .order_by(entry.c.xid, entry.c.id)
     .limit(bindparam("most", type_=Integer))
@@ -95,7 +92,7 @@ _PROJECTION: Final = _rows(search_columns, "index", *_COLUMNS)
 _PERSONS: Final = _rows(projection_person, "person", "index")
 _TILES: Final = _rows(tile, "level", "n", "width", "data")
 _CHECKPOINT: Final = statement(
-    insert(checkpoint).values(at=func.now()), "size", "root", "note", "last_xid", "last_id", "at"
+    insert(checkpoint).values(at=func.now()), "size", "root", "note", "generation", "last_xid", "last_id", "at"
 )
 _VERIFIER: Final = statement(upsert(verifier).values(at=func.now()).on_conflict_do_nothing(), "vkey", "at")
 _NOTHING: Final = Bound("SELECT 1", ())
@@ -103,11 +100,24 @@ _NOTHING: Final = Bound("SELECT 1", ())
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the log stands: the right edge of its tree, and the last entry that is in it."""
+    """Where the log stands: its right edge, the last entry in it, and what the guard holds.
+
+    `generation` is that of the last entry. While it is behind the `present` one, what is left of it goes in first.
+    `promised` is a head that the guard holds and the tables do not yet.
+    """
 
     edge: Edge
+    note: str | None
+    generation: int
     last_xid: int
     last_id: int
+    present: Generation
+    promised: Head | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether entries of an earlier generation may still have to be put in."""
+        return self.generation < self.present.number
 
 
 def _unheard(_fault: Exception) -> None:
@@ -116,8 +126,8 @@ def _unheard(_fault: Exception) -> None:
 
 async def run(
     database: Database,
-    origin: str,
-    seed: bytes,
+    signer: Signer,
+    guard: Guard,
     interval: float,
     *,
     notice: Callable[[Exception], None] = _unheard,
@@ -127,13 +137,12 @@ async def run(
 
     `notice` hears of every fault; then it waits and tries again.
     """
-    signer = Signer.from_seed(origin, seed)
     while True:
         try:
             async with database.connection() as connection:
                 if (await _fetch(connection, _LEAD()))[0][0]:
                     try:
-                        await _lead(connection, signer, interval)
+                        await _lead(connection, signer, guard, interval)
                     finally:
                         _let_go(connection)
         except Exception as fault:  # noqa: BLE001 - a log that stops for what nobody foresaw would help nobody
@@ -147,74 +156,93 @@ def _let_go(connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy
         connection.terminate()
 
 
-async def take_up(connection: Any, signer: Signer) -> Standing:  # noqa: ANN401 - as above
+async def take_up(connection: Any, signer: Signer, guard: Guard) -> Standing:  # noqa: ANN401 - as above
     """Read where the log stands, and begin it when it is new.
 
-    Raises `LogDamaged` when the tables do not give the root that was signed, and `Misconfigured` when the log has
-    another name: a log that changes its name is another log to everybody who watches it.
+    Raises `LogDamaged` when the tables do not give the root that was signed, and `LogStopped` when the log must not be
+    continued from this database, under this name, or with this guard.
     """
+    found = await standing.read(lambda bound: _fetch(connection, bound))
+    kept = await guard.last()
+    promised = standing.continued(found, kept, signer.origin)
+    if kept is not None and signer.signed(Head.of(kept)) != kept:
+        raise LogStopped("guard-of-another-key")
     for key in signer.keys:
         await _fetch(connection, _VERIFIER(vkey=key.vkey))
-    rows = await _fetch(connection, _LATEST())
-    if not rows:
-        standing = Standing(tree.Edge(), 0, 0)
-        await _fetch(connection, _checkpoint(standing, signer))
-        return standing
-    (latest,) = rows
-    if latest["note"].partition("\n")[0] != signer.origin:
-        raise Misconfigured(("the log in this database has another name: give it as KETENBRUG_LOG_ORIGIN",))
-    size = latest["size"]
-    partials = await _partials(connection, size)
-    try:
-        edge = tree.Edge.of(size, partials)
-    except ValueError as error:
-        raise LogDamaged("the right edge of the tree is not there") from error
-    if edge.root() != latest["root"]:
-        raise LogDamaged("the right edge of the tree does not give the signed root")
-    return Standing(edge, latest["last_xid"], latest["last_id"])
+    stands = Standing(found.edge, kept, found.generation, found.last_xid, found.last_id, found.present, promised)
+    if found.note is None:
+        stands = await _signed(stands, signer, guard) if kept is None else stands
+        await _fetch(connection, _checkpoint(replace(stands, note=signer.signed(_head(signer, tree.Edge())))))
+    return stands
 
 
 async def integrate(
     connection: Any,  # noqa: ANN401 - as above
-    standing: Standing,
+    stands: Standing,
     signer: Signer,
+    guard: Guard,
     most: int = BATCH,
 ) -> tuple[Standing, int]:
     """Put the next entries into the tree, and tell how many there were. Raises when somebody else was first."""
     # (1) what is committed, and can have nothing committed before it any more
-    taken = await _fetch(connection, _NEXT(last_xid=standing.last_xid, last_id=standing.last_id, most=most))
-    if not taken:
-        return standing, 0
+    taken = await _taken(connection, stands, most)
+    if not taken and stands.promised is None:
+        if not stands.behind:
+            return stands, 0
+        begun = replace(stands, generation=stands.present.number, last_xid=0, last_id=0)
+        return await integrate(connection, begun, signer, guard, most)
     # (2) the tree that it makes
     hashes = [tree.leaf_hash(row["leaf"]) for row in taken]
-    edge, full = standing.edge.grown(hashes)
-    grown = Standing(edge, taken[-1]["xid"], taken[-1]["id"])
-    # (3) all of it, or nothing
+    edge, full = stands.edge.grown(hashes)
+    grown = replace(stands, edge=edge)
+    if taken and not stands.behind:
+        grown = replace(grown, last_xid=taken[-1]["xid"], last_id=taken[-1]["id"])
+    # (3) its head, signed and kept by the guard before anybody else can know it
+    grown = await _signed(grown, signer, guard)
+    # (4) all of it, or nothing
     parts = [
-        *_written(standing.edge.size, taken, hashes),
-        _tiles([*full, *_new_partials(standing.edge, edge)]),
-        _checkpoint(grown, signer),
+        *_written(stands.edge.size, taken, hashes),
+        _tiles([*full, *_new_partials(stands.edge, edge)]),
+        _checkpoint(grown),
     ]
     await _fetch(connection, combine(parts, _NOTHING))
     return grown, len(taken)
 
 
-async def _lead(connection: Any, signer: Signer, interval: float) -> None:  # noqa: ANN401 - as above
-    standing = await take_up(connection, signer)
+async def _lead(connection: Any, signer: Signer, guard: Guard, interval: float) -> None:  # noqa: ANN401 - as above
+    stands = await take_up(connection, signer, guard)
     while True:
-        standing, taken = await integrate(connection, standing, signer)
+        stands, taken = await integrate(connection, stands, signer, guard)
         if taken < BATCH:
             await asyncio.sleep(interval)
 
 
-async def _partials(connection: Any, size: int) -> Mapping[int, bytes]:  # noqa: ANN401 - as above
-    """The partial tiles of each level. That of the leaves is not stored: its hashes are the last rows of `leaf`."""
-    above = [each for each in tree.partial_tiles(size) if each[0]]
-    levels, ns, widths = ([each[place] for each in above] for place in range(3))
-    rows = await _fetch(connection, _PARTIALS(levels=levels, ns=ns, widths=widths))
-    tail = await _fetch(connection, _TAIL(first=size - size % tree.WIDTH))
-    leaves = {0: b"".join(row["leaf_hash"] for row in tail)} if tail else {}
-    return leaves | {row["level"]: row["data"] for row in rows}
+async def _taken(connection: Any, stands: Standing, most: int) -> list[Record]:  # noqa: ANN401 - as above
+    """The next entries, in the order of the log; of a promised head exactly those that it stands for."""
+    if stands.promised is not None:
+        most = stands.promised.size - stands.edge.size
+    if stands.behind:
+        return await _fetch(connection, LEFT(after=stands.present.after, most=most))
+    marks = {"last_xid": stands.last_xid, "last_id": stands.last_id, "after": stands.present.after}
+    return await _fetch(connection, _NEXT(**marks, most=most))
+
+
+async def _signed(grown: Standing, signer: Signer, guard: Guard) -> Standing:
+    """Sign, and have the guard keep it; or find that it is what was promised. Raises `LogStopped`."""
+    head = _head(signer, grown.edge)
+    if grown.promised is None:
+        note = signer.signed(head)
+        await guard.advance(grown.note, note)
+        return replace(grown, note=note)
+    if head.size < grown.promised.size:
+        raise LogStopped("guard-ahead")
+    if head != grown.promised:
+        raise LogStopped("guard-differs")
+    return replace(grown, promised=None)
+
+
+def _head(signer: Signer, edge: Edge) -> Head:
+    return Head(signer.origin, edge.size, edge.root())
 
 
 def _written(first: int, taken: Sequence[Record], hashes: Sequence[bytes]) -> list[Bound]:
@@ -239,14 +267,14 @@ def _tiles(tiles: Sequence[Tile]) -> Bound:
     return _TILES(level=level, n=n, width=width, data=data)
 
 
-def _checkpoint(standing: Standing, signer: Signer) -> Bound:
-    size, root = standing.edge.size, standing.edge.root()
+def _checkpoint(stands: Standing) -> Bound:
     return _CHECKPOINT(
-        size=size,
-        root=root,
-        note=signer.sign(size, root),
-        last_xid=standing.last_xid,
-        last_id=standing.last_id,
+        size=stands.edge.size,
+        root=stands.edge.root(),
+        note=stands.note,
+        generation=stands.generation,
+        last_xid=stands.last_xid,
+        last_id=stands.last_id,
     )
 
 

@@ -1,7 +1,10 @@
 """Tables of the log. A request inserts into `entry` and nothing else; the sequencer inserts into the others.
 
-`entry`, `leaf`, `tile`, `checkpoint` and `verifier` are never updated, deleted from or truncated: the application role
-may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that, `audit verify` finds.
+`generation` is inserted into by the owner alone, in a migration and by `ketenbrug audit adopt`.
+
+`entry`, `leaf`, `tile`, `checkpoint`, `generation` and `verifier` are never updated, deleted from or truncated: the
+application role may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
+`audit verify` finds.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
 
 There is no foreign key from `leaf` to `entry`: its check would lock, and so rewrite, every row of `entry` once more.
@@ -18,6 +21,7 @@ from sqlalchemy import (
     Computed,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Table,
@@ -78,6 +82,7 @@ checkpoint: Final = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("note", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
     Column("last_xid", Xid8, nullable=False),
     Column("last_id", BigInteger, nullable=False),
     instant("at"),
@@ -86,7 +91,24 @@ checkpoint: Final = Table(
     schema="audit",
     comment=(
         "Signed heads of the tree. The key is the compare-and-swap of the sequencer: a size is signed once. "
-        "last_xid, last_id: the last entry that is in the tree."
+        "generation, last_xid, last_id: the last entry that is in the tree."
+    ),
+)
+
+generation: Final = Table(
+    "generation",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("system_identifier", BigInteger, nullable=False),
+    Column("origin", Text),
+    Column("first_entry", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    instant("at"),
+    CheckConstraint("number >= 1", name="number_natural"),
+    schema="audit",
+    comment=(
+        "Where the numbering of transactions began anew: the cluster that numbers them, the name of the log from there "
+        "on when it was given one, the entry id above which entries are of this generation, the size of the tree then."
     ),
 )
 

@@ -10,10 +10,19 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+import uuid_utils.compat as uuid_utils
 
 from api import settings
+from api.audit import adoption
 from api.audit import export as exports
+from api.audit.entry import Entry, Thing
+from api.audit.guard import FileGuard
+from api.audit.standing import Generation
+from api.disclosure.authority import ADOPT_LOG
+from api.oauth import operator
+from api.settings import Settings
 from api.storage.pool import Database
+from api.vocabulary import Result
 from clients import verifier
 
 app: Final = typer.Typer(help="Export the audit log and check it.", no_args_is_help=True)
@@ -35,12 +44,45 @@ def export(
 
 
 @app.command()
+def adopt() -> None:
+    """Let the log go on in a database that was moved, under another name, or with a new signer guard.
+
+    Needs the owner's database URL, and the name and the guard that `ketenbrug work` has.
+    """
+    begun = asyncio.run(_adopt(settings.serving()))
+    typer.echo(f"Generation {begun.number} of {begun.origin} begins after entry {begun.after}. Start `ketenbrug work`.")
+
+
+@app.command()
 def verify(
     directory: _Directory,
     vkeys: Annotated[Path | None, typer.Option(help="Verifier keys that you have from elsewhere.")] = None,
 ) -> None:
     """Check an export offline. Exit 1 names the first thing that does not hold."""
     raise typer.Exit(verifier.main([str(directory), *(() if vkeys is None else ("--vkeys", str(vkeys)))]))
+
+
+async def _adopt(found: Settings) -> Generation:
+    database = await Database.open(found.database_url.get_secret_value(), size=1)
+    now = settings.now()
+    unit = database.unit(now)
+    told = Entry(
+        id=uuid_utils.uuid7(),
+        at=now,
+        action=ADOPT_LOG,
+        result=Result.PERMITTED,
+        actor=operator.local(),
+        thing=Thing("audit-log"),
+    )
+    try:
+        begun = await adoption.adopt(unit, found.origin, FileGuard(found.log_guard), told)
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise
+    finally:
+        await database.close()
+    return begun
 
 
 async def _export(url: str, directory: Path, entries: list[int], older: int | None) -> int:

@@ -6,8 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from api import settings
+from api.audit import standing as standing_of_log
+from api.audit.guard import FileGuard
 from api.crypto import keyfile
-from api.errors import Misconfigured, Unavailable
+from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.storage import standing
 from api.storage.pool import Database
 
@@ -28,6 +30,30 @@ def may_serve() -> Settings:
     if faults:
         raise Misconfigured(tuple(faults))
     return found
+
+
+def may_work() -> Settings:
+    """The settings of a process that also signs the log: it must not start where the log must not be continued."""
+    found = may_serve()
+    try:
+        asyncio.run(_of_log(found))
+    except (LogStopped, LogDamaged) as error:
+        raise Misconfigured((f"the log: {error}",)) from None
+    return found
+
+
+async def _of_log(found: Settings) -> None:
+    database = await Database.open(found.database_url.get_secret_value(), size=1)
+    unit = database.unit(settings.now())
+    try:
+        recorded = await standing_of_log.read(unit.all)
+        standing_of_log.continued(recorded, await FileGuard(found.log_guard).last(), found.origin)
+    except LogStopped as error:
+        if error.why != "guard-ahead":  # the leader of now may have signed between our two looks: the next one judges
+            raise
+    finally:
+        await unit.finish()
+        await database.close()
 
 
 async def _of_database(url: str) -> tuple[str, ...]:

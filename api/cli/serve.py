@@ -32,7 +32,7 @@ def serve(
     """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
     # Uvicorn raises the signal that ended it once more: so we leave through every `finally`, and stop the worker.
     signal.signal(signal.SIGTERM, _end)
-    found = checks.may_serve()
+    found = checks.may_work() if work else checks.may_serve()
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     with metrics.told(found.metrics_host, found.metrics_port), _worker(start=work):

@@ -12,9 +12,11 @@ import typer
 
 from api import settings
 from api.audit import sequencer
+from api.audit.checkpoint import Signer
+from api.audit.guard import FileGuard
 from api.cli import checks, metrics
 from api.crypto import keyfile
-from api.errors import KetenbrugError
+from api.errors import KetenbrugError, LogStopped
 from api.oauth import replay, revocation
 from api.storage import idempotency
 from api.storage.pool import Database
@@ -30,7 +32,7 @@ def work(
     *, with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False
 ) -> None:
     """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
-    found = checks.may_serve()
+    found = checks.may_work()
     with metrics.told(found.metrics_host, found.metrics_port):
         asyncio.run(_work(found, with_parent=with_parent))
 
@@ -48,7 +50,13 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(
-                    sequencer.run(database, found.origin, keys.log, found.merge_interval, notice=_notice)
+                    sequencer.run(
+                        database,
+                        Signer.from_seed(found.origin, keys.log),
+                        FileGuard(found.log_guard),
+                        found.merge_interval,
+                        notice=_notice,
+                    )
                 ),
                 tasks.create_task(_sweep(database)),
             ]
@@ -60,7 +68,8 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
 
 
 def _notice(fault: Exception) -> None:
-    structlog.get_logger("ketenbrug.work").error("sequencer-fault", kind=type(fault).__name__)
+    why = fault.why if isinstance(fault, LogStopped) else None
+    structlog.get_logger("ketenbrug.work").error("sequencer-fault", kind=type(fault).__name__, where=why)
 
 
 async def _sweep(database: Database) -> None:

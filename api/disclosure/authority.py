@@ -100,6 +100,7 @@ LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_REA
 
 # Outside /v1, beside what `api.oauth` names: administration
 IMPORT_POPULATION: Final = "statistics.import"
+ADOPT_LOG: Final = "audit.adopt"
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Operation)

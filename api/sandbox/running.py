@@ -133,7 +133,8 @@ class Running:
 
 def _begin_anew(cluster: Cluster, directory: Path) -> None:
     """Make the database. The credentials are written last: without them nobody can use one that is there already."""
-    (directory / "samples.json").unlink(missing_ok=True)
+    for each in ("samples.json", "guard"):
+        (directory / each).unlink(missing_ok=True)
     if databases.exists(cluster.superuser_url(), NAME):
         cluster.drop(NAME)
     cluster.create(NAME)
@@ -202,6 +203,7 @@ def _environment(url: str, keys: Path, issuer: str, port: int, workers: int) -> 
         "KETENBRUG_WORKERS": str(workers),
         "KETENBRUG_SANDBOX": "true",
         "KETENBRUG_LOG_ORIGIN": LOG,
+        "KETENBRUG_LOG_GUARD": str(keys.with_name("guard")),
     }
 
 

@@ -175,6 +175,19 @@ def test_the_owner_migrates_and_the_application_serves(services: dict[str, Any])
     }
 
 
+def test_the_signer_guard_outlives_its_container_and_is_not_the_databases(
+    compose: dict[str, Any], services: dict[str, Any]
+) -> None:
+    """On a volume of its own, which the image's account may write."""
+    guard = services["work"]["environment"]["KETENBRUG_LOG_GUARD"]
+    (volume,) = services["work"]["volumes"]
+    name, _, directory = volume.partition(":")
+    assert guard.startswith(f"{directory}/")
+    assert name in compose["volumes"]
+    assert all(not each.startswith(f"{name}:") for each in services["db"]["volumes"])
+    assert f"RUN install -d -o 10001 -g 10001 -m 0700 {directory}\n" in (ROOT / "Dockerfile").read_text()
+
+
 def test_the_image_runs_as_an_unprivileged_account_without_tools() -> None:
     """The last stage copies the finished environment only; its account is a number."""
     stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from api.crypto import keyfile
 from tests import live
+from tests.audit_kit import ORIGIN
+from tests.audit_store import append, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +79,31 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(keys: Path
 
     assert len(found) == 1
     assert "does not answer" in found[0]
+
+
+def test_a_machine_whose_guard_is_not_the_logs_does_not_start_to_sign(
+    database: servers.Database, keys: Path, tmp_path: Path
+) -> None:
+    """A second host, or one that lost its guard: it is told before it serves. Adopting makes a new guard, once."""
+
+    async def log() -> None:
+        connection = await asyncpg.connect(database.app_url)
+        await append(connection, 3)
+        await settle(connection)
+        await connection.close()
+
+    asyncio.run(log())
+    settings = {"public_url": "https://ketenbrug.example", "log_origin": ORIGIN, "log_guard": tmp_path / "guard"}
+    (said,) = refused("work", database_url=database.app_url, key_file=keys, **settings)
+    assert "guard-missing" in said
+    assert "ketenbrug audit adopt" in said
+
+    adopted = live.command("audit", "adopt", database_url=database.owner_url, **settings)
+    assert "Generation 2 of ketenbrug.example/log begins after entry 3." in adopted.stdout, adopted.stderr
+    assert (tmp_path / "guard").read_text().startswith(f"{ORIGIN}\n3\n")
+    again = live.command("audit", "adopt", database_url=database.owner_url, **settings)
+    assert again.returncode == 1
+    assert "nothing-to-adopt" in again.stderr
 
 
 def test_tests_forget_every_setting_of_the_service() -> None:

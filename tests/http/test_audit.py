@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.audit import sequencer
 from api.crypto.mac import Mac
 from api.edge import paging
 from api.routes import audit
@@ -16,7 +15,7 @@ from api.vocabulary import Party, Scope
 from clients import verifier
 from tests import oauth_kit as kit
 from tests.audit_kit import KEY, ORIGIN, write
-from tests.audit_store import SIGNER, append
+from tests.audit_store import append, settle
 from tests.oauth_world import World, opened
 
 if TYPE_CHECKING:
@@ -58,11 +57,7 @@ def _body(answer: httpx.Response, status: int) -> dict[str, Any]:
 async def integrate(world: World) -> int:
     """Let the sequencer run until nothing is left."""
     async with world.database.connection() as connection:
-        standing = await sequencer.take_up(connection, SIGNER)
-        taken = 1
-        while taken:
-            standing, taken = await sequencer.integrate(connection, standing, SIGNER)
-        return standing.edge.size
+        return (await settle(connection)).edge.size
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 
 from api.audit import sequencer, tree
 from api.audit.checkpoint import Signer
-from api.errors import LogDamaged, Misconfigured, Unavailable
+from api.audit.standing import BATCH
+from api.errors import LogDamaged, LogStopped, Unavailable
 from api.storage.pool import Database
-from tests.audit_kit import ORIGIN
-from tests.audit_store import APPEND, SEED, SIGNER, append, settle, tamper
+from tests.audit_store import APPEND, SEED, SIGNER, MemoryGuard, append, guard_of, integrate, settle, take_up, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -78,7 +78,8 @@ async def true(condition: Callable[[], Awaitable[bool]]) -> None:
 @asynccontextmanager
 async def running(pool: Database, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
     options = {"interval": 0.01, "patience": 0.05} | options
-    task = asyncio.create_task(sequencer.run(pool, ORIGIN, SEED, **options))
+    guard = options.pop("guard", None) or MemoryGuard()
+    task = asyncio.create_task(sequencer.run(pool, SIGNER, guard, **options))
     try:
         yield task
     finally:
@@ -87,9 +88,9 @@ async def running(pool: Database, **options: Any) -> AsyncIterator[asyncio.Task[
 
 
 async def test_a_new_log_begins_with_the_signed_head_of_nothing(connection: Any) -> None:
-    standing = await sequencer.take_up(connection, SIGNER)
+    standing = await take_up(connection)
     assert await signed(connection) == (0, tree.EMPTY_ROOT)
-    assert await sequencer.integrate(connection, standing, SIGNER) == (standing, 0)
+    assert await integrate(connection, standing) == (standing, 0)
     assert await connection.fetchval("SELECT vkey FROM audit.verifier") == SIGNER.keys[0].vkey
 
 
@@ -99,7 +100,7 @@ async def test_entries_stand_in_the_order_in_which_they_were_committed(connectio
     standing = await settle(connection, most)
     assert await logged(connection) == leaves
     assert await signed(connection) == (len(leaves), root(leaves))
-    assert standing == await sequencer.take_up(connection, SIGNER)
+    assert standing == await take_up(connection)
 
 
 async def test_a_late_committer_is_never_passed_over(connection: Any, database: servers.Database) -> None:
@@ -128,17 +129,24 @@ async def test_what_is_rolled_back_leaves_no_gap(connection: Any) -> None:
     assert await logged(connection) == first + second
 
 
+@pytest.mark.parametrize(("guards", "fails"), [(1, "LogStopped"), (2, "UniqueViolationError")])
 async def test_of_two_leaders_at_once_one_fails_and_nothing_is_taken_twice(
-    connection: Any, database: servers.Database
+    connection: Any, database: servers.Database, guards: int, fails: str
 ) -> None:
-    """As if both held the lock: the size of the tree is the last resort."""
+    """As if both held the lock: the guard stops the second one; without a common one, the size of the tree does."""
     leaves = await append(connection, 10)
     other: Any = await asyncpg.connect(database.app_url)
-    standing = await sequencer.take_up(connection, SIGNER)
+    standing = await take_up(connection)
+    guard = await guard_of(connection)
+    theirs = (guard, guard if guards == 1 else MemoryGuard(guard.note))
     outcomes = await asyncio.gather(
-        *(sequencer.integrate(each, standing, SIGNER, 7) for each in (connection, other)), return_exceptions=True
+        *(
+            sequencer.integrate(leader, standing, SIGNER, its, 7)
+            for leader, its in zip((connection, other), theirs, strict=True)
+        ),
+        return_exceptions=True,
     )
-    assert sorted(type(each).__name__ for each in outcomes) == ["UniqueViolationError", "tuple"]
+    assert sorted(type(each).__name__ for each in outcomes) == [fails, "tuple"]
     await settle(other)
     await other.close()
     assert await logged(connection) == leaves
@@ -161,7 +169,8 @@ async def test_sixteen_appenders_and_two_followers_lose_nothing(connection: Any,
                     await transaction.commit()
                     committed.extend(leaves)
 
-    async with running(pool), running(pool):
+    guard = MemoryGuard()
+    async with running(pool, guard=guard), running(pool, guard=guard):
         await asyncio.gather(*(appender(number) for number in range(16)))
         await until(connection, len(committed))
     assert sorted(await logged(connection)) == sorted(committed)
@@ -175,7 +184,8 @@ async def test_another_one_takes_over_when_the_leader_is_killed(
     superuser: Any = await asyncpg.connect(database.superuser_url)
     leaves: list[bytes] = []
     faults: list[Exception] = []
-    async with running(pool, notice=faults.append), running(pool, notice=faults.append):
+    guard = MemoryGuard()
+    async with running(pool, guard=guard, notice=faults.append), running(pool, guard=guard, notice=faults.append):
         for _ in range(5):
             leaves += await append(connection, 40)
             await superuser.execute(
@@ -192,11 +202,11 @@ async def test_another_one_takes_over_when_the_leader_is_killed(
 async def test_a_batch_is_there_as_a_whole_or_not_at_all(connection: Any, database: servers.Database) -> None:
     """The last table that a batch writes refuses it: nothing of the batch is there."""
     await append(connection, 3)
-    standing = await sequencer.take_up(connection, SIGNER)
+    standing = await take_up(connection)
     owner: Any = await asyncpg.connect(database.owner_url)
     await owner.execute("ALTER TABLE audit.checkpoint ADD CONSTRAINT no_more CHECK (size = 0)")
     with pytest.raises(asyncpg.CheckViolationError):
-        await sequencer.integrate(connection, standing, SIGNER)
+        await integrate(connection, standing)
     for table in ("leaf", "tile", "projection", "projection_person"):
         assert not await connection.fetch(f"SELECT FROM audit.{table}")
     await owner.execute("ALTER TABLE audit.checkpoint DROP CONSTRAINT no_more")
@@ -207,22 +217,22 @@ async def test_a_batch_is_there_as_a_whole_or_not_at_all(connection: Any, databa
 async def test_one_leads_and_the_lock_is_free_when_it_stops(connection: Any, pool: Database) -> None:
     async with running(pool):
         await until(connection, 0)
-        assert not await connection.fetchval(sequencer._LEAD.sql, sequencer._LOCK)
-    await true(lambda: connection.fetchval(sequencer._LEAD.sql, sequencer._LOCK))
+        assert not await connection.fetchval(sequencer._LEAD.sql, sequencer.LOCK)
+    await true(lambda: connection.fetchval(sequencer._LEAD.sql, sequencer.LOCK))
 
 
 async def test_more_than_a_batch_is_taken_without_waiting(connection: Any, pool: Database) -> None:
-    await append(connection, 2 * sequencer.BATCH + 1)
+    await append(connection, 2 * BATCH + 1)
     async with running(pool, interval=0.2):
-        await until(connection, 2 * sequencer.BATCH + 1)
+        await until(connection, 2 * BATCH + 1)
     sizes = [row["size"] for row in await connection.fetch("SELECT size FROM audit.checkpoint ORDER BY size")]
-    assert sizes == [0, sequencer.BATCH, 2 * sequencer.BATCH, 2 * sequencer.BATCH + 1]
+    assert sizes == [0, BATCH, 2 * BATCH, 2 * BATCH + 1]
 
 
 async def test_a_log_keeps_its_name(connection: Any) -> None:
     await settle(connection)
-    with pytest.raises(Misconfigured, match="another name"):
-        await sequencer.take_up(connection, Signer.from_seed("other.example/log", SEED))
+    with pytest.raises(LogStopped, match="another-name"):
+        await take_up(connection, Signer.from_seed("other.example/log", SEED))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +252,7 @@ async def test_a_damaged_log_is_not_extended(
     await settle(connection)
     await tamper(database, damage)
     with pytest.raises(LogDamaged, match=what):
-        await sequencer.take_up(connection, SIGNER)
+        await take_up(connection)
     await append(connection, 1)
     heard = asyncio.Event()
     faults: list[Exception] = []
@@ -252,7 +262,7 @@ async def test_a_damaged_log_is_not_extended(
         if len(faults) > 2:
             heard.set()
 
-    async with running(pool, notice=notice), asyncio.timeout(10):
+    async with running(pool, guard=await guard_of(connection), notice=notice), asyncio.timeout(10):
         await heard.wait()
     assert {type(fault) for fault in faults} == {LogDamaged}
     assert (await signed(connection))[0] == 300

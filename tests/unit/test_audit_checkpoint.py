@@ -21,7 +21,7 @@ def test_a_head_is_three_lines() -> None:
 
 def test_a_checkpoint_is_always_the_same_bytes() -> None:
     """Golden: Ed25519 is deterministic, so a change of form shows here."""
-    note = Signer.from_seed(ORIGIN, bytes(range(32))).sign(7, ROOT)
+    note = Signer.from_seed(ORIGIN, bytes(range(32))).signed(Head(ORIGIN, 7, ROOT))
     assert note == NOTE
     assert KEY.vkey == "ketenbrug.example/log+c92ae91b+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 
