@@ -6,6 +6,7 @@ create_app         the app of given settings, keys and clock; a database that is
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 
 from api import settings as configuration
 from api.audit import receipt
+from api.audit.delay import MergeDelay
 from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
@@ -108,7 +110,9 @@ def described() -> FastAPI:
     return app
 
 
-def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], database: Database) -> state.State:
+def parts(
+    settings: Settings, keys: KeyFile, clock: Callable[[], datetime], database: Database, delay: MergeDelay
+) -> state.State:
     """What requests share."""
     issuer = Issuer(settings.issuer, settings.audience, keys.token)
     return state.State(
@@ -124,6 +128,7 @@ def parts(settings: Settings, keys: KeyFile, clock: Callable[[], datetime], data
         texts=Texts(unreviewed_too=settings.sandbox),
         receipts=Signer(keys.token),
         log_receipts=receipt.Signer.from_seed(settings.origin, settings.merge_delay, keys.receipt),
+        delay=delay,
     )
 
 
@@ -156,11 +161,14 @@ def _lifespan(
         )
         readiness.database = database
         terms.due_on(terms.day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
-        state.install(app, parts(settings, keys, clock, database))
+        delay = MergeDelay(settings.merge_bound, clock)
+        state.install(app, parts(settings, keys, clock, database, delay))
+        watching = asyncio.create_task(delay.watch(database))
         try:
             yield
         finally:
             readiness.database = None
+            watching.cancel()
             await database.close()
 
     return lifespan

@@ -51,6 +51,9 @@ class Settings(DatabaseSettings, KeySettings):
     patience: Annotated[float, Field(gt=0, le=300)] = 30.0
     merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
     merge_delay: Annotated[int, Field(ge=1, le=86_400, description="Seconds; what a receipt promises.")] = 60
+    merge_bound: Annotated[
+        float, Field(gt=0, description="Seconds that the tree may be behind before nothing is disclosed.")
+    ] = 30.0
     log_guard: Path = Field(
         Path("ketenbrug.guard"), description="The signer guard: kept by the machine that signs, not with the database."
     )

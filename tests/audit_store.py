@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
+from api import settings
 from api.audit import log, sequencer
 from api.audit.checkpoint import Signer
 from api.audit.standing import BATCH
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tests import servers
 
 SEED = bytes(range(32))
-SIGNER = Signer.from_seed(ORIGIN, SEED)
+SIGNER = Signer.from_seeds(ORIGIN, SEED, SEED, settings.now)
 APPEND = log._APPEND.sql
 
 
@@ -68,17 +69,19 @@ async def take_up(connection: Any, signer: Signer = SIGNER) -> sequencer.Standin
     return await sequencer.take_up(connection, signer, await guard_of(connection))
 
 
-async def integrate(connection: Any, standing: sequencer.Standing, most: int = BATCH) -> tuple[sequencer.Standing, int]:
+async def integrate(
+    connection: Any, standing: sequencer.Standing, most: int = BATCH, signer: Signer = SIGNER
+) -> tuple[sequencer.Standing, int]:
     """Integrate one batch."""
-    return await sequencer.integrate(connection, standing, SIGNER, await guard_of(connection), most)
+    return await sequencer.integrate(connection, standing, signer, await guard_of(connection), most)
 
 
-async def settle(connection: Any, most: int = BATCH) -> sequencer.Standing:
+async def settle(connection: Any, most: int = BATCH, signer: Signer = SIGNER) -> sequencer.Standing:
     """Integrate until nothing is left."""
-    standing = await take_up(connection)
+    standing = await take_up(connection, signer)
     taken = 1
     while taken:
-        standing, taken = await integrate(connection, standing, most)
+        standing, taken = await integrate(connection, standing, most, signer)
     return standing
 
 

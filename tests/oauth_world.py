@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from joserfc.jwk import ECKey
 
 from api import errors
 from api.audit import receipt
+from api.audit.delay import MergeDelay
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
 from api.crypto.blind import BlindIndex
@@ -176,6 +178,7 @@ class World:
                 texts=Texts(),
                 receipts=Signer(ECKey.generate_key("P-256")),
                 log_receipts=RECEIPTS,
+                delay=MergeDelay(math.inf, self.clock),
             ),
         )
 

@@ -9,6 +9,7 @@ standing     where the log stands, and whether it may be continued from here
 adoption     going on after a move, under another name, or with a lost guard
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
 receipt      the signed promise on an answer that its entry will be in the tree in time
+delay        how far the tree is behind; when it is too far, nothing is disclosed
 projection   pure: the search columns of a leaf
 proofs       the read side: checkpoint, entry, inclusion, consistency
 search       entries by closed filters, newest first

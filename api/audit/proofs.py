@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import ARRAY, BigInteger, SmallInteger, bindparam, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ARRAY, BigInteger, SmallInteger, bindparam, func, literal_column, select, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from api.audit import tree
-from api.audit.tables import checkpoint, entry, leaf, tile, verifier
+from api.audit.tables import checkpoint, cosignature, entry, leaf, tile, verifier
 from api.audit.tree import TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
@@ -32,7 +32,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A head as it was signed: `note` is the text to hand out (C2SP tlog-checkpoint)."""
+    """A head as it was signed: `note` is the text to hand out, with every cosignature (C2SP tlog-checkpoint)."""
 
     size: int
     root: bytes
@@ -48,7 +48,18 @@ class Logged:
     leaf: bytes = field(repr=False)
 
 
-_SIGNED: Final = select(checkpoint.c.size, checkpoint.c.root, checkpoint.c.note, checkpoint.c.at)
+_LINES: Final = (
+    select(
+        func.string_agg(
+            cosignature.c.line + "\n", aggregate_order_by(literal_column("''"), cosignature.c.at, cosignature.c.vkey)
+        )
+    )
+    .where(cosignature.c.size == checkpoint.c.size)
+    .scalar_subquery()
+)
+_SIGNED: Final = select(
+    checkpoint.c.size, checkpoint.c.root, (checkpoint.c.note + func.coalesce(_LINES, "")).label("note"), checkpoint.c.at
+)
 _LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
 _AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
 _VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from api.audit import projection, standing, tree
 from api.audit.checkpoint import Head
 from api.audit.standing import BATCH
-from api.audit.tables import checkpoint, entry, leaf, projection_person, tile, verifier
+from api.audit.tables import checkpoint, cosignature, entry, leaf, projection_person, tile, verifier
 from api.audit.tables import projection as search_columns
 from api.errors import LogStopped
 from api.storage.base import Xid8
@@ -93,6 +93,9 @@ _PERSONS: Final = _rows(projection_person, "person", "index")
 _TILES: Final = _rows(tile, "level", "n", "width", "data")
 _CHECKPOINT: Final = statement(
     insert(checkpoint).values(at=func.now()), "size", "root", "note", "generation", "last_xid", "last_id", "at"
+)
+COSIGNATURE: Final = statement(
+    upsert(cosignature).values(at=func.now()).on_conflict_do_nothing(), "size", "vkey", "line", "at"
 )
 _VERIFIER: Final = statement(upsert(verifier).values(at=func.now()).on_conflict_do_nothing(), "vkey", "at")
 _NOTHING: Final = Bound("SELECT 1", ())
@@ -167,12 +170,13 @@ async def take_up(connection: Any, signer: Signer, guard: Guard) -> Standing:  #
     promised = standing.continued(found, kept, signer.origin)
     if kept is not None and signer.signed(Head.of(kept)) != kept:
         raise LogStopped("guard-of-another-key")
-    for key in signer.keys:
-        await _fetch(connection, _VERIFIER(vkey=key.vkey))
+    for vkey in signer.vkeys:
+        await _fetch(connection, _VERIFIER(vkey=vkey))
     stands = Standing(found.edge, kept, found.generation, found.last_xid, found.last_id, found.present, promised)
     if found.note is None:
         stands = await _signed(stands, signer, guard) if kept is None else stands
-        await _fetch(connection, _checkpoint(replace(stands, note=signer.signed(_head(signer, tree.Edge())))))
+        begun = replace(stands, note=signer.signed(_head(signer, tree.Edge())))
+        await _fetch(connection, combine(_checkpoint(begun, signer), _NOTHING))
     return stands
 
 
@@ -203,7 +207,7 @@ async def integrate(
     parts = [
         *_written(stands.edge.size, taken, hashes),
         _tiles([*full, *_new_partials(stands.edge, edge)]),
-        _checkpoint(grown),
+        *_checkpoint(grown, signer),
     ]
     await _fetch(connection, combine(parts, _NOTHING))
     return grown, len(taken)
@@ -267,15 +271,18 @@ def _tiles(tiles: Sequence[Tile]) -> Bound:
     return _TILES(level=level, n=n, width=width, data=data)
 
 
-def _checkpoint(stands: Standing) -> Bound:
-    return _CHECKPOINT(
-        size=stands.edge.size,
+def _checkpoint(stands: Standing, signer: Signer) -> list[Bound]:
+    size = stands.edge.size
+    written = _CHECKPOINT(
+        size=size,
         root=stands.edge.root(),
         note=stands.note,
         generation=stands.generation,
         last_xid=stands.last_xid,
         last_id=stands.last_id,
     )
+    line = signer.cosignature(_head(signer, stands.edge))
+    return [written, COSIGNATURE(size=size, vkey=signer.post_quantum.vkey, line=line)]
 
 
 async def _fetch(connection: Any, bound: Bound) -> list[Record]:  # noqa: ANN401 - as above

@@ -112,6 +112,20 @@ generation: Final = Table(
     ),
 )
 
+cosignature: Final = Table(
+    "cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("vkey", Text, primary_key=True),
+    Column("line", Text, nullable=False),
+    instant("at"),
+    schema="audit",
+    comment=(
+        "Lines that stand below the note of a checkpoint: the log's own post-quantum one, and those of witnesses. Old "
+        "ones are removed: whoever needs one kept it."
+    ),
+)
+
 verifier: Final = Table(
     "verifier",
     metadata,

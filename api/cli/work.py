@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from api import settings
-from api.audit import sequencer
+from api.audit import cosignatures, sequencer
 from api.audit.checkpoint import Signer
 from api.audit.guard import FileGuard
 from api.cli import checks, metrics
@@ -52,7 +52,7 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
                 tasks.create_task(
                     sequencer.run(
                         database,
-                        Signer.from_seed(found.origin, keys.log),
+                        Signer.from_seeds(found.origin, keys.log, keys.log_post_quantum, settings.now),
                         FileGuard(found.log_guard),
                         found.merge_interval,
                         notice=_notice,
@@ -74,7 +74,7 @@ def _notice(fault: Exception) -> None:
 
 async def _sweep(database: Database) -> None:
     while True:
-        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep):
+        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep, cosignatures.sweep):
             unit = database.unit(settings.now())
             try:
                 await sweep(unit)

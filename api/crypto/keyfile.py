@@ -1,9 +1,9 @@
 """The key file: the service's own keys on one machine, in JSON, mode 0400.
 
 Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce` (32 bytes each, base64url), `token` (private
-JWK, P-256), `log` and `receipt` (Ed25519 seeds). While a key is being replaced also `formerKeks` [{id, key}],
-`blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has one use. Lose the file and everything sealed is
-lost: see docs/how/keys.md.
+JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44 seed). While a key is being replaced
+also `formerKeks` [{id, key}], `blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has one use. Lose
+the file and everything sealed is lost: see docs/how/keys.md.
 
 A change writes a new file beside the old one and renames it: whoever reads meets the one or the other, whole. Processes
 that run follow it (`Following`).
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from api.crypto.blind import Versions
 
-_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "nonce", "receipt")
+_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "logPostQuantum", "nonce", "receipt")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LENGTH: Final = 32
 
@@ -45,6 +45,7 @@ class KeyFile:
     cursor: bytes = field(repr=False)
     idempotency: bytes = field(repr=False)
     log: bytes = field(repr=False)
+    log_post_quantum: bytes = field(repr=False)
     nonce: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     token: ECKey = field(repr=False)
@@ -153,11 +154,14 @@ def load(path: Path) -> KeyFile:
             cursor=named["cursor"],
             idempotency=named["idempotency"],
             log=named["log"],
+            log_post_quantum=named["logPostQuantum"],
             nonce=named["nonce"],
             receipt=named["receipt"],
             token=ECKey.import_key(content["token"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except KeyError as error:
+        raise _damaged(path, f", or of a release before it had {error}") from None
+    except (ValueError, TypeError, AttributeError):
         raise _damaged(path) from None
 
 
@@ -178,8 +182,8 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _damaged(path: Path) -> Misconfigured:
-    return Misconfigured((f"the key file {path} is damaged: restore it from its backup",))
+def _damaged(path: Path, guess: str = "") -> Misconfigured:
+    return Misconfigured((f"the key file {path} is damaged{guess}: restore it from its backup",))
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:

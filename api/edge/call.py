@@ -22,7 +22,7 @@ from api.errors import BadRequest
 from api.principal import Principal
 from api.storage import idempotency
 from api.storage.unit import Unit
-from api.vocabulary import Purpose, Reason, Result
+from api.vocabulary import Purpose, Reach, Reason, Result
 
 _KEY: Final = r'^"?[A-Za-z0-9_-]{8,128}"?$'
 
@@ -49,6 +49,7 @@ def calls(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as 
     """A call of an operation that makes nothing."""
 
     async def call(request: Request, unit: UnitOfWork, caller: Principal = may(operation)) -> Call:
+        _provable(request, operation)
         return _call(request, operation, unit, caller, None)
 
     return Depends(call, scope="function")
@@ -60,6 +61,7 @@ def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
     async def call(
         request: Request, unit: UnitOfWork, key: IdempotencyKey = None, caller: Principal = may(operation)
     ) -> Call:
+        _provable(request, operation)
         if key is None:
             raise _refused(unit, caller, operation, Reason.IDEMPOTENCY_KEY_MISSING)
         bare = key.strip('"')
@@ -83,6 +85,12 @@ def had_no_effect(call: Call, status: int) -> None:
 def _call(request: Request, operation: Operation, unit: Unit, caller: Principal, once: Once | None) -> Call:
     here = state.of(request)
     return Call(operation, caller, unit, Vault(here.wrapper), here.index, once)
+
+
+def _provable(request: Request, operation: Operation) -> None:
+    """See that what is done or disclosed will be in the log in time. An auditor may ask a log that stands still."""
+    if operation.reach is not Reach.SUPERVISION:
+        state.of(request).delay.must_not_be_late()
 
 
 def _refused(unit: Unit, caller: Principal, operation: Operation, reason: Reason) -> BadRequest:

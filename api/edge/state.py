@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from api.audit import receipt
+    from api.audit.delay import MergeDelay
     from api.consent.evidence import Texts
     from api.consent.receipts import Signer
     from api.crypto.blind import BlindIndex
@@ -40,6 +41,7 @@ class State:
     texts: Texts
     receipts: Signer
     log_receipts: receipt.Signer
+    delay: MergeDelay
 
 
 def install(app: FastAPI, state: State) -> None:

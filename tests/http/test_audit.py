@@ -15,7 +15,7 @@ from api.vocabulary import Party, Scope
 from clients import verifier
 from tests import oauth_kit as kit
 from tests.audit_kit import KEY, ORIGIN, write
-from tests.audit_store import append, settle
+from tests.audit_store import SIGNER, append, settle
 from tests.oauth_world import World, opened
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ async def test_an_entry_is_read_and_proven_from_the_answers_alone(auditor: Audit
         write(tmp_path / f"entries/{index}.json", leaf)
     keys = verifier._keys("vkeys", (tmp_path / "vkeys").read_bytes())
     checkpoint = verifier._checkpoint("checkpoint", head["checkpoint"].encode(), keys)
-    assert head["verifierKeys"] == [KEY.vkey]
+    assert set(head["verifierKeys"]) == {KEY.vkey, SIGNER.post_quantum.vkey}
+    assert head["checkpoint"].count("\n\u2014 ketenbrug.example/log ") == 2
     assert (checkpoint.origin, checkpoint.root) == (ORIGIN, base64.b64decode(head["rootHash"]))
     assert len(verifier._proven(tmp_path, checkpoint, head["checkpoint"].encode())) == 4
 

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from api.audit import export, receipt, sequencer
+from api.audit import export, receipt
 from api.audit.checkpoint import Signer
 from api.crypto import keyfile
+from api.settings import now
 from api.vocabulary import Purpose
 from clients import receipts
 from clients.errors import NotFound, NotPermitted
@@ -52,12 +53,10 @@ async def key_of(exchange: Exchange) -> str:
 
 async def settled(exchange: Exchange, origin: str = ORIGIN) -> str:
     """Let the sequencer integrate what there is. Returns the verifier key of the log."""
-    signer = Signer.from_seed(origin, audit_store.SEED)
+    signer = Signer.from_seeds(origin, audit_store.SEED, audit_store.SEED, now)
     async with exchange.database.connection() as connection:
-        standing, taken = await sequencer.take_up(connection, signer), 1
-        while taken:
-            standing, taken = await sequencer.integrate(connection, standing, signer)
-    return signer.keys[0].vkey
+        await audit_store.settle(connection, signer=signer)
+    return signer.key.vkey
 
 
 async def test_every_ending_of_a_proven_request_has_its_receipt(exchange: Exchange) -> None:

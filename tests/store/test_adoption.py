@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests import servers
 
-SUCCESSOR = Signer.from_seed("ketenbrug.example/log-2", SEED)
+SUCCESSOR = Signer.from_seeds("ketenbrug.example/log-2", SEED, SEED, now)
 MOVED = "UPDATE audit.generation SET system_identifier = 7"
 """As a dump finds itself in another cluster."""
 WIPED = "TRUNCATE audit.entry, audit.leaf, audit.tile, audit.checkpoint, audit.projection"
@@ -156,7 +156,7 @@ async def test_a_guard_that_is_damaged_is_not_believed(connection: Any, garbage:
 
 
 async def test_a_swapped_signing_key_stops_the_log(connection: Any) -> None:
-    await stopped(connection, "guard-of-another-key", Signer.from_seed(ORIGIN, bytes(32)))
+    await stopped(connection, "guard-of-another-key", Signer.from_seeds(ORIGIN, bytes(32), SEED, now))
 
 
 async def test_a_moved_database_is_continued_when_it_was_adopted(

@@ -15,6 +15,7 @@ from api.audit import sequencer, tree
 from api.audit.checkpoint import Signer
 from api.audit.standing import BATCH
 from api.errors import LogDamaged, LogStopped, Unavailable
+from api.settings import now
 from api.storage.pool import Database
 from tests.audit_store import APPEND, SEED, SIGNER, MemoryGuard, append, guard_of, integrate, settle, take_up, tamper
 
@@ -91,7 +92,9 @@ async def test_a_new_log_begins_with_the_signed_head_of_nothing(connection: Any)
     standing = await take_up(connection)
     assert await signed(connection) == (0, tree.EMPTY_ROOT)
     assert await integrate(connection, standing) == (standing, 0)
-    assert await connection.fetchval("SELECT vkey FROM audit.verifier") == SIGNER.keys[0].vkey
+    keys = await connection.fetch("SELECT vkey FROM audit.verifier")
+    assert {row["vkey"] for row in keys} == set(SIGNER.vkeys)
+    assert await connection.fetchval("SELECT vkey FROM audit.cosignature") == SIGNER.post_quantum.vkey
 
 
 @pytest.mark.parametrize("most", [1, 100, 256, 1024])
@@ -232,7 +235,7 @@ async def test_more_than_a_batch_is_taken_without_waiting(connection: Any, pool:
 async def test_a_log_keeps_its_name(connection: Any) -> None:
     await settle(connection)
     with pytest.raises(LogStopped, match="another-name"):
-        await take_up(connection, Signer.from_seed("other.example/log", SEED))
+        await take_up(connection, Signer.from_seeds("other.example/log", SEED, SEED, now))
 
 
 @pytest.mark.parametrize(
