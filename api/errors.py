@@ -12,6 +12,7 @@
     ├── PlaintextRefused      something that is not sealed was about to be stored
     ├── LogDamaged            the log in the database is not what was signed
     ├── LogStopped            the log must not be continued here and now; says why, and what to do
+    ├── WitnessRefused        a witness did not cosign a checkpoint: it may have been shown another history
     ├── NotExportable         what was asked of an export of the log cannot be given; says what
     └── Misconfigured         the process must not start; holds every fault found
 
@@ -120,6 +121,13 @@ _STOPPED: Final = {
     "nothing-to-adopt": "this database, its name and its signer guard belong together already",
     "leader-at-work": "a process leads the log now: stop `ketenbrug work` first",
 }
+
+
+class WitnessRefused(KetenbrugError):
+    """A witness did not cosign. That is what it is there for: find out why before anything else."""
+
+    def __init__(self, witness: str, what: str) -> None:
+        super().__init__(f"{witness}: {what}")
 
 
 class NotExportable(KetenbrugError):

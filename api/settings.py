@@ -57,6 +57,7 @@ class Settings(DatabaseSettings, KeySettings):
     log_guard: Path = Field(
         Path("ketenbrug.guard"), description="The signer guard: kept by the machine that signs, not with the database."
     )
+    log_witnesses: Path | None = Field(None, description="C2SP tlog-policy file: witnesses that are asked to cosign.")
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")

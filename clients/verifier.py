@@ -1,18 +1,23 @@
-"""Checks an export of the log offline: `python -m clients.verifier DIR [--vkeys FILE]`. Exit 1 names what fails.
+"""Checks an export of the log offline: `python -m clients.verifier DIR [--policy FILE | --vkeys FILE]`.
 
 One file, standard library and `cryptography` only; it shares no line with the server, so that a fault there cannot hide
-itself here. The steps, each resting on the ones before; the first thing that does not hold ends it:
+itself here. The steps, each resting on the ones before; the first thing that does not hold ends it with exit code 1:
 
-    (1) vkeys        the verifier keys (C2SP signed-note); `--vkeys` takes them from elsewhere instead
-    (2) checkpoint   signed by one of them under the log's own name (C2SP signed-note, tlog-checkpoint)
+    (1) keys         of the log, and of witnesses: those of a policy (C2SP tlog-policy) or of a list that you have from
+                     elsewhere, else the `vkeys` of the export (C2SP signed-note)
+    (2) checkpoint   signed by the log under its own name, and cosigned by as many witnesses as the policy demands
+                     (C2SP tlog-checkpoint, tlog-cosignature: Ed25519 and ML-DSA-44)
     (3) tile/        exactly the tiles of a tree of the signed size; their right edge gives the signed root, and every
                      hash above level 0 is the root of the tile below it (C2SP tlog-tiles, RFC 6962 section 2.1)
     (4) tile/entries the entries alone give the signed root once more; else the first foreign one is named
     (5) entries/     each INDEX.json is the leaf at that index (C2SP tlog-proof, RFC 9162 section 2.1.3.2)
     (6) consistency  the log of checkpoint.old is the beginning of this one (RFC 9162 section 2.1.4.2)
 
-Not proven by this: that the keys are the log's (get them from elsewhere), that others were shown the same tree (compare
-checkpoints with them), that everything that was done was written down.
+A directory without `tile` is an evidence bundle: some entries with their proofs, without the rest of the log. Then (3)
+and (4) are left out, and what it says is less.
+
+Not proven by this: that the keys are the log's (get them from elsewhere), that others were shown the same tree (that is
+what witnesses are for), that everything that was done was written down.
 """
 
 from __future__ import annotations
@@ -26,22 +31,38 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _HASH: Final = 32
 _WIDTH: Final = 256
-_ED25519: Final = 1
+_NONE: Final = "none"
+_COSIGNED: Final = b"subtree/v1\n\x00"
 _SIGNATURES_MOST: Final = 64
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
 _SIGNATURE: Final = re.compile(r"\u2014 ([^\s+]+) (\S+)")
+
+
+class Kind(IntEnum):
+    """The signature types of C2SP signed-note that are known here."""
+
+    ED25519 = 1
+    COSIGNATURE = 4
+    ML_DSA_44 = 6
+
+
+_PUBLIC: Final = {Kind.ED25519: 32, Kind.COSIGNATURE: 32, Kind.ML_DSA_44: 1312}
+"""Bytes of a public key."""
 
 
 class DoesNotHold(Exception):
@@ -77,34 +98,78 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What holds: this head, the entries proven by themselves, and the size of the older head if one was given."""
+    """What holds: this head, who signed it, and what was proven of it.
+
+    `signed`: the names of the signatures. `cosigned`: by each witness, when. `older`: the size of the older head if one
+    was given. `whole`: whether the entries of the whole log were there, or only those `proven` by themselves.
+    """
 
     checkpoint: Checkpoint
+    signed: tuple[str, ...]
+    cosigned: Mapping[str, datetime]
     proven: tuple[int, ...]
     older: int | None
+    whole: bool
     keys_from_elsewhere: bool
 
     def words(self) -> str:
         """What was proven and what was not, for a reader."""
+        return "\n".join((*self._proven(), *self._open()))
+
+    def _proven(self) -> Iterator[str]:
         head = self.checkpoint
-        lines = [
-            f"It holds: log {head.origin}, {head.size} entries, root {base64.b64encode(head.root).decode()}.",
-            "Proven: the head is signed; the entries are exactly those that it was signed for, in this order.",
-        ]
+        root = base64.b64encode(head.root).decode()
+        yield f"It holds: log {head.origin}, {head.size} entries, root {root}."
+        yield f"Proven: the log signed this head, with {' and '.join(self.signed)}."
+        if self.whole:
+            yield "Proven: the entries are exactly those that it was signed for, in this order."
         if self.proven:
-            lines.append(f"Proven by themselves: {', '.join(str(index) for index in self.proven)}.")
+            yield f"Proven by themselves: {', '.join(str(index) for index in self.proven)}."
         if self.older is not None:
-            lines.append(f"Proven: the log as it was at {self.older} entries is the beginning of this one.")
-        lines.append("Not proven: that everything that was done was written down, or that others see this same log.")
+            yield f"Proven: the log as it was at {self.older} entries is the beginning of this one."
+        for name, at in self.cosigned.items():
+            yield f"Proven: {name} saw this head, which extends all it saw before, on {at:%Y-%m-%d at %H:%M:%S} UTC."
+
+    def _open(self) -> Iterator[str]:
+        if self.cosigned:
+            yield "Not proven: that everything that was done was written down."
+        else:
+            yield "Not proven: that everything that was done was written down, or that others see this same log."
+        if not self.whole:
+            yield "Not proven: anything about the entries that are not in this bundle."
+        if "ML-DSA-44" not in self.signed:
+            yield "Not proven to somebody who has a quantum computer: the ML-DSA-44 signature was not checked."
         if not self.keys_from_elsewhere:
-            lines.append("Not proven: that the keys are the log's; they came with the export. Give yours with --vkeys.")
-        return "\n".join(lines)
+            yield "Not proven: that the keys are the log's; they came with the export. Give yours: --policy or --vkeys."
 
 
-class _Key(NamedTuple):
+class Key(NamedTuple):
+    """A verifier key (C2SP signed-note)."""
+
     name: str
+    kind: Kind
     id: bytes
-    public: Ed25519PublicKey
+    public: bytes
+    vkey: str
+
+
+class Policy(NamedTuple):
+    """Whom to trust (C2SP tlog-policy): the keys of logs and of witnesses, and what is enough.
+
+    A rule is a number and the names of which so many must have cosigned; a witness's name stands for its key.
+    """
+
+    logs: list[Key]
+    witnesses: dict[str, Key]
+    rules: dict[str, tuple[int, list[str]]]
+    quorum: str
+
+    def met(self, name: str, vkeys: frozenset[str]) -> bool:
+        """Tell whether the cosignatures by these keys are enough for what has this name."""
+        if name in self.witnesses:
+            return self.witnesses[name].vkey in vkeys
+        least, members = self.rules[name]
+        return sum(self.met(member, vkeys) for member in members) >= least
 
 
 class _Row(NamedTuple):
@@ -115,16 +180,27 @@ class _Row(NamedTuple):
     rest: int
 
 
-def verify(directory: Path, *, vkeys: Path | None = None) -> Report:
-    """Check an export. Raises `DoesNotHold`."""
-    keys = _keys(str(vkeys or "vkeys"), _read(vkeys.parent, vkeys.name) if vkeys else _read(directory, "vkeys"))  # (1)
-    note = _read(directory, "checkpoint")
-    head = _checkpoint("checkpoint", note, keys)  # (2)
-    _tiles(directory, head)  # (3)
-    _entries(directory, head)  # (4)
-    proven = _proven(directory, head, note)  # (5)
-    older = _older(directory, head, keys)  # (6)
-    return Report(head, proven, older, vkeys is not None)
+def verify(
+    directory: Path,
+    *,
+    vkeys: Path | None = None,
+    policy: Path | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Report:
+    """Check an export. `progress` is told the part that is done, from 0 to 1. Raises `DoesNotHold`."""
+    trusted = _trusted(directory, vkeys, policy)  # (1)
+    data = _read(directory, "checkpoint")
+    head = checkpoint("checkpoint", data, trusted.logs)  # (2)
+    signed, cosigned = _signed(data, trusted)
+    whole = head.size == 0 or (directory / "tile").exists()
+    if whole:
+        _tiles(directory, head, lambda part: progress(part / 2))  # (3)
+        _entries(directory, head, lambda part: progress((1 + part) / 2))  # (4)
+    proven = _proven(directory, head, data)  # (5)
+    older = _older(directory, head, trusted.logs)  # (6)
+    if not whole and not proven:
+        raise DoesNotHold("entries", "there is neither the log nor any entry of it")
+    return Report(head, signed, cosigned, proven, older, whole, vkeys is not None or policy is not None)
 
 
 def story(directory: Path) -> list[Entry]:
@@ -137,10 +213,10 @@ def story(directory: Path) -> list[Entry]:
 
 def endorsed(where: str, note: bytes, vkey: str) -> str:
     """The text of a note that this key signed (C2SP signed-note). Raises `DoesNotHold`."""
-    keys = _keys(where, f"{vkey}\n".encode())
-    body, signatures = _note(where, note)
-    if not any(_by(where, keys[0], each, body) for each in signatures):
-        raise DoesNotHold(where, f"is not signed by {keys[0].name}")
+    (key,) = keys(where, f"{vkey}\n".encode())
+    body, signatures = signatures_of(where, note)
+    if key.kind is not Kind.ED25519 or not any(_by(where, key, each, body) for each in signatures):
+        raise DoesNotHold(where, f"is not signed by {key.name}")
     return body
 
 
@@ -150,7 +226,7 @@ def placed(where: str, proof: bytes, hashed: bytes, vkeys: Iterable[str]) -> tup
     Raises `DoesNotHold`.
     """
     index, path, note = _tlog_proof(where, proof)
-    head = _checkpoint(where, note, _keys(where, "".join(f"{each}\n" for each in vkeys).encode()))
+    head = checkpoint(where, note, keys(where, "".join(f"{each}\n" for each in vkeys).encode()))
     if not _included(hashed, index, head, path):
         raise DoesNotHold(where, "does not prove that this leaf is in the tree")
     return index, head
@@ -159,36 +235,94 @@ def placed(where: str, proof: bytes, hashed: bytes, vkeys: Iterable[str]) -> tup
 # Keys and notes
 
 
-def _keys(where: str, data: bytes) -> list[_Key]:
-    keys: list[_Key] = []
-    for line in _lines(where, data):
-        match = _VKEY.fullmatch(line)
-        if match is None:
-            raise DoesNotHold(where, "a line is not a verifier key")
-        name, identity, encoded = match.groups()
-        key = _base64(where, encoded)
-        if hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] != identity:
-            raise DoesNotHold(where, f"the key id of {name} is not that of its key")
-        if key[0] == _ED25519 and len(key) == 1 + _HASH:
-            keys.append(_Key(name, bytes.fromhex(identity), Ed25519PublicKey.from_public_bytes(key[1:])))
-    if not keys:
-        raise DoesNotHold(where, "holds no Ed25519 key")
-    return keys
+def _trusted(directory: Path, vkeys: Path | None, policy: Path | None) -> Policy:
+    """Whom to trust. A list of keys is a policy that demands no witness: whom of it the log is, its name tells."""
+    if policy is not None:
+        return parsed(str(policy), _read(policy.parent, policy.name))
+    data = _read(vkeys.parent, vkeys.name) if vkeys else _read(directory, "vkeys")
+    found = keys(str(vkeys or "vkeys"), data)
+    return Policy(found, {key.vkey: key for key in found}, {_NONE: (0, [])}, _NONE)
 
 
-def _checkpoint(where: str, data: bytes, keys: Sequence[_Key]) -> Checkpoint:
-    body, signatures = _note(where, data)
-    signers = [key.name for key in keys for signature in signatures if _by(where, key, signature, body)]
-    origin, size, root, *extensions = [*body[:-1].split("\n"), "", ""]
-    if not origin or not _NUMBER.fullmatch(size) or any(not line for line in extensions[:-2]):
-        raise DoesNotHold(where, "is not a checkpoint")
-    if origin not in signers:
-        raise DoesNotHold(where, f"is not signed by a known key of {origin!r}")
-    return Checkpoint(origin, int(size), _hash(where, root))
+def parsed(where: str, data: bytes) -> Policy:
+    """Read a policy (C2SP tlog-policy). Raises `DoesNotHold`."""
+    found = Policy([], {}, {_NONE: (0, [])}, "")
+    members: list[str] = []
+    for line in _lines(where, data.replace(b"\t", b" ")):
+        words = line.split()
+        known = found.witnesses.keys() | found.rules.keys()
+        match words:
+            case ["log", vkey] | ["log", vkey, _]:
+                found.logs.extend(_key(where, vkey))
+            case ["witness", name, vkey] | ["witness", name, vkey, _] if name not in known:
+                found.witnesses.update((name, key) for key in _key(where, vkey))
+            case ["group", name, least, *names] if name not in known and names and set(names) <= known - {_NONE}:
+                members += names
+                number = {"any": "1", "all": str(len(names))}.get(least, least)
+                if not _NUMBER.fullmatch(number) or not 1 <= int(number) <= len(names):
+                    raise DoesNotHold(where, f"the group {name} asks for more members than it has, or for none")
+                found.rules[name] = (int(number), names)
+            case ["quorum", name] if name in known and not found.quorum:
+                found = found._replace(quorum=name)
+            case [] | ["#", *_]:
+                pass
+            case [first, *_] if first.startswith("#"):
+                pass
+            case _:
+                raise DoesNotHold(where, f"a line is not of a policy: {line[:60]}")
+    publics = [key.public for key in (*found.logs, *found.witnesses.values())]
+    if not found.quorum or not found.logs or len(set(members)) < len(members) or len(set(publics)) < len(publics):
+        raise DoesNotHold(where, "names no log, no quorum, or something twice")
+    return found
 
 
-def _note(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
-    """The text with its last newline, and (key name, key id and signature) for each signature line."""
+def keys(where: str, data: bytes) -> list[Key]:
+    """The verifier keys of a list, those of unknown kinds left out. Raises `DoesNotHold`."""
+    found = [key for line in _lines(where, data) for key in _key(where, line)]
+    if not found:
+        raise DoesNotHold(where, "holds no key that is known here")
+    return found
+
+
+def _key(where: str, line: str) -> list[Key]:
+    match = _VKEY.fullmatch(line)
+    if match is None:
+        raise DoesNotHold(where, "a line is not a verifier key")
+    name, identity, encoded = match.groups()
+    key = _base64(where, encoded)
+    if hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] != identity:
+        raise DoesNotHold(where, f"the key id of {name} is not that of its key")
+    kinds = [kind for kind, length in _PUBLIC.items() if key[0] == kind and len(key) == 1 + length]
+    return [Key(name, kind, bytes.fromhex(identity), key[1:], line) for kind in kinds]
+
+
+def checkpoint(where: str, data: bytes, trusted: Sequence[Key]) -> Checkpoint:
+    """The head that a log signed under its own name, with Ed25519. Raises `DoesNotHold`."""
+    body, signatures = signatures_of(where, data)
+    by = [key for key in trusted for signature in signatures if _by(where, key, signature, body)]
+    head = _head(where, body)
+    if not any(key.name == head.origin and key.kind is Kind.ED25519 for key in by):
+        raise DoesNotHold(where, f"is not signed by a known key of {head.origin!r}")
+    return head
+
+
+def _signed(data: bytes, trusted: Policy) -> tuple[tuple[str, ...], dict[str, datetime]]:
+    """The signatures of the log, and by each witness when it cosigned. Raises `DoesNotHold` without a quorum."""
+    where = "checkpoint"
+    body, signatures = signatures_of(where, data)
+    origin = _head(where, body).origin
+    known = {key.vkey: key for key in (*trusted.logs, *trusted.witnesses.values())}.values()
+    made = [(key, signature) for key in known for _, signature in signatures if _by(where, key, (_, signature), body)]
+    if not trusted.met(trusted.quorum, frozenset(key.vkey for key, _ in made)):
+        raise DoesNotHold(where, "is not cosigned by as many witnesses as the policy demands")
+    names = {Kind.ED25519: "Ed25519", Kind.ML_DSA_44: "ML-DSA-44"}
+    own = tuple(sorted(names[key.kind] for key, _ in made if key.name == origin))
+    times = ((key.name, int.from_bytes(signature[4:12], "big")) for key, signature in made if key.name != origin)
+    return own, {name: datetime.fromtimestamp(at, UTC) for name, at in times}
+
+
+def signatures_of(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text of a note with its last newline, and (key name, key id and signature) for each signature line."""
     text = _text(where, data)
     body, blank, tail = text.rpartition("\n\n")
     lines = tail.split("\n")
@@ -203,22 +337,49 @@ def _note(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
     return f"{body}\n", signatures
 
 
-def _by(where: str, key: _Key, signature: tuple[str, bytes], body: str) -> bool:
+def _head(where: str, body: str) -> Checkpoint:
+    origin, size, root, *extensions = [*body[:-1].split("\n"), "", ""]
+    if not origin or not _NUMBER.fullmatch(size) or any(not line for line in extensions[:-2]):
+        raise DoesNotHold(where, "is not a checkpoint")
+    return Checkpoint(origin, int(size), hashed(where, root))
+
+
+def _by(where: str, key: Key, signature: tuple[str, bytes], body: str) -> bool:
     """Tell whether this key made the signature. One that names a known key and is not by it spoils the whole note."""
     name, data = signature
     if name != key.name or data[:4] != key.id:
         return False
+    at = int.from_bytes(data[4:12], "big")
     try:
-        key.public.verify(data[4:], body.encode())
+        match key.kind:
+            case Kind.ED25519:
+                Ed25519PublicKey.from_public_bytes(key.public).verify(data[4:], body.encode())
+            case Kind.COSIGNATURE:
+                Ed25519PublicKey.from_public_bytes(key.public).verify(data[12:], cosigned_text(body, at))
+            case Kind.ML_DSA_44:
+                message = cosigned_head(name, _head(where, body), at)
+                MLDSA44PublicKey.from_public_bytes(key.public).verify(data[12:], message)
     except InvalidSignature:
         raise DoesNotHold(where, f"the signature of {name} is not by its key over this text") from None
     return True
 
 
+def cosigned_text(body: str, at: int) -> bytes:
+    """What an Ed25519 cosignature signs (C2SP tlog-cosignature)."""
+    return f"cosignature/v1\ntime {at}\n{body}".encode()
+
+
+def cosigned_head(name: str, head: Checkpoint, at: int) -> bytes:
+    """What an ML-DSA-44 cosignature of a whole tree signs (C2SP tlog-cosignature, `cosigned_message`)."""
+    strings = [len(each).to_bytes(1, "big") + each for each in (name.encode(), head.origin.encode())]
+    numbers = [each.to_bytes(8, "big") for each in (at, 0, head.size)]
+    return b"".join((_COSIGNED, strings[0], numbers[0], strings[1], *numbers[1:], head.root))
+
+
 # The tree
 
 
-def _tiles(directory: Path, head: Checkpoint) -> None:
+def _tiles(directory: Path, head: Checkpoint, progress: Callable[[float], None]) -> None:
     rows = _rows(head.size)
     _exactly(directory, rows)
     edge = [(row, _tile(directory, row.level, row.full, row.rest)) for row in reversed(rows) if row.rest]
@@ -232,6 +393,7 @@ def _tiles(directory: Path, head: Checkpoint) -> None:
     for above, below in zip(reversed(rows[1:]), reversed(rows[:-1]), strict=True):
         upper = (each for n, width in _each(above) for each in _tile(directory, above.level, n, width))
         for n, each in enumerate(upper):
+            progress(n / below.full if below.level == 0 else 0)
             if _Tree.over(_tile(directory, below.level, n, _WIDTH)) != each:
                 raise DoesNotHold(_at(below.level, n, _WIDTH), "is not what the tile above it stands for")
 
@@ -249,10 +411,11 @@ def _exactly(directory: Path, rows: Sequence[_Row]) -> None:
         raise DoesNotHold(where, "is no tile of a log of this size")
 
 
-def _entries(directory: Path, head: Checkpoint) -> None:
+def _entries(directory: Path, head: Checkpoint, progress: Callable[[float], None]) -> None:
     tree = _Tree()
     leaves: list[bytes] = []
     for where, width in _bundles(head.size):
+        progress(len(leaves) / head.size)
         for leaf in _bundle(where, _read(directory, where), width):
             leaves.append(hashlib.sha256(b"\x00" + leaf).digest())
             tree.add(leaves[-1])
@@ -377,16 +540,16 @@ def _tlog_proof(where: str, data: bytes) -> tuple[int, list[bytes], bytes]:
     index = second.removeprefix("index ")
     if not blank or first != "c2sp.org/tlog-proof@v1" or second == index or not _NUMBER.fullmatch(index):
         raise DoesNotHold(where, "is not a tlog-proof")
-    return int(index), [_hash(where, line) for line in lines[:-1]], checkpoint.encode()
+    return int(index), [hashed(where, line) for line in lines[:-1]], checkpoint.encode()
 
 
-def _older(directory: Path, head: Checkpoint, keys: Sequence[_Key]) -> int | None:
+def _older(directory: Path, head: Checkpoint, trusted: Sequence[Key]) -> int | None:
     if not any((directory / name).exists() for name in ("checkpoint.old", "consistency")):
         return None
-    older = _checkpoint("checkpoint.old", _read(directory, "checkpoint.old"), keys)
+    older = checkpoint("checkpoint.old", _read(directory, "checkpoint.old"), trusted)
     if older.origin != head.origin:
         raise DoesNotHold("checkpoint.old", "is of another log")
-    path = [_hash("consistency", line) for line in _lines("consistency", _read(directory, "consistency"))]
+    path = [hashed("consistency", line) for line in _lines("consistency", _read(directory, "consistency"))]
     if not consistent(older, head, path):
         raise DoesNotHold("consistency", "does not prove that checkpoint.old is the beginning of this log")
     return older.size
@@ -419,7 +582,7 @@ def _included(hashed: bytes, index: int, head: Checkpoint, path: Sequence[bytes]
 def consistent(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> bool:
     """RFC 9162 section 2.1.4.2; fn, sn, fr and sr are its names. An empty or equal tree needs, and has, no path."""
     if first.size in {0, second.size}:
-        root = second.root if first.size else hashlib.sha256(b"").digest()
+        root = second.root if first.size == second.size else hashlib.sha256(b"").digest()
         return not path and first.root == root
     if first.size > second.size or not path:
         return False
@@ -449,7 +612,8 @@ def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _hash(where: str, encoded: str) -> bytes:
+def hashed(where: str, encoded: str) -> bytes:
+    """A hash in base64. Raises `DoesNotHold`."""
     decoded = _base64(where, encoded)
     if len(decoded) != _HASH:
         raise DoesNotHold(where, "a hash is not 32 bytes long")
@@ -496,14 +660,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m clients.verifier", description="Check an export of the log.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--vkeys", type=Path, help="verifier keys that you have from elsewhere, a line each")
+    parser.add_argument("--policy", type=Path, help="whom you trust, in the form of C2SP tlog-policy")
     options = parser.parse_args(arguments)
     try:
-        report = verify(options.directory, vkeys=options.vkeys)
+        report = verify(
+            options.directory,
+            vkeys=options.vkeys,
+            policy=options.policy,
+            progress=_bar if sys.stderr.isatty() else _silent,
+        )
     except DoesNotHold as fault:
         sys.stderr.write(f"It does not hold. {fault}\n")
         return 1
     sys.stdout.write(f"{report.words()}\n")
     return 0
+
+
+def _silent(_part: float) -> None:
+    """Show nothing: nobody looks."""
+
+
+def _bar(part: float) -> None:
+    """Show how far it is, on one line."""
+    sys.stderr.write(f"\r[{'#' * round(part * 40):<40}] {part:4.0%}" + ("\r\x1b[K" if part >= 1 else ""))
 
 
 if __name__ == "__main__":  # pragma: no cover - a test runs it as a process of its own

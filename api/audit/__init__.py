@@ -10,6 +10,8 @@ adoption     going on after a move, under another name, or with a lost guard
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
 receipt      the signed promise on an answer that its entry will be in the tree in time
 delay        how far the tree is behind; when it is too far, nothing is disclosed
+policy       pure: which witnesses, and how many of them are enough
+witnessing   asks them for cosignatures, and keeps those
 projection   pure: the search columns of a leaf
 proofs       the read side: checkpoint, entry, inclusion, consistency
 search       entries by closed filters, newest first

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import ARRAY, BigInteger, SmallInteger, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import ARRAY, BigInteger, SmallInteger, Text, bindparam, func, literal_column, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from api.audit import tree
@@ -51,7 +51,8 @@ class Logged:
 _LINES: Final = (
     select(
         func.string_agg(
-            cosignature.c.line + "\n", aggregate_order_by(literal_column("''"), cosignature.c.at, cosignature.c.vkey)
+            cosignature.c.line + "\n",
+            aggregate_order_by(literal_column("''", Text), cosignature.c.at, cosignature.c.vkey),
         )
     )
     .where(cosignature.c.size == checkpoint.c.size)

@@ -57,9 +57,13 @@ def adopt() -> None:
 def verify(
     directory: _Directory,
     vkeys: Annotated[Path | None, typer.Option(help="Verifier keys that you have from elsewhere.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Whom you trust: log and witnesses (C2SP tlog-policy).")] = None,
 ) -> None:
     """Check an export offline. Exit 1 names the first thing that does not hold."""
-    raise typer.Exit(verifier.main([str(directory), *(() if vkeys is None else ("--vkeys", str(vkeys)))]))
+    given = (("--vkeys", vkeys), ("--policy", policy))
+    raise typer.Exit(
+        verifier.main([str(directory), *(word for name, file in given for word in (name, str(file)) if file)])
+    )
 
 
 async def _adopt(found: Settings) -> Generation:

@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "client",
     "keys",
     "audit",
+    "witness",
 )
 
 

@@ -11,17 +11,19 @@ import structlog
 import typer
 
 from api import settings
-from api.audit import cosignatures, sequencer
+from api.audit import policy, sequencer, witnessing
 from api.audit.checkpoint import Signer
 from api.audit.guard import FileGuard
 from api.cli import checks, metrics
 from api.crypto import keyfile
-from api.errors import KetenbrugError, LogStopped
+from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation
+from api.outbound import Outbound
 from api.storage import idempotency
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from api.audit.policy import Policy
     from api.settings import Settings
 
 _SWEEP: Final = 60.0
@@ -60,11 +62,32 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
                 ),
                 tasks.create_task(_sweep(database)),
             ]
+            if (trusted := _policy(found)) is not None:
+                running.append(tasks.create_task(_witnessing(database, trusted)))
             await stop.wait()
             for task in running:
                 task.cancel()
     finally:
         await database.close()
+
+
+def _policy(found: Settings) -> Policy | None:
+    """Whom to ask for cosignatures. Raises `Misconfigured` when the file cannot be read."""
+    if found.log_witnesses is None:
+        return None
+    try:
+        return policy.parse(found.log_witnesses.read_text())
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured((f"KETENBRUG_LOG_WITNESSES: {found.log_witnesses} cannot be read",)) from None
+
+
+async def _witnessing(database: Database, trusted: Policy) -> None:
+    async with Outbound() as outbound:
+        await witnessing.run(database, trusted, outbound, settings.now, _not_cosigned)
+
+
+def _not_cosigned(fault: Exception) -> None:
+    structlog.get_logger("ketenbrug.work").error("witness-fault", kind=type(fault).__name__)
 
 
 def _notice(fault: Exception) -> None:
@@ -74,7 +97,7 @@ def _notice(fault: Exception) -> None:
 
 async def _sweep(database: Database) -> None:
     while True:
-        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep, cosignatures.sweep):
+        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep, witnessing.sweep):
             unit = database.unit(settings.now())
             try:
                 await sweep(unit)

@@ -76,6 +76,7 @@ OFFENCES: Final = (
     Offence("transport", "api.notifications.operations", "import httpx", "api.notifications.operations -> httpx"),
     Offence("stick", "clients.verifier", "from api import vocabulary", "clients.verifier -> api.vocabulary"),
     Offence("stick", "clients.verifier", "import pydantic", "clients.verifier -> pydantic"),
+    Offence("witness-stick", "clients.witness", "from api import vocabulary", "clients.witness -> api.vocabulary"),
     Offence("entries", "api.routes.cases", "from api.audit import log", "api.routes.cases -> api.audit.log"),
     Offence(
         "entries",

@@ -109,8 +109,8 @@ async def test_an_entry_is_read_and_proven_from_the_answers_alone(auditor: Audit
         }.items():
             write(tmp_path / name, data.encode())
         write(tmp_path / f"entries/{index}.json", leaf)
-    keys = verifier._keys("vkeys", (tmp_path / "vkeys").read_bytes())
-    checkpoint = verifier._checkpoint("checkpoint", head["checkpoint"].encode(), keys)
+    keys = verifier.keys("vkeys", (tmp_path / "vkeys").read_bytes())
+    checkpoint = verifier.checkpoint("checkpoint", head["checkpoint"].encode(), keys)
     assert set(head["verifierKeys"]) == {KEY.vkey, SIGNER.post_quantum.vkey}
     assert head["checkpoint"].count("\n\u2014 ketenbrug.example/log ") == 2
     assert (checkpoint.origin, checkpoint.root) == (ORIGIN, base64.b64decode(head["rootHash"]))

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from api.audit import cosignatures, export, proofs, search, tree
+from api.audit import export, proofs, search, tree, witnessing
 from api.audit.search import Filters
 from api.cli import audit as command
 from api.errors import LogDamaged, NotExportable
@@ -300,7 +300,7 @@ async def test_of_earlier_days_the_last_cosignatures_are_kept(connection: Any, d
     later = await Database.open(database.app_url, size=1)
     for days, left in ((0, [0, 1, 2, 3]), (2, [3])):
         unit = later.unit(now() + timedelta(days=days))
-        await cosignatures.sweep(unit)
+        await witnessing.sweep(unit)
         await unit.finish()
         kept = await connection.fetch("SELECT size FROM audit.cosignature ORDER BY size")
         assert [row["size"] for row in kept] == left

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.audit import tree
-from api.audit.checkpoint import Ed25519Key, Head, signed
-from clients import verifier
+from api.audit.checkpoint import Ed25519Key, Head, MlDsaKey, signed
+from clients import verifier, witness
 from tests.audit_kit import KEY, ORIGIN, STRANGER, Log, leaves, write
 
 EMPTY = hashlib.sha256(b"").digest()
@@ -69,8 +71,8 @@ def test_the_example_of_the_signed_note_specification_holds() -> None:
         "This is an example message.\n\n— example.com/foo "
         "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
     )
-    (key,) = verifier._keys("vkeys", b"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n")
-    body, (signature,) = verifier._note("note", text.encode())
+    (key,) = verifier.keys("vkeys", b"example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n")
+    body, (signature,) = verifier.signatures_of("note", text.encode())
     assert verifier._by("note", key, signature, body)
 
 
@@ -180,7 +182,7 @@ def test_base64_has_one_form_only(export: Path) -> None:
 @pytest.mark.parametrize(
     ("vkeys", "what"),
     [
-        ("", "holds no Ed25519 key"),
+        ("", "holds no key that is known here"),
         ("a line\n", "a line is not a verifier key"),
         (KEY.vkey, "does not end with a newline"),
         (KEY.vkey.replace("+", "+0", 1) + "\n", "a line is not a verifier key"),
@@ -194,14 +196,14 @@ def test_verifier_keys_in_any_other_form_are_refused(export: Path, vkeys: str, w
 
 
 def test_a_key_of_a_kind_that_is_not_known_here_is_passed_over(export: Path) -> None:
-    """ML-DSA-44 is type 6."""
-    public = b"\x06" + bytes(1312)
+    """ECDSA is type 2."""
+    public = b"\x02" + bytes(64)
     identity = hashlib.sha256(ORIGIN.encode() + b"\n" + public).hexdigest()[:8]
     other = f"{ORIGIN}+{identity}+{base64.b64encode(public).decode()}\n"
     write(export / "vkeys", f"{other}{KEY.vkey}\n".encode())
     verifier.verify(export)
     write(export / "vkeys", other.encode())
-    assert fault(export) == "vkeys: holds no Ed25519 key"
+    assert fault(export) == "vkeys: holds no key that is known here"
 
 
 def test_what_is_missing_is_named(export: Path) -> None:
@@ -393,3 +395,141 @@ def test_the_command_says_what_holds_and_what_does_not(export: Path, capsys: pyt
     (export / "vkeys").unlink()
     assert verifier.main([str(export)]) == 1
     assert capsys.readouterr().err == "It does not hold. vkeys: is not there, or cannot be read\n"
+
+
+# Who signed, and whom one trusts
+
+POST_QUANTUM = MlDsaKey.from_seed(ORIGIN, bytes(32))
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def test_the_post_quantum_signature_is_checked_and_told(export: Path) -> None:
+    """It stands beside the other; that it is missing is said, that it is false spoils the checkpoint."""
+    for each in (export / "entries").iterdir():
+        each.unlink()
+    head = log_of(600).head()
+    write(export / "vkeys", f"{KEY.vkey}\n{POST_QUANTUM.vkey}\n".encode())
+    report = verifier.verify(export)
+    assert report.signed == ("Ed25519",)
+    assert "somebody who has a quantum computer" in report.words()
+    write(export / "checkpoint", f"{signed(head, [KEY])}{POST_QUANTUM.line(head, NOON)}\n".encode())
+    report = verifier.verify(export)
+    assert report.signed == ("Ed25519", "ML-DSA-44")
+    assert "with Ed25519 and ML-DSA-44" in report.words()
+    assert "quantum" not in report.words()
+    for other in (Head(ORIGIN, 599, head.root), Head("other", 600, head.root), Head(ORIGIN, 600, bytes(32))):
+        write(export / "checkpoint", f"{signed(head, [KEY])}{POST_QUANTUM.line(other, NOON)}\n".encode())
+        assert fault(export) == f"checkpoint: the signature of {ORIGIN} is not by its key over this text"
+
+
+def test_the_post_quantum_signature_alone_is_not_the_logs(export: Path) -> None:
+    """The note's text is signed by the other; extension lines would be signed by nobody."""
+    head = log_of(600).head()
+    write(export / "vkeys", f"{POST_QUANTUM.vkey}\n".encode())
+    write(export / "checkpoint", f"{head.text()}\n{POST_QUANTUM.line(head, NOON)}\n".encode())
+    assert fault(export).startswith("checkpoint: is not signed by a known key of")
+
+
+WITNESSES = {
+    name: witness.Key.from_seeds(f"{name}.example", bytes([n]) * 32, bytes(32)) for n, name in enumerate("abc")
+}
+
+
+def policy(*lines: str) -> bytes:
+    """A policy with the log and three witnesses, by their Ed25519 keys."""
+    known = [f"witness {name} {key.vkeys[0]}" for name, key in WITNESSES.items()]
+    return "\n".join([f"log {KEY.vkey}", *known, *lines, ""]).encode()
+
+
+def cosigned(export: Path, *names: str) -> None:
+    """Have the checkpoint of an export cosigned; its single proofs, which hold another, go."""
+    head = log_of(600).head()
+    lines = [WITNESSES[n].lines(head.text(), verifier.Checkpoint(ORIGIN, 600, head.root), 1_764_072_000) for n in names]
+    write(export / "checkpoint", "".join([signed(head, [KEY]), *lines]).encode())
+    for each in (export / "entries").iterdir():
+        each.unlink()
+
+
+@pytest.mark.parametrize(
+    ("lines", "by", "holds"),
+    [
+        (("quorum none",), "", True),
+        (("quorum a",), "a", True),
+        (("quorum a",), "bc", False),
+        (("group g 2 a b c", "quorum g"), "ac", True),
+        (("group g 2 a b c", "quorum g"), "b", False),
+        (("group g any a b", "group h all g c", "quorum h"), "bc", True),
+        (("group g any a b", "group h all g c", "quorum h"), "ab", False),
+        (("# a comment", "  ", "group\tg all a", "quorum g"), "a", True),
+    ],
+)
+def test_as_many_witnesses_as_the_policy_demands(
+    export: Path, tmp_path: Path, lines: tuple[str, ...], by: str, *, holds: bool
+) -> None:
+    cosigned(export, *by)
+    write(tmp_path / "policy", policy(*lines))
+    if holds:
+        report = verifier.verify(export, policy=tmp_path / "policy")
+        assert set(report.cosigned) == {f"{name}.example" for name in by}
+        assert ("others see this same log" in report.words()) == (not by)
+        assert not by or "on 2025-11-25 at 12:00:00 UTC" in report.words()
+        assert "came with the export" not in report.words()
+    else:
+        with pytest.raises(verifier.DoesNotHold, match="as many witnesses as the policy demands"):
+            verifier.verify(export, policy=tmp_path / "policy")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        policy(),
+        policy("quorum d"),
+        policy("quorum a", "quorum b"),
+        policy("group g any d", "quorum g"),
+        policy("group g any none", "quorum g"),
+        policy("group g 0 a", "quorum g"),
+        policy("group g 3 a b", "quorum g"),
+        policy("group g x a b", "quorum g"),
+        policy("group g any", "quorum none"),
+        policy("group a any b", "quorum a"),
+        policy("group g any a", "group h any a", "quorum h"),
+        policy(f"witness a {WITNESSES['a'].vkeys[1]}", "quorum a"),
+        policy(f"witness d {WITNESSES['a'].vkeys[0]}", "quorum a"),
+        policy(f"witness none {WITNESSES['a'].vkeys[1]}", "quorum a"),
+        policy("nonsense", "quorum a"),
+        b"quorum none\n",
+    ],
+)
+def test_a_policy_in_any_other_form_is_refused(text: bytes) -> None:
+    with pytest.raises(verifier.DoesNotHold, match="policy: "):
+        verifier.parsed("policy", text)
+
+
+def test_a_false_cosignature_spoils_the_checkpoint(export: Path, tmp_path: Path) -> None:
+    cosigned(export, "a")
+    head = log_of(599).head()
+    line = WITNESSES["b"].lines(head.text(), verifier.Checkpoint(ORIGIN, 599, head.root), 7).splitlines()[0]
+    write(export / "checkpoint", (export / "checkpoint").read_bytes() + f"{line}\n".encode())
+    write(tmp_path / "policy", policy("quorum a"))
+    with pytest.raises(verifier.DoesNotHold, match=r"the signature of b\.example"):
+        verifier.verify(export, policy=tmp_path / "policy")
+
+
+def test_some_entries_with_their_proofs_are_evidence_without_the_rest(export: Path) -> None:
+    shutil.rmtree(export / "tile")
+    report = verifier.verify(export)
+    assert (report.proven, report.whole) == ((0, 255, 256, 599), False)
+    assert "Not proven: anything about the entries that are not in this bundle." in report.words()
+    assert "exactly those" not in report.words()
+    shutil.rmtree(export / "entries")
+    assert fault(export) == "entries: there is neither the log nor any entry of it"
+
+
+def test_it_tells_how_far_it_is(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[float] = []
+    verifier.verify(export, progress=told.append)
+    assert told == sorted(told)
+    assert (told[0], told[-1] > 0.8) == (0, True)
+    for part in (0.5, 1.0):
+        verifier._bar(part)
+    assert "####################  " in capsys.readouterr().err

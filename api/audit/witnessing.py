@@ -1,0 +1,176 @@
+"""Cosignatures of checkpoints: witnesses are asked for them, they are kept beside the note, old ones are forgotten.
+
+Witnesses belong to other parties, so that the operator cannot show two histories: each cosigns only what extends what
+it cosigned before. Nobody waits for them: a head is published when it is signed, and cosigned a moment later. A
+witness that is away is asked again; one that refuses is told aloud, because that is what it is there for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from sqlalchemy import Date, bindparam, cast, delete, func, select
+from sqlalchemy.types import DateTime
+
+from api.audit import proofs
+from api.audit.checkpoint import Head, cosigned, hash_lines
+from api.audit.sequencer import COSIGNATURE
+from api.audit.tables import cosignature
+from api.errors import KetenbrugError, WitnessRefused
+from api.storage.statement import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from api.audit.policy import Policy, Witness
+    from api.audit.proofs import Checkpoint
+    from api.outbound import Answer
+    from api.storage.pool import Database
+    from api.storage.unit import Unit
+
+EVERY: Final = 2.0
+"""Seconds between two rounds."""
+
+_KEPT: Final = timedelta(days=1)
+_OK: Final = 200
+_CONFLICT: Final = 409
+_ED25519: Final = 4
+_SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,17})\n")
+_DAY: Final = cast(func.timezone("UTC", cosignature.c.at), Date)
+_LAST_OF_DAY: Final = select(func.max(cosignature.c.size)).group_by(_DAY).scalar_subquery()
+_FORGET: Final = statement(
+    delete(cosignature).where(
+        cosignature.c.at < bindparam("before", type_=DateTime(timezone=True)), cosignature.c.size.not_in(_LAST_OF_DAY)
+    )
+)
+
+
+class Post(Protocol):
+    """Sends bytes to a URL."""
+
+    async def post(self, url: str, body: bytes) -> Answer: ...  # noqa: D102
+
+
+async def run(
+    database: Database,
+    policy: Policy,
+    outbound: Post,
+    clock: Callable[[], datetime],
+    notice: Callable[[Exception], None],
+) -> None:
+    """Have each new head cosigned, until cancelled. `notice` hears of every witness that is away or refuses."""
+    asked = Rounds(database, policy, outbound, clock)
+    while True:
+        try:
+            for fault in await asked.round():
+                notice(fault)
+        except KetenbrugError as fault:
+            notice(fault)
+        await asyncio.sleep(EVERY)
+
+
+class Rounds:
+    """One round after another. What each witness cosigned last is remembered; a witness corrects what is not so."""
+
+    def __init__(self, database: Database, policy: Policy, outbound: Post, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._outbound = outbound
+        self._clock = clock
+        self._last: dict[str, int] = {}
+        self._keys: dict[str, list[Witness]] = {}
+        for witness in policy.witnesses.values():
+            if witness.url is not None:
+                self._keys.setdefault(witness.url.rstrip("/"), []).append(witness)
+
+    async def round(self) -> list[Exception]:
+        """Ask every witness about the last head that it has not cosigned. Returns what went wrong."""
+        unit = self._database.unit(self._clock())
+        try:
+            head = await proofs.latest(unit)
+        finally:
+            await unit.finish()
+        if head is None:
+            return []
+        outcomes = await asyncio.gather(
+            *(self._have_cosigned(url, head) for url in self._keys if self._last.get(url) != head.size),
+            return_exceptions=True,
+        )
+        faults = [each for each in outcomes if isinstance(each, BaseException)]
+        if strange := [each for each in faults if not isinstance(each, KetenbrugError)]:
+            raise strange[0]
+        return [each for each in faults if isinstance(each, Exception)]
+
+    async def _have_cosigned(self, url: str, head: Checkpoint) -> None:
+        """Raises `WitnessRefused`, or `Unavailable`."""
+        old = self._last.get(url, 0)
+        answer = await self._add(url, old, head)
+        if answer.status == _CONFLICT and (match := _SIZE.fullmatch(answer.body)):
+            old = int(match[1])
+            if old > head.size:
+                raise WitnessRefused(url, "it has cosigned a larger tree than there is here")
+            answer = await self._add(url, old, head)
+        if answer.status != _OK:
+            raise WitnessRefused(url, f"it answered {answer.status}")
+        found = list(cosignatures(answer.body, head, self._keys[url]))
+        if not found:
+            raise WitnessRefused(url, "none of its lines is by a key of the policy")
+        unit = self._database.unit(self._clock())
+        try:
+            for witness, line in found:
+                unit.carry(COSIGNATURE(size=head.size, vkey=witness.vkey, line=line))
+        finally:
+            await unit.finish()
+        self._last[url] = head.size
+
+    async def _add(self, url: str, old: int, head: Checkpoint) -> Answer:
+        unit = self._database.unit(self._clock())
+        try:
+            proof = await proofs.consistency(unit, old, head.size)
+        finally:
+            await unit.finish()
+        body = f"old {old}\n{hash_lines(proof)}\n{head.note}"
+        return await self._outbound.post(f"{url}/add-checkpoint", body.encode())
+
+
+def cosignatures(body: bytes, head: Checkpoint, witnesses: Iterable[Witness]) -> Iterable[tuple[Witness, str]]:
+    """The lines of an answer that are cosignatures of the head by these keys; others are passed over."""
+    known = {(each.name, each.id): each for each in witnesses}
+    for line in body.decode(errors="replace").splitlines():
+        match line.split(" "):
+            case ["\u2014", name, encoded]:
+                try:
+                    data = base64.b64decode(encoded, validate=True)
+                except binascii.Error:
+                    continue
+                witness = known.get((name, data[:4]))
+                if witness is not None and _holds(witness, data[4:12], data[12:], head):
+                    yield witness, line
+            case _:
+                pass
+
+
+def _holds(witness: Witness, seconds: bytes, signature: bytes, checkpoint: Checkpoint) -> bool:
+    head = Head.of(checkpoint.note)
+    try:
+        if witness.kind == _ED25519:
+            said = f"cosignature/v1\ntime {int.from_bytes(seconds, 'big')}\n{head.text()}".encode()
+            Ed25519PublicKey.from_public_bytes(witness.public).verify(signature, said)
+        else:
+            MLDSA44PublicKey.from_public_bytes(witness.public).verify(signature, cosigned(witness.name, seconds, head))
+    except InvalidSignature:
+        return False
+    return len(seconds) == 8  # noqa: PLR2004 - a 64-bit time
+
+
+async def sweep(unit: Unit) -> None:
+    """Of what is older than a day, keep what stands below the last head of each day. For housekeeping."""
+    await unit.run(_FORGET(before=unit.now - _KEPT))
