@@ -162,12 +162,12 @@ class Exchange:
         return receipt.leaf_hash == sha256(b"\x00" + leaf).digest()
 
     async def entries_of(self, request_id: str | None) -> list[dict[str, Any]]:
-        """The entries of a request: there must be one."""
+        """The entries of a request, oldest first: one, unless it failed when it had been permitted."""
         return [orjson.loads(leaf) for leaf in await self._leaves_of(request_id)]
 
     async def _leaves_of(self, request_id: str | None) -> list[bytes]:
         found = await self.rows(
-            "SELECT leaf FROM audit.entry WHERE position($1::bytea IN leaf) > 0",
+            "SELECT leaf FROM audit.entry WHERE position($1::bytea IN leaf) > 0 ORDER BY id",
             f'"requestId":"{request_id}"'.encode(),
         )
         return [row["leaf"] for row in found]

@@ -297,17 +297,22 @@ async def test_whose_key_is_gone_is_gone(exchange: Exchange, own: servers.Databa
         assert answer.json()["vNumber"] is None
 
 
-async def test_a_failure_after_the_entry_leaves_an_entry_that_says_no_less(
+async def test_a_failure_after_the_entry_takes_back_what_the_entry_said(
     exchange: Exchange, own: servers.Database
 ) -> None:
-    """The entry commits before the content is opened: it may name more than what left, and never less."""
+    """The entry commits before the content is opened: the log may say more than what left, and never less.
+
+    So such a request has two entries, in this order: that it was about to be disclosed, and that it was not.
+    """
     one, *_ = await two_dossiers(exchange)
     await damage(own, TAMPERING["one bit turned"].format(one=one))
     answer = await exchange.actor("ngo").get(f"/dossiers/{one}", purpose=SCREENING)
     assert answer.status_code == 500
-    entries = await exchange.entries_of(answer.headers["request-id"])
-    assert entries
-    assert {entry["result"] for entry in entries} <= {"permitted", "failed"}
+    about, taken_back = await exchange.entries_of(answer.headers["request-id"])
+    assert (about["result"], taken_back["result"]) == ("permitted", "failed")
+    assert about["disclosed"]
+    assert about["action"] == taken_back["action"]
+    assert {"disclosed", "person", "withheld"}.isdisjoint(taken_back)
 
 
 async def test_a_database_that_is_gone_answers_nothing(exchange: Exchange, own: servers.Database) -> None:
