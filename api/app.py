@@ -35,6 +35,7 @@ from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
 from api.oauth.tokens import Issuer
+from api.oauth.unproven import Tally
 from api.routes import (
     admission,
     advice,
@@ -129,6 +130,7 @@ def parts(
         receipts=Signer(keys.token),
         log_receipts=receipt.Signer.from_seed(settings.origin, settings.merge_delay, keys.receipt),
         delay=delay,
+        unproven=Tally(),
     )
 
 
@@ -162,13 +164,19 @@ def _lifespan(
         readiness.database = database
         terms.due_on(terms.day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         delay = MergeDelay(settings.merge_bound, clock)
-        state.install(app, parts(settings, keys, clock, database, delay))
-        watching = asyncio.create_task(delay.watch(database))
+        made = parts(settings, keys, clock, database, delay)
+        state.install(app, made)
+        background = (
+            asyncio.create_task(delay.watch(database)),
+            asyncio.create_task(made.unproven.keep(database, clock)),
+        )
         try:
             yield
         finally:
             readiness.database = None
-            watching.cancel()
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
             await database.close()
 
     return lifespan

@@ -34,6 +34,7 @@ from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
 from api.oauth.tokens import Issuer
+from api.oauth.unproven import Tally
 from api.principal import Principal
 from api.routes import oauth as oauth_routes
 from api.storage.pool import Database
@@ -149,6 +150,7 @@ class World:
         key = ECKey.generate_key("P-256")
         self.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, key)
         self.clients = Clients()
+        self.unproven = Tally()
         app = FastAPI(redirect_slashes=False)
         app.include_router(oauth_routes.router)
         app.include_router(probes)
@@ -179,6 +181,7 @@ class World:
                 receipts=Signer(ECKey.generate_key("P-256")),
                 log_receipts=RECEIPTS,
                 delay=MergeDelay(math.inf, self.clock),
+                unproven=self.unproven,
             ),
         )
 

@@ -23,6 +23,11 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     replayed    true, when an idempotency key was seen before; the object is then what it made the first time
     policy      version of the rules by which it was decided (`consent.decision.POLICY`)
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
+    tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
+
+An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after
+that, a second entry of the same request says `failed`, and nothing left. So a request has one entry, or these two in
+this order; whoever counts disclosures leaves out a request that has a `failed` one.
 
 Compatibility: a member may be added under the same `v`; readers ignore what they do not know. A member never changes
 its meaning; that takes a new `v`. The golden entries in tests/golden hold every version.
@@ -59,6 +64,14 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
+class Tallied:
+    """How many requests an entry stands for, and of which minute."""
+
+    minute: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What happened, as values. `persons` are aliases of this log."""
 
@@ -79,6 +92,7 @@ class Entry:
     replayed: bool = False
     policy: int | None = None
     seals: Mapping[str, bytes] = field(default_factory=dict["str", "bytes"])
+    tally: Tallied | None = None
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -92,7 +106,7 @@ class Entry:
         members: dict[str, Any] = {
             "v": VERSION,
             "id": str(self.id),
-            "at": self.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "at": _instant(self.at),
             "action": self.action,
             "result": str(self.result),
             "actor": _present(
@@ -126,12 +140,19 @@ class Entry:
             replayed=self.replayed or None,
             policy=self.policy,
             seals={row: seal.hex() for row, seal in self.seals.items()} or None,
+            tally=None if self.tally is None else {"minute": _instant(self.tally.minute), "count": self.tally.count},
         )
-        if len(self.persons) == 1:
-            optional["person"] = str(self.persons[0])
-        elif self.persons:
-            optional["persons"] = sorted(str(alias) for alias in self.persons)
-        return members | optional
+        return members | optional | _whom(self.persons)
+
+
+def _whom(persons: tuple[UUID, ...]) -> dict[str, Any]:
+    if len(persons) == 1:
+        return {"person": str(persons[0])}
+    return {"persons": sorted(str(alias) for alias in persons)} if persons else {}
+
+
+def _instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _present(**members: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON values

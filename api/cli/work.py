@@ -1,10 +1,14 @@
-"""`ketenbrug work`: what happens without a request: the log's sequencer, and forgetting what has expired."""
+"""`ketenbrug work`: what happens without a request.
+
+The log's sequencer; forgetting what has expired; summarising who was turned away without having proven who they are.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
@@ -17,7 +21,7 @@ from api.audit.guard import FileGuard
 from api.cli import checks, metrics
 from api.crypto import keyfile
 from api.errors import KetenbrugError, LogStopped, Misconfigured
-from api.oauth import replay, revocation
+from api.oauth import replay, revocation, unproven
 from api.outbound import Outbound
 from api.storage import idempotency
 from api.storage.pool import Database
@@ -26,8 +30,8 @@ if TYPE_CHECKING:
     from api.audit.policy import Policy
     from api.settings import Settings
 
-_SWEEP: Final = 60.0
-"""Seconds between two sweeps."""
+_MINUTE: Final = 60.0
+"""Seconds between two times that the tasks of each minute are done."""
 
 
 def work(
@@ -60,7 +64,7 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
                         notice=_notice,
                     )
                 ),
-                tasks.create_task(_sweep(database)),
+                tasks.create_task(_each_minute(database)),
             ]
             if (trusted := _policy(found)) is not None:
                 running.append(tasks.create_task(_witnessing(database, trusted)))
@@ -95,14 +99,15 @@ def _notice(fault: Exception) -> None:
     structlog.get_logger("ketenbrug.work").error("sequencer-fault", kind=type(fault).__name__, where=why)
 
 
-async def _sweep(database: Database) -> None:
+async def _each_minute(database: Database) -> None:
     while True:
-        for sweep in (replay.sweep, revocation.sweep, idempotency.sweep, witnessing.sweep):
+        for task in (replay.sweep, revocation.sweep, idempotency.sweep, witnessing.sweep, unproven.summarise):
             unit = database.unit(settings.now())
             try:
-                await sweep(unit)
+                await task(unit)
                 await unit.finish()
             except KetenbrugError as error:
-                await unit.abort()
-                structlog.get_logger("ketenbrug.work").warning("sweep-failed", kind=type(error).__name__)
-        await asyncio.sleep(_SWEEP)
+                structlog.get_logger("ketenbrug.work").warning("task-failed", kind=type(error).__name__)
+                with suppress(KetenbrugError):  # the database is away: the next minute tries again
+                    await unit.abort()
+        await asyncio.sleep(_MINUTE)

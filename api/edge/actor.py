@@ -18,15 +18,15 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from api.audit import log
 from api.disclosure.authority import Operation
 from api.edge import passage, state
+from api.edge.routing import Proof
 from api.edge.unit import Acting, UnitOfWork, act
 from api.errors import Refused, Unauthenticated
 from api.oauth import dpop, replay
 from api.oauth.replay import Kind
 from api.principal import Principal
-from api.vocabulary import Reason, Result, Scope
+from api.vocabulary import Reason, Scope
 
 SCHEME: Final = OAuth2(
     scheme_name="oauth2",
@@ -50,7 +50,7 @@ def may(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as me
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Proof):
     """The guard of one operation."""
 
     operation: Operation
@@ -58,7 +58,7 @@ class Guard:
     async def __call__(
         self, request: Request, unit: UnitOfWork, _scheme: Annotated[str | None, Depends(SCHEME)]
     ) -> Principal:
-        """Prove who calls. Raises `Unauthenticated`, or `Refused` when the scope is not there."""
+        """Prove who calls. Raises `Unauthenticated`; to who is proven, what is wrong before an operation is reached."""
         here, way = state.of(request), passage.of(request.scope)
         # (1) one token, in the header, with the DPoP scheme (RFC 9449 section 7.1)
         text = _token(request)
@@ -77,17 +77,16 @@ class Guard:
         caller = Principal(
             client.id, client.organisation, token.scopes & client.scopes, way.origin, token.id, proof.person
         )
-        acting = Acting(caller, self.operation)
         if not client.enabled:
-            log.append(unit, acting.entry(unit, Result.REFUSED, Reason.INVALID_TOKEN))
             raise _invalid("this client is disabled")
         # (5) the mark: from here on, what this request writes tells whether the proof is new and the client stands
-        act(request, acting)
+        act(request, Acting(caller, self.operation))
         replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch, token_id=token.id)
-        # (6) the scope (RFC 6750 section 3.1); a proven client's refusal is written down
+        # (6) the scope (RFC 6750 section 3.1)
         if self.operation.scope not in caller.scopes:
-            log.append(unit, acting.entry(unit, Result.REFUSED, Reason.INSUFFICIENT_SCOPE))
             raise Refused(Reason.INSUFFICIENT_SCOPE)
+        # (7) the request as it came in
+        self.raise_objection(request)
         return caller
 
 

@@ -11,18 +11,17 @@ from typing import Annotated, Any, Final
 import uuid_utils.compat as uuid_utils
 from fastapi import Depends, Header, Request
 
-from api.audit import log
 from api.crypto.vault import Vault
 from api.disclosure.authority import Operation
 from api.disclosure.call import Call, Once
 from api.edge import state
 from api.edge.actor import may
-from api.edge.unit import Acting, UnitOfWork
+from api.edge.unit import UnitOfWork
 from api.errors import BadRequest
 from api.principal import Principal
 from api.storage import idempotency
 from api.storage.unit import Unit
-from api.vocabulary import Purpose, Reach, Reason, Result
+from api.vocabulary import Purpose, Reach, Reason
 
 _KEY: Final = r'^"?[A-Za-z0-9_-]{8,128}"?$'
 
@@ -63,14 +62,14 @@ def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
     ) -> Call:
         _provable(request, operation)
         if key is None:
-            raise _refused(unit, caller, operation, Reason.IDEMPOTENCY_KEY_MISSING)
+            raise BadRequest(Reason.IDEMPOTENCY_KEY_MISSING)
         bare = key.strip('"')
         fingerprint = state.of(request).fingerprints.tag(
             request.method.encode(), request.scope["path"].encode(), await request.body()
         )
         claim = await idempotency.claim(unit, caller.client_id, operation.name, bare, fingerprint, uuid_utils.uuid7())
         if claim.reused:
-            raise _refused(unit, caller, operation, Reason.IDEMPOTENCY_KEY_REUSED)
+            raise BadRequest(Reason.IDEMPOTENCY_KEY_REUSED)
         return _call(request, operation, unit, caller, Once(bare, claim.resource, claim.replayed))
 
     return Depends(call, scope="function")
@@ -91,8 +90,3 @@ def _provable(request: Request, operation: Operation) -> None:
     """See that what is done or disclosed will be in the log in time. An auditor may ask a log that stands still."""
     if operation.reach is not Reach.SUPERVISION:
         state.of(request).delay.must_not_be_late()
-
-
-def _refused(unit: Unit, caller: Principal, operation: Operation, reason: Reason) -> BadRequest:
-    log.append(unit, Acting(caller, operation).entry(unit, Result.REFUSED, reason))
-    return BadRequest(reason)

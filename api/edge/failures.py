@@ -7,6 +7,7 @@ Design Rules /core/error-handling), 404 and 405 are problems, and 405 names ever
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -80,25 +81,27 @@ _OWN_WORDS: Final = {
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure with a problem."""
 
-    async def invalid(_: Request, error: Exception) -> Response:
-        found = error.errors() if isinstance(error, RequestValidationError) else ()
-        return ProblemResponse(Problem(problems.INVALID_INPUT, errors=told(found)))
+    async def answered(request: Request, error: Exception) -> Response:
+        problem = of(error)
+        if problem.type is problems.METHOD_NOT_ALLOWED:
+            problem = replace(problem, headers=(("Allow", allowed(app.routes, request)),))
+        return ProblemResponse(problem)
 
-    async def ours(_: Request, error: Exception) -> Response:
-        return ProblemResponse(problems.of(error) if isinstance(error, KetenbrugError) else Problem(problems.INTERNAL))
+    for kind in (RequestValidationError, KetenbrugError, HTTPException, Exception):
+        app.add_exception_handler(kind, answered)
 
-    async def http(request: Request, error: Exception) -> Response:
-        row = _BY_STATUS.get(error.status_code if isinstance(error, HTTPException) else 500, problems.INTERNAL)
-        headers = (("Allow", allowed(app.routes, request)),) if row is problems.METHOD_NOT_ALLOWED else ()
-        return ProblemResponse(Problem(row, headers=headers))
 
-    async def unforeseen(_: Request, __: Exception) -> Response:
-        return ProblemResponse(Problem(problems.INTERNAL))
-
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(KetenbrugError, ours)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
+def of(error: Exception) -> Problem:
+    """What an error means to the caller; `internal` if it is none that was foreseen."""
+    match error:
+        case RequestValidationError():
+            return Problem(problems.INVALID_INPUT, errors=told(error.errors()))
+        case KetenbrugError():
+            return problems.of(error)
+        case HTTPException():
+            return Problem(_BY_STATUS.get(error.status_code, problems.INTERNAL))
+        case _:
+            return Problem(problems.INTERNAL)
 
 
 def told(found: Iterable[Mapping[str, Any]]) -> tuple[InputError, ...]:

@@ -1,5 +1,8 @@
 """The route class of every route: what may go in and out is checked before the handler sees a request.
 
+Where the caller is proven (`Proof`), an objection is raised only then: nobody learns anything of an operation before it
+is known who calls, and what is refused to a proven client is written down.
+
 A route says what it takes by its body model, or for raw bodies by `openapi_extra["requestBody"]`; a body that no
 description names is refused. It says what it gives by its response class. Make routers with `router()` and add them to
 the app with `join()`: FastAPI's `include_router` asks every route of every included router twice, which cost more than
@@ -20,10 +23,13 @@ from starlette.routing import Match, compile_path
 from starlette.types import Scope
 
 from api.edge import media, strict_json
+from api.problems import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from enum import Enum
+
+    from fastapi.dependencies.models import Dependant
 
 JSON: Final = "application/json"
 
@@ -47,19 +53,29 @@ class EdgeRoute(APIRoute):
         handle = super().get_route_handler()
         produces, consumes = self.produces, self.consumes
         strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
+        proves = self.proves
 
         async def checked(request: Request) -> Response:
-            headers = request.headers
-            if produces is not None:
-                media.check_accept(headers.get("accept"), produces)
-            media.check_content(headers, consumes)
-            if not strict:
-                return await handle(request)
-            once = _ReadOnce(request.scope, request.receive)
-            await once.read()
-            return await handle(once)
+            taken = _ReadOnce(request.scope, request.receive) if strict else request
+            try:
+                if produces is not None:
+                    media.check_accept(request.headers.get("accept"), produces)
+                media.check_content(request.headers, consumes)
+                if isinstance(taken, _ReadOnce):
+                    await taken.read()
+            except Stopped as objection:
+                if not proves:
+                    raise
+                taken = _Unread(request.scope, request.receive)
+                taken.state.objection = objection
+            return await handle(taken)
 
         return checked
+
+    @property
+    def proves(self) -> bool:
+        """Whether nothing is done here before the caller is proven."""
+        return _proves(self.dependant)
 
     @property
     def produces(self) -> str | None:
@@ -88,6 +104,30 @@ class _ReadOnce(Request):
     async def json(self) -> Any:  # noqa: ANN401 - JSON
         """What the body said."""
         return self._value
+
+
+class _Unread(Request):
+    """A request that was objected to: nobody sees anything of its body."""
+
+    async def body(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+class Proof:
+    """A dependency that proves who calls. Having done so it raises what the route objects to, if anything."""
+
+    @staticmethod
+    def raise_objection(request: Request) -> None:
+        """Raise what is wrong with the request as it came in."""
+        objection: Stopped | None = getattr(request.state, "objection", None)
+        if objection is not None:
+            raise objection
+
+
+def _proves(dependant: Dependant) -> bool:
+    call: object = dependant.call
+    return isinstance(call, Proof) or any(map(_proves, dependant.dependencies))
 
 
 def join(app: FastAPI, routes: APIRouter, prefix: str = "") -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from api.oauth.registry import Clients
     from api.oauth.server import TokenEndpoint
     from api.oauth.tokens import Issuer
+    from api.oauth.unproven import Tally
     from api.storage.pool import Database
 
 
@@ -42,6 +43,7 @@ class State:
     receipts: Signer
     log_receipts: receipt.Signer
     delay: MergeDelay
+    unproven: Tally
 
 
 def install(app: FastAPI, state: State) -> None:

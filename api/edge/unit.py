@@ -3,7 +3,7 @@
 How a request can end, and what is then in the database:
 
     answered               everything
-    a decided "no"         everything that was carried: the mark, the entry of the refusal
+    a decided "no"         everything that was carried: the mark, the entry of the refusal; nothing of who is unproven
     replayed, or stale     nothing of it; the entry that says so
     anything unforeseen    nothing of it; the mark, and the entry that says that it failed
     cancelled              the same: the peer went away, or patience ran out
@@ -27,7 +27,7 @@ from starlette.exceptions import HTTPException
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.disclosure.authority import Operation
-from api.edge import passage, state
+from api.edge import failures, passage, state
 from api.errors import KetenbrugError, Overloaded, Refused, Replayed, StaleStanding, Unauthenticated
 from api.oauth import registry, revocation
 from api.principal import Principal
@@ -36,7 +36,7 @@ from api.storage.unit import Unit
 from api.vocabulary import Reason, Result
 
 _DECIDED: Final = (Refused, Stopped, RequestValidationError, HTTPException)
-"""A "no" that was decided before an operation was reached."""
+"""A "no" that was decided before an operation was reached: no gate was asked, so its entry is written here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Acting:
     caller: Principal
     operation: Operation
 
-    def entry(self, unit: Unit, result: Result, reason: Reason | None = None) -> Entry:
+    def entry(self, unit: Unit, result: Result, reason: str | None = None) -> Entry:
         """The entry for an operation that was not reached, or not completed."""
         return Entry(
             id=uuid_utils.uuid7(),
@@ -71,7 +71,8 @@ async def unit_of_work(request: Request) -> AsyncGenerator[Unit]:
     try:
         try:
             yield unit
-        except _DECIDED:
+        except _DECIDED as decided:
+            _told(request, unit, failures.of(decided).type.slug)
             await unit.decline()
             raise
         await unit.finish()
@@ -101,6 +102,14 @@ def _promise(request: Request, unit: Unit) -> None:
 def _acting(request: Request) -> Acting | None:
     acting: Acting | None = getattr(request.state, "acting", None)
     return acting
+
+
+def _told(request: Request, unit: Unit, reason: str) -> None:
+    """Carry the entry of a refusal; who proved nothing is only counted."""
+    if (acting := _acting(request)) is not None:
+        log.append(unit, acting.entry(unit, Result.REFUSED, reason))
+    else:
+        state.of(request).unproven.count(unit.now, passage.of(request.scope).origin.zone, reason)
 
 
 async def _failed(request: Request, unit: Unit) -> None:

@@ -6,6 +6,7 @@ tokens     access tokens (RFC 9068): minting, verifying, remembering what was ve
 nonces     nonces of the token endpoint, which nobody stores
 replay     the mark that makes a proof or an assertion count once, and a disabled client or a revoked token never
 revocation which tokens were revoked
+unproven   callers who proved nothing: counted, and summarised in the log once a minute
 registry   organisations, designations and clients, and what a process remembers of them
 grants     Authlib's authorization server, held to FAPI 2.0
 endpoint   what the endpoints share: what is sent, who sends it, how they decline

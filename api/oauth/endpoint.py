@@ -57,15 +57,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """No: an error code of RFC 6749 section 5.2, RFC 7009 section 2.2.1 or RFC 9449 section 5, and a sentence."""
+    """No: an error code of RFC 6749 section 5.2, RFC 7009 section 2.2.1 or RFC 9449 section 5, and a sentence.
+
+    `proven`: the caller is a client that stands, and its refusal is an entry.
+    """
 
     error: str
     description: str
+    proven: bool = False
 
 
-def declined(error: str) -> Declined:
+def declined(error: str, *, proven: bool = False) -> Declined:
     """Decline with this error."""
-    return Declined(error, _DESCRIPTIONS[error])
+    return Declined(error, _DESCRIPTIONS[error], proven)
 
 
 async def claimed(unit: Unit, form: Mapping[str, str]) -> Client | None:

@@ -55,12 +55,6 @@ class _Proven:
         client, token_id = self.client, "" if self.token is None else self.token.id
         return Principal(client.id, client.organisation, client.scopes, self.asked.origin, token_id)
 
-    def objection(self, *, foreign: bool) -> str | None:
-        """Why not, as an error code. `foreign`: this is not for the caller to do."""
-        if not self.client.enabled:
-            return "invalid_client"
-        return "unauthorized_client" if foreign else None
-
 
 Found: TypeAlias = _Proven | Declined
 
@@ -80,7 +74,7 @@ class TokenManagement:
             return found
         token = found.token
         # RFC 7009 section 2.1: whoever holds the token of another must not end that client's work.
-        error = found.objection(foreign=token is not None and token.client_id != found.client.id)
+        error = _objection(foreign=token is not None and token.client_id != found.client.id)
         if error is None and token is not None:
             revocation.revoke(unit, token.id, datetime.fromtimestamp(token.expires_at, UTC))
         return await _settled(unit, found, REVOKE, error) or Revoked()
@@ -90,7 +84,7 @@ class TokenManagement:
         found = await self._proven(unit, asked)
         if isinstance(found, Declined):
             return found
-        error = found.objection(foreign=found.client.organisation.kind is not Party.OPERATOR)
+        error = _objection(foreign=found.client.organisation.kind is not Party.OPERATOR)
         members = {} if error is not None else await self._meaning(unit, found.token)
         return await _settled(unit, found, INTROSPECT, error) or Introspected(members)
 
@@ -100,7 +94,7 @@ class TokenManagement:
             return declined("invalid_request")
         client = await endpoint.claimed(unit, form)
         assertion = grants.authenticate(Attempt(form, client, "", self._issuer, unit.now), self._issuer.url)
-        if client is None or assertion is None:
+        if client is None or not client.enabled or assertion is None:
             await unit.finish()
             return declined("invalid_client")
         try:
@@ -127,18 +121,21 @@ class TokenManagement:
         }
 
 
+def _objection(*, foreign: bool) -> str | None:
+    return "unauthorized_client" if foreign else None
+
+
 async def _settled(unit: Unit, proven: _Proven, action: str, error: str | None) -> Declined | None:
     """Mark the assertion as used, record what was asked, commit. None when it is done, else what to say instead."""
     client, assertion = proven.client, proven.assertion
     endpoint.record(unit, action, proven.principal(), error)
-    if client.enabled:
-        replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
+    replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
     try:
         await unit.finish()
     except Replayed:
         endpoint.record(unit, action, proven.principal(), "invalid_client")
         await unit.finish()
-        return declined("invalid_client")
+        return declined("invalid_client", proven=True)
     except StaleStanding:
         raise Overloaded from None
-    return None if error is None else declined(error)
+    return None if error is None else declined(error, proven=True)

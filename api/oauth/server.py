@@ -1,7 +1,8 @@
 """The token endpoint: read, decide, write, in that order, and commit before the token leaves.
 
-A request ends in one of three ways. Unproven callers get an OAuth error and leave no trace in the database. A proven
-client that may not have what it asks gets one too, with an audit entry and its assertion used up. A token leaves only
+A request ends in one of three ways. Unproven callers, and clients that are disabled, get an OAuth error and are counted
+(`api.oauth.unproven`). A proven client that may not have what it asks gets one too, with an audit entry and its
+assertion used up. A token leaves only
 when its assertion, its proof and its entry are committed in one statement.
 """
 
@@ -71,7 +72,7 @@ class TokenEndpoint:
         # (4) decide
         outcome = grants.decide(Attempt(form, client, proof.jkt, self._issuer, unit.now), self.url)
         # (5) write, commit, answer
-        if client is not None and outcome.assertion is not None:
+        if client is not None and client.enabled and outcome.assertion is not None:
             return await _settle(unit, _Proven(client, proof, outcome.assertion, request.origin), outcome)
         await unit.finish()
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
@@ -98,9 +99,8 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
     else:
         endpoint.record(unit, ISSUE, proven.principal(), outcome.error)
     client, proof, assertion = proven.client, proven.proof, proven.assertion
-    if client.enabled:
-        replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch)
-        replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
+    replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch)
+    replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
     try:
         await unit.finish()
     except Replayed:
@@ -109,7 +109,7 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
         raise Overloaded from None
     if isinstance(outcome, Granted):
         return Issued(outcome.minted.text, outcome.scopes)
-    return declined(outcome.error)
+    return declined(outcome.error, proven=True)
 
 
 async def _replayed(unit: Unit, proven: _Proven) -> Declined:
@@ -118,4 +118,4 @@ async def _replayed(unit: Unit, proven: _Proven) -> Declined:
     error = "invalid_client" if used else "invalid_dpop_proof"
     endpoint.record(unit, ISSUE, proven.principal(), error)
     await unit.finish()
-    return declined(error)
+    return declined(error, proven=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -79,4 +81,17 @@ seen: Final = Table(
     instant("expires_at"),
     schema="oauth",
     comment="Marks of what was used once (DPoP proofs, client assertions). No personal data: digests.",
+)
+
+unproven: Final = Table(
+    "unproven",
+    metadata,
+    instant("minute"),
+    Column("zone", Text),
+    Column("reason", Text),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("minute", "zone", "reason"),
+    CheckConstraint("count > 0", name="count"),
+    schema="oauth",
+    comment="Refused requests of callers who proved nothing, until a worker makes an entry of a minute.",
 )

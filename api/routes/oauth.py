@@ -16,8 +16,10 @@ from fastapi.responses import JSONResponse, Response
 
 from api.edge import passage, state
 from api.edge.unit import UnitOfWork
+from api.oauth import dpop
 from api.oauth import metadata as described
 from api.oauth.endpoint import Asked, Declined
+from api.storage.unit import Unit
 
 router: Final = APIRouter(include_in_schema=False, redirect_slashes=False)
 
@@ -36,7 +38,7 @@ async def token(request: Request, unit: UnitOfWork) -> JSONResponse:
     # With every answer, so that the next proof needs no second attempt (RFC 9449 section 8.2).
     headers = {"dpop-nonce": endpoint.nonces.fresh(unit.now)}
     if isinstance(answer, Declined):
-        return _declined(answer, headers)
+        return _declined(request, unit, answer, headers)
     body: dict[str, Any] = {
         "access_token": answer.token,
         "token_type": "DPoP",
@@ -50,14 +52,14 @@ async def token(request: Request, unit: UnitOfWork) -> JSONResponse:
 async def revoke(request: Request, unit: UnitOfWork) -> Response:
     """Revoke a token (RFC 7009). It counts from the next request, on every worker."""
     answer = await state.of(request).token_management.revoke(unit, await _asked(request))
-    return _declined(answer) if isinstance(answer, Declined) else Response()
+    return _declined(request, unit, answer) if isinstance(answer, Declined) else Response()
 
 
 @router.post(described.INTROSPECTION_PATH)
 async def introspect(request: Request, unit: UnitOfWork) -> Response:
     """Tell what a token means now (RFC 7662)."""
     answer = await state.of(request).token_management.introspect(unit, await _asked(request))
-    return _declined(answer) if isinstance(answer, Declined) else JSONResponse(answer.members)
+    return _declined(request, unit, answer) if isinstance(answer, Declined) else JSONResponse(answer.members)
 
 
 @router.get("/.well-known/oauth-authorization-server")
@@ -84,7 +86,9 @@ async def _asked(request: Request) -> Asked:
     return Asked(await _form(request), passage.of(request.scope).origin, request.headers.getlist("dpop"))
 
 
-def _declined(answer: Declined, headers: dict[str, str] | None = None) -> JSONResponse:
+def _declined(request: Request, unit: Unit, answer: Declined, headers: dict[str, str] | None = None) -> JSONResponse:
+    if not answer.proven and answer.error != dpop.NONCE_WANTED:
+        state.of(request).unproven.count(unit.now, passage.of(request.scope).origin.zone, answer.error)
     status = _UNAUTHENTICATED if answer.error == "invalid_client" else 400
     return JSONResponse({"error": answer.error, "error_description": answer.description}, status, headers)
 

@@ -1,23 +1,28 @@
 """Every route there is, against everything that no route may take: the list comes from the app, so none escapes.
 
-These checks stand before the guard: they need no token, and no database.
+No token is needed, and no database: where the caller must be proven, nothing else is said to who is not. What is said
+to who is proven: `tests/http/test_refusals.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api import app as assembly
-from api.edge import enclosure, openapi
+from api.edge import enclosure, openapi, state
 from api.edge.routing import EdgeRoute, join, router
+from api.oauth.unproven import Tally
+from api.storage.unit import Unit
 from tests import edge_kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     import httpx
     from fastapi import FastAPI
@@ -37,6 +42,7 @@ class Route(NamedTuple):
     methods: frozenset[str]
     consumes: frozenset[str]
     produces: str | None
+    proves: bool
 
     @property
     def path(self) -> str:
@@ -54,8 +60,25 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
+class _Nowhere:
+    """A database that nobody may ask."""
+
+    def unit(self, now: datetime) -> Unit:
+        return Unit(self, now)
+
+    async def acquire(self) -> Any:
+        raise AssertionError("an unproven caller reached the database")
+
+    async def release(self, connection: Any) -> None:
+        raise AssertionError("nothing was borrowed", connection)
+
+
 def _real() -> FastAPI:
     app = enclosure.application(edge_kit.options())
+    anything: Any = None
+    known = {each.name: anything for each in fields(state.State)}
+    known |= {"database": _Nowhere(), "clock": lambda: edge_kit.EXPIRES, "unproven": Tally()}
+    state.install(app, state.State(**known))
     for routes in assembly.ROUTES:
         join(app, routes, openapi.BASE)
     return app
@@ -66,7 +89,7 @@ APPS = {"demo": edge_kit.demo(), "real": _real()}
 
 def _routes() -> list[Route]:
     return [
-        Route(name, found.path or "", frozenset(found.methods or ()), route.consumes, route.produces)
+        Route(name, found.path or "", frozenset(found.methods or ()), route.consumes, route.produces, route.proves)
         for name, app in APPS.items()
         for found in iter_route_contexts(app.routes)
         if isinstance(route := found.original_route, EdgeRoute) and "/broken/" not in (found.path or "")
@@ -75,6 +98,11 @@ def _routes() -> list[Route]:
 
 ROUTES = _routes()
 TAKING = [route for route in ROUTES if "application/json" in route.consumes]
+
+
+def _assert_refused(route: Route, answer: httpx.Response, status: int, slug: str) -> None:
+    """Hold an answer to be this problem; where the caller must be proven, to be that this one is not."""
+    edge_kit.assert_problem(answer, *((401, "unauthenticated") if route.proves else (status, slug)))
 
 
 def _id(route: Route) -> str:
@@ -101,6 +129,12 @@ def test_the_sweep_knows_every_route_of_the_api() -> None:
             if isinstance(found.original_route, APIRoute):
                 assert isinstance(found.original_route, EdgeRoute), found.path
     assert {route.template for route in ROUTES if route.app == "real"} >= {"/v1/cases", "/v1/dossiers/{dossierId}"}
+
+
+def test_every_operation_of_the_api_proves_its_caller_first() -> None:
+    """Only the description itself is for everybody."""
+    unproven = {route.template for route in ROUTES if route.app == "real" and not route.proves}
+    assert {each for each in unproven if each.startswith(f"{openapi.BASE}/")} == {f"{openapi.BASE}/openapi.json"}
 
 
 def test_a_route_that_is_not_behind_the_edge_is_not_served() -> None:
@@ -142,7 +176,7 @@ async def test_another_method_is_refused_and_the_right_ones_are_named(
 async def test_an_accept_that_matches_nothing_is_refused(clients: dict[str, httpx.AsyncClient], route: Route) -> None:
     for method in sorted(route.methods):
         answer = await clients[route.app].request(method, route.path, headers={"accept": "application/none"})
-        edge_kit.assert_problem(answer, 406, "not-acceptable")
+        _assert_refused(route, answer, 406, "not-acceptable")
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=_id)
@@ -151,7 +185,7 @@ async def test_a_body_of_another_kind_is_refused(clients: dict[str, httpx.AsyncC
     for method in sorted(route.methods):
         for headers in ({"content-type": "text/plain"}, {}):
             answer = await clients[route.app].request(method, route.path, content=b"x", headers=headers)
-            edge_kit.assert_problem(answer, 415, "unsupported-media-type")
+            _assert_refused(route, answer, 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("route", TAKING, ids=_id)
@@ -167,7 +201,7 @@ async def test_a_body_that_is_no_strict_json_is_refused(clients: dict[str, httpx
             (b'{"a": 1, "a": 2}', "duplicate-key"),
         ):
             answer = await clients[route.app].request(method, route.path, content=body, headers=headers)
-            edge_kit.assert_problem(answer, 400, slug)
+            _assert_refused(route, answer, 400, slug)
         answer = await clients[route.app].request(method, route.path, content=b"x" * 10_000_000, headers=headers)
         edge_kit.assert_problem(answer, 413, "payload-too-large")
 

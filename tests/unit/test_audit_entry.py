@@ -15,7 +15,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.audit.entry import LEAF_MOST, Entry, Thing
+from api.audit.entry import LEAF_MOST, Entry, Tallied, Thing
 from api.principal import Organisation, Origin, Principal
 from api.vocabulary import ClientId, DataCategory, OrganisationId, Party, Reason, Result
 
@@ -55,7 +55,15 @@ SEALED = replace(
     policy=1,
     seals={"exchange.dossier/00000000-0000-0000-0000-000000000004": bytes(31) + b"\x07"},
 )
-GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED}
+TALLY = replace(
+    SMALL,
+    action="oauth.turn-away",
+    result=Result.REFUSED,
+    thing=Thing("unproven-callers"),
+    reason="invalid-token",
+    tally=Tallied(datetime(2026, 11, 24, 9, 58, tzinfo=UTC), 1_000),
+)
+GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY}
 ZEROS = "00000000-0000-0000-0000-00000000000"
 
 
