@@ -80,11 +80,6 @@ IDEMPOTENCY_KEY_REUSED: Final = _row(
     "The same client sent this key before with another request.",
     "Use a new key for a new request. To retry the old one, send exactly what was sent then.",
 )
-IDEMPOTENCY_IN_PROGRESS: Final = _row(
-    "idempotency-in-progress", 409, "The same request is still running", "Dezelfde aanvraag loopt nog",
-    "A request with this Idempotency-Key has not been answered yet.",
-    "Wait the seconds of `Retry-After` and send the same request with the same key.",
-)
 NOT_FOUND: Final = _row(
     "not-found", 404, "Not found", "Niet gevonden",
     "There is nothing here for you: it does not exist, or it is not yours to know about.",
@@ -273,6 +268,11 @@ CONSENT_TEXT_UNREVIEWED: Final = _row(
     "consent-text-unreviewed", 409, "The consent text is not reviewed", "De toestemmingstekst is niet beoordeeld",
     "The text that was shown is not a reviewed text in that language, so that it cannot carry a consent.",
     "Use a reviewed text, or have this one reviewed first.",
+)
+CONSENT_STANDS_REFUSED: Final = _row(
+    "consent-stands-refused", 409, "The person answered no before", "De persoon heeft eerder nee geantwoord",
+    "A refusal or withdrawal of the same question stands. A yes takes its place only when it names it.",
+    "Read the consents of the case. If the person has changed their mind, name each earlier no in `supersedes`.",
 )
 WRONG_STATE: Final = _row(
     "wrong-state", 409, "Not possible in this state", "Niet mogelijk in deze toestand",

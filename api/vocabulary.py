@@ -239,6 +239,7 @@ class Reason(StrEnum):
     # about consents and agreements
     CONSENT_EVIDENCE = "consent-evidence-incomplete"
     CONSENT_TEXT_UNREVIEWED = "consent-text-unreviewed"
+    CONSENT_STANDS_REFUSED = "consent-stands-refused"
     AGREEMENT_INVALID = "agreement-invalid"
     ALREADY_SIGNED = "already-signed"
     SIGNATURE_INVALID = "signature-invalid"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.schemas.base import Page
-from api.schemas.consents import Consent, ConsentReceipt, NewConsent, Withdrawal
+from api.schemas.consents import Consent, ConsentReceipt, Invalidation, NewConsent, Reconfirmation, Withdrawal
 from clients._messages import path
 from clients._rooms import D, Room, creates, listing, operation, paged, reads
 
@@ -39,6 +39,16 @@ class Consents(Room[D]):
     def receipt(self, consent_id: UUID) -> Call[ConsentReceipt]:
         """What the person gets in hand (ontvangstbewijs): readable, and signed."""
         return reads(path("consents", consent_id, "receipt"), ConsentReceipt)
+
+    @operation("consents.reconfirm")
+    def reconfirm(self, consent_id: UUID, reconfirmation: Reconfirmation, *, key: UUID | None = None) -> Call[Consent]:
+        """Write down that the person still means a yes, with evidence as for a new one."""
+        return creates(path("consents", consent_id, "reconfirmations"), Consent, reconfirmation, key)
+
+    @operation("consents.invalidate")
+    def invalidate(self, consent_id: UUID, invalidation: Invalidation, *, key: UUID | None = None) -> Call[Consent]:
+        """Write down that a yes was recorded in error. A no is never undone so: ask again."""
+        return creates(path("consents", consent_id, "invalidations"), Consent, invalidation, key)
 
     @operation("consents.withdraw")
     def withdraw(

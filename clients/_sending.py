@@ -1,7 +1,6 @@
 """One request, sent until it is answered: retries, `Retry-After`, and the DPoP nonces of each origin.
 
     no answer, 408, 429, 502, 503, 504    sent again, twice by default; never what could have two effects
-    409 idempotency-in-progress           the same: the first attempt is still running
     a nonce is asked (RFC 9449 sections 8 and 9)  sent again once, with it
 
 Each answer that brings a receipt is kept before anything else is done with it, also one that is then tried again.
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clients._messages import Pause, origin
-from clients.errors import ConnectionFailed, of_problem
+from clients.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from clients._messages import Flow, Request, Response
 
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504})
-_CONFLICT: Final = 409
 _CHALLENGES: Final = frozenset({400, 401})
 _NONCE_MOST: Final = 512
 RECEIPT: Final = "audit-receipt"
@@ -58,7 +56,7 @@ class Retries:
 
     def after(self, response: Response, retries: int, now: float) -> Pause | None:
         """What to do after an answer: None when it is final."""
-        if retries >= self.most or not _is_passing(response):
+        if retries >= self.most or response.status not in _AGAIN:
             return None
         asked = retry_after(response, now)
         if asked is None:
@@ -130,9 +128,3 @@ def retry_after(response: Response, now: float) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):
         return None
-
-
-def _is_passing(response: Response) -> bool:
-    if response.status == _CONFLICT:
-        return of_problem(response.status, response.content).slug == "idempotency-in-progress"
-    return response.status in _AGAIN

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from hypothesis import strategies as st
 
-from api.consent.model import Agreement, Consent, Question, Relation, Rule, Situation
+from api.consent.model import Agreement, Consent, ConsentRef, Question, Relation, Rule, Situation
 from api.vocabulary import (
     CareFunction,
     ConsentEventKind,
@@ -111,6 +111,20 @@ def consents(draw: st.DrawFn, value: int, recipient: Organisation) -> Consent:
 
 
 @st.composite
+def naming(draw: st.DrawFn, said: tuple[Consent, ...]) -> tuple[Consent, ...]:
+    """The same consents, some of which name earlier ones, mostly as these stand."""
+    named: list[Consent] = []
+    for each in said:
+        earlier = [
+            ConsentRef(other.id, draw(mostly(other.version, other.version + 1)))
+            for other in named
+            if other.last_at <= each.last_at and draw(st.sampled_from(YES))
+        ]
+        named.append(replace(each, supersedes=frozenset(earlier)))
+    return tuple(named)
+
+
+@st.composite
 def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
     """A question and a situation."""
     supplier, recipient, ground = draw(st.sampled_from(CROSSINGS))
@@ -124,8 +138,10 @@ def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
             draw(agreements(100 + place, supplier, recipient, ground))
             for place in range(draw(st.sampled_from((1, 2, 3, 0))))
         ),
-        consents=tuple(
-            draw(consents(200 + place, recipient)) for place in range(draw(st.sampled_from((3, 4, 2, 1, 0))))
+        consents=draw(
+            naming(
+                tuple(draw(consents(200 + place, recipient)) for place in range(draw(st.sampled_from((3, 4, 2, 1, 0)))))
+            )
         ),
         proportionality_note=draw(mostly(*YES)),
     )
@@ -166,7 +182,7 @@ def talks(draw: st.DrawFn) -> tuple[Question, Situation]:
         supplier=supplier,
         relation=Relation(functions=functions),
         agreements=(kit.agreement(rule, directors=draw(st.sampled_from((frozenset({kit.UTRECHT.id}), frozenset())))),),
-        consents=said,
+        consents=draw(naming(said)),
         proportionality_note=draw(st.sampled_from((*YES, True, True))),
     )
     return Question(recipient, PURPOSES[0], frozenset(CATEGORIES)), around

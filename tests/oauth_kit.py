@@ -27,7 +27,16 @@ AUDIENCE: Final = f"{ISSUER}/v1"
 TOKEN_URL: Final = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 NONCE_KEY: Final = bytes(32)
-GONE: Final = object()
+
+
+class _Gone:
+    """What is left out. It has a name, so that a test of it has one."""
+
+    def __repr__(self) -> str:
+        return "gone"
+
+
+GONE: Final = _Gone()
 """A claim or header of this value is left out."""
 
 

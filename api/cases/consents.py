@@ -1,4 +1,4 @@
-"""The use cases of a person's consents in a case: record a yes or a no, read, list, take back.
+"""The use cases of a person's consents in a case: record a yes or a no, read, list, re-confirm, take back, correct.
 
 Only an NGO that guides the person comes near: to everybody else a consent is as absent, so that no one who decides
 about the bed learns of a refusal.
@@ -12,7 +12,7 @@ import uuid_utils.compat as uuid_utils
 
 from api.audit.entry import Thing
 from api.cases import situation
-from api.consent import ledger, receipts
+from api.consent import ledger, receipts, standing
 from api.consent.model import Objection
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
@@ -21,18 +21,20 @@ from api.persons import store as persons
 from api.vocabulary import Party, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from typing import TypeAlias
     from uuid import UUID
 
-    from api.consent.evidence import Texts
+    from api.consent.evidence import Evidence, Texts
+    from api.consent.ledger import Noted
     from api.consent.model import Situation
     from api.consent.record import ConsentFacts, NewConsent
     from api.disclosure.call import Call
     from api.principal import Organisation
     from api.vocabulary import CaseId, ConsentId, PersonId
 
-    Outcome: TypeAlias = ConsentFacts | Refusal
+    Deed: TypeAlias = Callable[[], Awaitable[Noted | Objection]]
     Making: TypeAlias = Callable[[PersonId, Organisation], NewConsent]
 
 
@@ -64,7 +66,7 @@ async def record(
 
 async def read(call: Call, consent_id: ConsentId) -> ConsentFacts | Refusal:
     """A consent as it stands, without its evidence."""
-    facts = await ledger.find(call.unit, consent_id)
+    facts = await standing.find(call.unit, consent_id)
     thing = Thing("consent", consent_id, None if facts is None else facts.version)
     around = None if facts is None else await _guided(call, facts.case)
     if facts is None or around is None:
@@ -79,7 +81,7 @@ async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[C
     if around is None:
         return gate.refuse(call, Thing("case", case_id), Reason.NOT_VISIBLE)
     answer = gate.admit(call, Thing("case", case_id), persons={around.person: around.alias})
-    return answer if isinstance(answer, Refusal) else await ledger.of_case(call.unit, case_id, before, most)
+    return answer if isinstance(answer, Refusal) else await standing.of_case(call.unit, case_id, before, most)
 
 
 async def receipt(call: Call, consent_id: ConsentId) -> dict[str, Any] | Refusal:
@@ -96,7 +98,32 @@ async def receipt(call: Call, consent_id: ConsentId) -> dict[str, Any] | Refusal
 
 async def withdraw(call: Call, consent_id: ConsentId, note: str | None) -> ConsentFacts | Refusal:
     """Take a consent back, for the person. It counts from the next request; twice is once."""
-    facts = await ledger.find(call.unit, consent_id)
+    return await _follow(
+        call, consent_id, lambda: ledger.withdraw(call.unit, call.vault, call.caller, consent_id, note)
+    )
+
+
+async def reconfirm(
+    call: Call, consent_id: ConsentId, evidence: Evidence, until: datetime, texts: Texts
+) -> ConsentFacts | Refusal:
+    """Write down that the person still means a yes, with evidence as for a new one."""
+    return await _follow(
+        call,
+        consent_id,
+        lambda: ledger.reconfirm(call.unit, call.vault, call.caller, consent_id, evidence, until, texts),
+    )
+
+
+async def invalidate(call: Call, consent_id: ConsentId, why: str) -> ConsentFacts | Refusal:
+    """Write down that the record of a living yes was made in error; twice is once."""
+    return await _follow(
+        call, consent_id, lambda: ledger.invalidate(call.unit, call.vault, call.caller, consent_id, why)
+    )
+
+
+async def _follow(call: Call, consent_id: ConsentId, deed: Deed) -> ConsentFacts | Refusal:
+    """Add an event to a consent of a person whom the caller guides."""
+    facts = await standing.find(call.unit, consent_id)
     thing = Thing("consent", consent_id, None if facts is None else facts.version)
     around = None if facts is None else await _guided(call, facts.case)
     if facts is None or around is None:
@@ -105,7 +132,7 @@ async def withdraw(call: Call, consent_id: ConsentId, note: str | None) -> Conse
     if (barred := gate.bar(call, thing)) is not None:
         return barred
     await persons.take_keys(call.unit, call.vault, around.person)
-    noted = await ledger.withdraw(call.unit, call.vault, call.caller, consent_id, note)
+    noted = await deed()
     if isinstance(noted, Objection):
         return gate.refuse(call, thing, noted.reason, whom, noted.faults)
     gate.admit(call, Thing("consent", consent_id, noted.consent.version), persons=whom)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from api.cases import terms
 from api.cases.tables import assignment, case
-from api.consent import agreements, ledger
+from api.consent import agreements, standing
 from api.consent.model import Relation, Situation
 from api.oauth.tables import organisation
 from api.persons.tables import person_alias
@@ -59,7 +59,7 @@ def columns(
         agreements.in_force_column(
             municipality=municipality, supplier=supplier, recipient=RECIPIENT, today=_TODAY
         ).label("situation_agreements"),
-        ledger.standing_column(case_id=case_id, recipient=RECIPIENT).label("situation_consents"),
+        standing.column(case_id=case_id, recipient=RECIPIENT).label("situation_consents"),
         case.c.closed_date.is_not(None).label("situation_closed"),
     )
 
@@ -93,7 +93,7 @@ async def of(
             supplied=supplied,
         ),
         agreements=await agreements.parsed(unit, row["situation_agreements"]),
-        consents=ledger.standing(row["situation_consents"]),
+        consents=standing.read(row["situation_consents"]),
         holdings={} if outside else holdings or {},
         proportionality_note=proportionality_note,
         closed=row["situation_closed"],

@@ -6,7 +6,8 @@ For each asked category, in this order; the first that does not hold is the reas
     (2) no law of this house forbids the crossing, whatever was agreed
     (3) an agreement of this municipality, in force between the two today, has a rule for it
     (4) the legal ground of that rule stands
-    (5) the consent that the rule, or the law, asks for is living
+    (5) the consent that the rule, or the law, asks for is living; a no stands until a later answer names it, whoever
+        recorded either, and in whatever order
     (6) every side agreement that speaks of this crossing carries it too, by (3) to (5): it can narrow, never widen
 
 Where several rules could carry a category, the first that does is taken, by agreement and place in it; if none does,
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, assert_never
 
-from api.consent.model import LIVING, ConsentRef, Decision, Granted, RuleRef, Withheld, day_of
+from api.consent.model import LIVING, NOES, Decision, Granted, RuleRef, Withheld, day_of
 from api.vocabulary import (
     ADDRESSABLE,
     CHAIN,
@@ -35,7 +36,7 @@ from api.vocabulary import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from api.consent.model import Agreement, Consent, Question, Rule, Situation
+    from api.consent.model import Agreement, Consent, ConsentRef, Question, Rule, Situation
 
 _Verdict: TypeAlias = "Granted | Withheld"
 
@@ -49,9 +50,6 @@ CONSENTED: Final = frozenset(
 
 VOID: Final = frozenset({ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED})
 """After one of these a consent is no longer the person's word, neither a yes nor a no."""
-
-NOES: Final = frozenset({ConsentEventKind.REFUSED, ConsentEventKind.WITHDRAWN})
-"""A no counts against either kind of consent."""
 
 _NEVER_TO_RETURN_OR_POLICE: Final = frozenset(
     {DataCategory.HEARINGS, DataCategory.BELIEF, DataCategory.ORIENTATION, DataCategory.MEDICAL}
@@ -235,7 +233,7 @@ def _by(
             return Withheld(Reason.CONSENT_NEVER_ASKED)
         if not found.lives(now):
             return Withheld(_why_not(found))
-        consents = (ConsentRef(found.id, found.version),)
+        consents = (found.reference,)
     return Granted(rule.ground, RuleRef(agreement.id, agreement.version, rule.id), consents)
 
 
@@ -265,19 +263,23 @@ def _needed(rule: Rule, category: DataCategory, recipient: Party) -> ConsentKind
 def _consent(
     needed: ConsentKind, rule: Rule, category: DataCategory, question: Question, situation: Situation
 ) -> Consent | None:
-    """The person's latest word on exactly this, or None."""
+    """What the person's answers to exactly this come to, or None. A no that none of the others names stands."""
     fitting = [
         consent
         for consent in situation.consents
         if consent.purpose is question.purpose
         and consent.recipient == question.recipient.id
         and category in consent.categories
-        and (consent.kind is needed or consent.kind is ConsentKind.EXPLICIT_CONSENT or consent.last in NOES)
+        and consent.counts(needed)
         and _function_fits(consent, rule, situation)
         and consent.last not in VOID
     ]
-    # Of two words at the same instant the no is the later one.
-    return max(fitting, key=lambda consent: (consent.last_at, consent.last not in LIVING, consent.id), default=None)
+    named = {reference for consent in fitting for reference in consent.supersedes}
+    return max(
+        (consent for consent in fitting if consent.reference not in named),
+        key=lambda consent: (consent.last in NOES, consent.last_at, consent.last not in LIVING, consent.id),
+        default=None,
+    )
 
 
 def _function_fits(consent: Consent, rule: Rule, situation: Situation) -> bool:

@@ -36,7 +36,7 @@ AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 GUIDING = frozenset({CareFunction.COORDINATION, CareFunction.LEGAL_SCREENING, CareFunction.SOCIAL_GUIDANCE})
 """An NGO assigned in one of these guides the person, and may know why a consent does not carry."""
 
-POLICY: Final = 1
+POLICY: Final = 2
 """Version of the rules in `decision`, `soundness` and `visibility`: each entry names the one that it was decided by.
 
 It goes up with every change that could decide a question otherwise; a test holds it to the text of those modules.
@@ -44,6 +44,10 @@ It goes up with every change that could decide a question otherwise; a test hold
 
 LIVING: Final = frozenset({ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED})
 """A consent whose latest event is one of these carries, within its validity; after any other it does not."""
+
+
+NOES: Final = frozenset({ConsentEventKind.REFUSED, ConsentEventKind.WITHDRAWN})
+"""A no counts against either kind of consent, and stands until a later answer names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,14 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentRef:
+    """A consent as it stood at one version: what carries a disclosure, or is superseded."""
+
+    id: ConsentId
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """A consent as it stands: its latest event, and within which instants it can live."""
 
@@ -106,6 +118,17 @@ class Consent:
     last_at: datetime
     valid_from: datetime
     valid_until: datetime
+    supersedes: frozenset[ConsentRef] = frozenset()
+    """The earlier answers that this one takes the place of, as they stood: what happens to one later counts again."""
+
+    @property
+    def reference(self) -> ConsentRef:
+        """Which it is, as it stands."""
+        return ConsentRef(self.id, self.version)
+
+    def counts(self, needed: ConsentKind) -> bool:
+        """Whether it is an answer where this kind is needed. A no counts against either."""
+        return self.kind in {needed, ConsentKind.EXPLICIT_CONSENT} or self.last in NOES
 
     def lives(self, now: datetime) -> bool:
         """Whether it carries a disclosure at this instant."""
@@ -180,14 +203,6 @@ class RuleRef:
     agreement: AgreementId
     version: int
     rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentRef:
-    """Which consent, at which version, carries a disclosure."""
-
-    id: ConsentId
-    version: int
 
 
 @dataclass(frozen=True, slots=True)

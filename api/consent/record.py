@@ -1,13 +1,14 @@
 """What is recorded of a consent: what is asked of the person, what happened since, what may happen next. Pure.
 
-    given ──► re-confirmed ──► re-confirmed …
+    given ──► re-confirmed ──► re-confirmed …                 expired ──► re-confirmed | withdrawn
       │            │
-      ├────────────┴──► withdrawn | expired | superseded | invalidated
-      │
-    refused ──► superseded                        expired ──► re-confirmed | withdrawn
+      └────────────┴──► withdrawn | expired | invalidated     refused
 
-A withdrawal ends a consent for good: only a new one opens again. A record made in error is invalidated only while it
-carries, so that no correction brings an older yes back to life.
+A refusal and a withdrawal are final: only a new answer opens again, and only when it names the no that it takes the
+place of (`supersedes`). So no record of one NGO overrules without a word what the person told another. What is named is
+superseded for the categories that both are about, as it stood; when the new answer turns out to be a record made in
+error, the old one stands again. Expired and superseded are derived, not written. A record made in error is invalidated
+only while it carries, so that no correction brings an older yes back to life.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from api.consent import decision
-from api.consent.model import LIVING, Consent, Fault
+from api.consent.model import LIVING, NOES, Consent, ConsentRef, Fault
 from api.vocabulary import ADDRESSABLE, ConsentEventKind, ConsentKind, Party, Purpose, Sensitivity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from api.consent.evidence import Evidence, Text
@@ -45,17 +46,15 @@ NEXT: Final = {
             ConsentEventKind.RECONFIRMED,
             ConsentEventKind.WITHDRAWN,
             ConsentEventKind.EXPIRED,
-            ConsentEventKind.SUPERSEDED,
             ConsentEventKind.INVALIDATED,
         }
     ),
-    ConsentEventKind.REFUSED: frozenset({ConsentEventKind.SUPERSEDED}),
+    ConsentEventKind.REFUSED: frozenset[ConsentEventKind](),
     ConsentEventKind.RECONFIRMED: frozenset(
         {
             ConsentEventKind.RECONFIRMED,
             ConsentEventKind.WITHDRAWN,
             ConsentEventKind.EXPIRED,
-            ConsentEventKind.SUPERSEDED,
             ConsentEventKind.INVALIDATED,
         }
     ),
@@ -73,7 +72,8 @@ _NEVER_CONSENTED: Final = frozenset({Purpose.ENFORCEMENT, Purpose.SUBJECT_ACCESS
 class NewConsent:
     """What a person was asked and answered: one purpose, one recipient in one function, some categories.
 
-    `given` is the answer: a no is as welcome as a yes. `valid_until`: until when a yes carries, or a no stands.
+    `given` is the answer: a no is as welcome as a yes. `valid_until`: until when a yes carries; a no stands beyond it.
+    `supersedes`: the earlier answers to the same question that this one takes the place of, as they stood when read.
     """
 
     person: PersonId
@@ -87,6 +87,34 @@ class NewConsent:
     given_by: ConsentGiver
     valid_until: datetime
     evidence: Evidence
+    supersedes: tuple[ConsentRef, ...] = ()
+
+    def same(self, other: Consent) -> bool:
+        """Whether another consent of the case is an answer to the same question, and shares a category."""
+        return (
+            self.purpose is other.purpose
+            and self.recipient.id == other.recipient
+            and self.function is other.function
+            and bool(self.categories & other.categories)
+            and other.last not in decision.VOID
+        )
+
+    def misnamed(self, known: Iterable[Consent]) -> Iterator[Fault]:
+        """What is named and is no earlier answer to this, or not as it stands."""
+        there = {each.reference for each in known if self.same(each)}
+        for place, reference in enumerate(self.supersedes):
+            if reference not in there:
+                yield Fault(f"/supersedes/{place}", "No answer to this question stands so: read the consents.")
+
+    def overrules(self, known: Iterable[Consent]) -> bool:
+        """Whether this is a yes, and a no stands that it does not name. `known`: the consents of the case."""
+        same = [each for each in known if self.same(each) and each.counts(self.kind)]
+        return self.given and any(self._unnamed(category, same) for category in self.categories)
+
+    def _unnamed(self, category: DataCategory, same: Iterable[Consent]) -> bool:
+        answers = [each for each in same if category in each.categories]
+        named = {reference for each in answers for reference in each.supersedes}.union(self.supersedes)
+        return any(each.last in NOES and each.reference not in named for each in answers)
 
     def faults(self, now: datetime) -> Iterator[Fault]:
         """What no person can be asked, and what is missing of a yes."""
@@ -129,7 +157,10 @@ class ConsentEvent:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFacts:
-    """A consent as it stands, without what is sealed. `valid_until`: as last given or re-confirmed."""
+    """A consent as it stands, without what is sealed. `valid_until`: as last given or re-confirmed.
+
+    `superseded`: the categories for which a later answer takes its place.
+    """
 
     id: ConsentId
     person: PersonId
@@ -145,6 +176,8 @@ class ConsentFacts:
     valid_until: datetime
     recorded_by: OrganisationId
     events: tuple[ConsentEvent, ...]
+    supersedes: frozenset[ConsentRef] = frozenset()
+    superseded: frozenset[DataCategory] = frozenset()
 
     @property
     def version(self) -> int:
@@ -171,10 +204,13 @@ class ConsentFacts:
             last_at=self.events[-1].at,
             valid_from=self.valid_from,
             valid_until=self.valid_until,
+            supersedes=self.supersedes,
         )
 
     def state(self, now: datetime) -> ConsentEventKind:
-        """The latest event, or `expired` once the time of a yes has passed."""
+        """The latest event; `superseded` when later answers take all of its place, `expired` once a yes has ended."""
+        if self.superseded >= self.categories and self.last not in decision.VOID:
+            return ConsentEventKind.SUPERSEDED
         return ConsentEventKind.EXPIRED if self.last in LIVING and not self.value.lives(now) else self.last
 
     def may(self, kind: ConsentEventKind, now: datetime) -> bool:

@@ -203,3 +203,18 @@ consent_event: Final = Table(
 CONSENT_EVENT: Final = SealedRow(
     consent_event, "consent_id", "sequence", "kind", "at", "valid_until", "by_organisation_id", through=(consent,)
 )
+
+supersession: Final = Table(
+    "supersession",
+    metadata,
+    Column("consent_id", Uuid, ForeignKey(consent.c.id), primary_key=True),
+    Column("superseded_id", Uuid, ForeignKey(consent.c.id), primary_key=True, index=True),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("version >= 1", name="version"),
+    CheckConstraint("consent_id <> superseded_id", name="another"),
+    schema="consent",
+    comment=(
+        "Append-only. An answer takes the place of an earlier one, as that stood at this version, "
+        "for the categories that both are about."
+    ),
+)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, Integer, and_, any_, case, false, func, literal_column, or_, select, true
 
 from api.consent import agreements, decision
-from api.consent.model import LIVING
-from api.consent.tables import WAIVED, agreement_party, agreement_rule, consent, consent_event
+from api.consent.model import LIVING, NOES
+from api.consent.tables import WAIVED, agreement_party, agreement_rule, consent, consent_event, supersession
 from api.vocabulary import (
     AgreementKind,
     ConsentKind,
@@ -170,40 +170,58 @@ def _has_for(rule: FromClause, by_party: Mapping[Party, frozenset[ProhibitionExc
 
 
 def _living(rule: FromClause, needed: ColumnElement[Any], category: DataCategory, row: Row) -> ColumnElement[bool]:
-    """No consent is needed, or the person's latest word on exactly this is a living yes."""
-    asked = consent.alias()
-    latest = (
-        select(consent_event.c.kind, consent_event.c.at, consent_event.c.valid_until)
-        .where(consent_event.c.consent_id == asked.c.id)
-        .order_by(consent_event.c.sequence.desc())
-        .limit(_ONE)
-        .correlate(asked)
-        .lateral()
+    """No consent is needed, or what the person answered to exactly this comes to a living yes."""
+    asked, latest, fits = _answer(rule, needed, category, row)
+    later, its_latest, fits_too = _answer(rule, needed, category, row)
+    naming = supersession.alias()
+    named = (
+        select(_ONE)
+        .select_from(naming.join(later, later.c.id == naming.c.consent_id).join(its_latest, true()))
+        .where(naming.c.superseded_id == asked.c.id, naming.c.version == latest.c.sequence, fits_too)
+        .correlate_except(naming, later, its_latest)
+        .exists()
     )
     yes = _one_of(latest.c.kind, LIVING)
     until = func.coalesce(latest.c.valid_until, asked.c.valid_until)
     word = (
         select(and_(yes, asked.c.valid_from <= row.now, row.now < until))
         .select_from(asked.join(latest, true()))
-        .where(
-            asked.c.case_id == row.case,
-            asked.c.recipient_organisation_id == row.recipient,
-            asked.c.purpose == row.purpose,
-            _word(category) == any_(asked.c.categories),
-            or_(
-                asked.c.kind == needed,
-                asked.c.kind == _word(ConsentKind.EXPLICIT_CONSENT),
-                _one_of(latest.c.kind, decision.NOES),
-            ),
-            _in_function(rule, asked, row),
-            ~_one_of(latest.c.kind, decision.VOID),
-        )
-        .order_by(latest.c.at.desc(), yes, asked.c.id.desc())
+        .where(fits, ~named)
+        .order_by(_one_of(latest.c.kind, NOES).desc(), latest.c.at.desc(), yes, asked.c.id.desc())
         .limit(_ONE)
         .correlate_except(asked, latest)
         .scalar_subquery()
     )
     return or_(needed == _word(WAIVED), func.coalesce(word, false()))
+
+
+def _answer(
+    rule: FromClause, needed: ColumnElement[Any], category: DataCategory, row: Row
+) -> tuple[FromClause, FromClause, ColumnElement[bool]]:
+    """A consent, its latest event, and whether it is an answer to exactly this."""
+    asked = consent.alias()
+    latest = (
+        select(consent_event.c.sequence, consent_event.c.kind, consent_event.c.at, consent_event.c.valid_until)
+        .where(consent_event.c.consent_id == asked.c.id)
+        .order_by(consent_event.c.sequence.desc())
+        .limit(_ONE)
+        .correlate(asked)
+        .lateral()
+    )
+    fits = and_(
+        asked.c.case_id == row.case,
+        asked.c.recipient_organisation_id == row.recipient,
+        asked.c.purpose == row.purpose,
+        _word(category) == any_(asked.c.categories),
+        or_(
+            asked.c.kind == needed,
+            asked.c.kind == _word(ConsentKind.EXPLICIT_CONSENT),
+            _one_of(latest.c.kind, NOES),
+        ),
+        _in_function(rule, asked, row),
+        ~_one_of(latest.c.kind, decision.VOID),
+    )
+    return asked, latest, fits
 
 
 def _in_function(rule: FromClause, asked: FromClause, row: Row) -> ColumnElement[bool]:

@@ -44,6 +44,8 @@ RECORD_CONSENT: Final = Operation("consents.record", Scope.CONSENTS_WRITE, Reach
 READ_CONSENT: Final = Operation("consents.read", Scope.CONSENTS_READ, Reach.OWN, _NGO)
 LIST_CONSENTS: Final = Operation("consents.list", Scope.CONSENTS_READ, Reach.OWN, _NGO)
 READ_RECEIPT: Final = Operation("consents.read-receipt", Scope.CONSENTS_READ, Reach.OWN, _NGO)
+RECONFIRM_CONSENT: Final = Operation("consents.reconfirm", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
+INVALIDATE_CONSENT: Final = Operation("consents.invalidate", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
 WITHDRAW_CONSENT: Final = Operation("consents.withdraw", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
 
 # Agreements

@@ -134,7 +134,7 @@ def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
     if "requestBody" in operation:
         yield from (problems.MALFORMED_JSON, problems.DUPLICATE_KEY, problems.PAYLOAD_TOO_LARGE)
     if "Idempotency-Key" in names:
-        yield from (problems.IDEMPOTENCY_KEY_MISSING, problems.IDEMPOTENCY_KEY_REUSED, problems.IDEMPOTENCY_IN_PROGRESS)
+        yield from (problems.IDEMPOTENCY_KEY_MISSING, problems.IDEMPOTENCY_KEY_REUSED)
     if "If-Match" in names:
         yield from (problems.PRECONDITION_FAILED, problems.PRECONDITION_REQUIRED)
     if operation.get("security"):

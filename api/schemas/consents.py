@@ -60,6 +60,13 @@ class ConsentEvidence(Wire):
     place: ShortText | None = None
 
 
+class Superseded(Wire):
+    """An earlier answer that a new one takes the place of, as it stood when you read it."""
+
+    consent_id: UUID
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="Its `version`, as you read it.")
+
+
 class NewConsent(Wire):
     """What a person was asked, and answered. A no is a neutral, recorded outcome."""
 
@@ -73,6 +80,24 @@ class NewConsent(Wire):
     given_by: ConsentGiver
     valid_until_at: Instant
     evidence: ConsentEvidence
+    supersedes: tuple[Superseded, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Earlier answers to the same question that this one takes the place of; a yes names each no.",
+    )
+
+
+class Reconfirmation(Wire):
+    """The person still means it (herbevestiging): with evidence as for a new yes."""
+
+    valid_until_at: Instant
+    evidence: ConsentEvidence
+
+
+class Invalidation(Wire):
+    """The record of a yes was made in error (ongeldigverklaring)."""
+
+    reason: ShortText = Field(description="What went wrong with the record.")
 
 
 class Withdrawal(Wire):
@@ -96,7 +121,7 @@ class ConsentReceipt(Wire):
 
 
 class Consent(Wire):
-    """A consent as it stands: its events, the latest of which is its state."""
+    """A consent as it stands. Its state is its latest event, or that time or a later answer took its place."""
 
     id: UUID
     case_id: UUID
@@ -110,4 +135,8 @@ class Consent(Wire):
     valid_from_at: Instant
     valid_until_at: Instant
     events: tuple[ConsentEvent, ...]
+    supersedes: tuple[Superseded, ...] = ()
+    superseded_categories: tuple[DataCategory, ...] = Field(
+        default=(), description="For which of its categories a later answer takes its place."
+    )
     version: int

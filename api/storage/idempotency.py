@@ -98,7 +98,7 @@ class Claim:
 
 
 async def claim(unit: Unit, client: ClientId, operation: str, key: str, fingerprint: bytes, resource: UUID) -> Claim:
-    """Claim a key. A claim by another unit that still runs is waited for, as long as locks are."""
+    """Claim a key. A claim by another unit that still runs is waited for, as long as locks are; then `Overloaded`."""
     fresh = await unit.run(
         _CLAIM(
             client_id=client,

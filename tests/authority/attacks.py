@@ -133,6 +133,22 @@ ATTACKS: Final[dict[str, Attack]] = {
     "listConsents": Attack(authority.LIST_CONSENTS, "GET", "/consents?caseId={case}", "ngo", about=("case",)),
     "readConsent": Attack(authority.READ_CONSENT, "GET", "/consents/{consent}", "ngo", about=_CONSENT),
     "readConsentReceipt": Attack(authority.READ_RECEIPT, "GET", "/consents/{consent}/receipt", "ngo", about=_CONSENT),
+    "reconfirmConsent": Attack(
+        authority.RECONFIRM_CONSENT,
+        "POST",
+        "/consents/{consent}/reconfirmations",
+        "ngo",
+        lambda ids: {name: ids["newConsent"][name] for name in ("validUntilAt", "evidence")},
+        about=_CONSENT,
+    ),
+    "invalidateConsent": Attack(
+        authority.INVALIDATE_CONSENT,
+        "POST",
+        "/consents/{mistaken}/invalidations",
+        "ngo",
+        lambda _: {"reason": "The wrong person."},
+        about=("mistaken",),
+    ),
     "withdrawConsent": Attack(
         authority.WITHDRAW_CONSENT, "POST", "/consents/{consent}/withdrawals", "ngo", lambda _: {}, about=_CONSENT
     ),
@@ -253,7 +269,7 @@ async def staged(
     if consented:
         await dealings.consented()
     advised = await dealings.asked()
-    consent = await dealings.consent(Purpose.CASE_MEETING, "municipality", IDENTITY)
+    consent, mistaken = [await dealings.consent(Purpose.CASE_MEETING, "municipality", IDENTITY) for _ in range(2)]
     # In Amsterdam, where the sweep's municipality is at home: also there it is no party to it.
     raw = agreeing.drafted(exchange, Municipality.AMSTERDAM, "ngo", "ind")
     await agreeing.in_force(exchange, raw)
@@ -265,6 +281,7 @@ async def staged(
         "case": dealings.id,
         "number": number,
         "consent": consent.id,
+        "mistaken": mistaken.id,
         "newConsent": wire(dealings.new_consent(Purpose.CASE_MEETING, "municipality", IDENTITY)),
         "check": (await dealings.check()).id,
         "request": (await dealings.requested()).id,

@@ -258,12 +258,77 @@ async def test_a_consent_is_for_one_purpose_one_recipient_and_one_function(excha
 
 
 async def test_the_latest_word_counts(exchange: Exchange) -> None:
+    """A yes after a no names it."""
     dealings = await Dealings.begin(exchange)
     dossier = await dealings.dossier(IDENTITY)
     ngo = exchange.actor("ngo")
     seen: list[object] = []
+    no: list[dict[str, Any]] = []
     for given in (True, False, True):
-        await dealings.consent(SCREENING, "ngo", IDENTITY, given=given)
+        last = await dealings.consent(SCREENING, "ngo", IDENTITY, given=given, supersedes=no)
+        no = [] if given else [named(last.id, 1)]
         answer = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
         seen.append(answer.status_code if answer.status_code == 200 else set(reasons(answer).values()))
     assert seen == [200, {"consent-refused"}, 200]
+
+
+async def guided_by_two(exchange: Exchange) -> Dealings:
+    """A person whom two NGOs guide."""
+    dealings = await Dealings.begin(exchange)
+    assigned = {"organisationId": str(exchange.id_of("otherNgo")), "function": "social-guidance"}
+    assert (await exchange.actor("ngo").post(f"/cases/{dealings.id}/assignments", assigned)).status_code == 201
+    return dealings
+
+
+async def test_a_fresh_yes_of_one_ngo_does_not_overrule_in_silence_what_the_person_told_another(
+    exchange: Exchange,
+) -> None:
+    """It names the no, or is refused; both see then what became of it."""
+    dealings = await guided_by_two(exchange)
+    ngo, other = exchange.actor("ngo"), exchange.actor("otherNgo")
+    no = await dealings.consent(SCREENING, "ngo", ORDINARY, given=False)
+    yes = wire(dealings.new_consent(SCREENING, "ngo", ORDINARY))
+    answer = await other.post("/consents", yes, key="the-person-said-yes")
+    refused(answer, 409, "consent-stands-refused")
+    assert (await exchange.entry(answer.headers["request-id"]))["reason"] == "consent-stands-refused"
+    body = refused(await other.post("/consents", yes | {"supersedes": [named(no.id, 2)]}), 409, "incomplete")
+    assert [each["pointer"] for each in body["errors"]] == ["/supersedes/0"]
+
+    (listed,) = (await other.get(f"/consents?caseId={dealings.id}")).json()["items"]
+    assert (listed["id"], listed["state"]) == (str(no.id), "refused")
+    made = await other.post("/consents", yes | {"supersedes": [named(no.id, listed["version"])]})
+    assert (made.status_code, made.json()["supersedes"]) == (201, [named(no.id, 1)])
+    seen = (await ngo.get(f"/consents/{no.id}")).json()
+    assert (seen["state"], seen["supersededCategories"]) == ("superseded", sorted(ORDINARY))
+
+    wrong = await ngo.post(f"/consents/{made.json()['id']}/invalidations", {"reason": "The wrong person."})
+    assert (wrong.status_code, wrong.json()["state"]) == (201, "invalidated")
+    assert (await ngo.get(f"/consents/{no.id}")).json()["state"] == "refused"
+
+
+def named(consent: Any, version: int) -> dict[str, Any]:
+    """An earlier answer, as it stood."""
+    return {"consentId": str(consent), "version": version}
+
+
+async def test_a_yes_is_confirmed_again_and_a_mistake_is_corrected(exchange: Exchange) -> None:
+    """Each once per key; what is corrected opens nothing any more, and is not confirmed."""
+    dealings = await Dealings.begin(exchange)
+    ngo = exchange.actor("ngo")
+    yes = await dealings.consent(SCREENING, "ngo", ORDINARY, valid_until_at=exchange.clock() + timedelta(days=1))
+    fresh = wire(dealings.new_consent(SCREENING, "ngo", ORDINARY))
+    again = {name: fresh[name] for name in ("validUntilAt", "evidence")}
+    with exchange.later(timedelta(days=2)):
+        assert (await ngo.get(f"/consents/{yes.id}")).json()["state"] == "expired"
+        for _ in range(2):
+            answer = await ngo.post(f"/consents/{yes.id}/reconfirmations", again, key="they-still-mean-it")
+            assert (answer.status_code, answer.json()["state"], answer.json()["version"]) == (201, "re-confirmed", 2)
+    entry = await exchange.entry(answer.headers["request-id"])
+    assert (entry["action"], entry["replayed"], entry["object"]["version"]) == ("consents.reconfirm", True, 2)
+    poor = again | {"evidence": again["evidence"] | {"asked": 0}}
+    refused(await ngo.post(f"/consents/{yes.id}/reconfirmations", poor), 400, "consent-evidence-incomplete")
+    for _ in range(2):
+        answer = await ngo.post(f"/consents/{yes.id}/invalidations", {"reason": "Typed wrong."}, key="it-was-an-error")
+        assert (answer.status_code, answer.json()["state"]) == (201, "invalidated")
+    refused(await ngo.post(f"/consents/{yes.id}/reconfirmations", again), 409, "wrong-state")
+    refused(await ngo.post(f"/consents/{uuid4()}/invalidations", {"reason": "?"}), 404, "not-found")

@@ -94,7 +94,8 @@ async def test_a_refusal_is_told_to_no_municipality(exchange: Exchange) -> None:
     never = await municipality.get(path, purpose=purpose)
     no = await dealings.consent(purpose, "municipality", [C.SHARED_OUTCOME], given=False)
     said_no = await municipality.get(path, purpose=purpose)
-    yes = await dealings.consent(purpose, "municipality", [C.SHARED_OUTCOME])
+    named = {"consent_id": no.id, "version": no.version}
+    yes = await dealings.consent(purpose, "municipality", [C.SHARED_OUTCOME], supersedes=[named])
     assert (await municipality.get(path, purpose=purpose)).status_code == 200
     await exchange.ngo.consents.withdraw(yes.id)
     withdrawn = await municipality.get(path, purpose=purpose)

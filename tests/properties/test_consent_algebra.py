@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.consent.decision import decide, may_ever_cross
-from api.vocabulary import ConsentEventKind, ConsentKind, DataCategory, Party, Purpose, Reason, Sensitivity
+from api.consent.model import NOES
+from api.vocabulary import (
+    CareFunction,
+    ConsentEventKind,
+    ConsentKind,
+    DataCategory,
+    Party,
+    Purpose,
+    Reason,
+    Sensitivity,
+)
 from tests import consent_kit as kit
-from tests.consent_strategies import PURPOSES, consents, worlds
+from tests.consent_strategies import PURPOSES, consents, talks, worlds
 
 if TYPE_CHECKING:
     from random import Random  # noqa: TID251 - hypothesis hands one over, which it can shrink
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     from api.consent.model import Consent, Question, Situation
 
 T = TypeVar("T")
+REFUSED = {Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN}
 NO_LONGER = (ConsentEventKind.WITHDRAWN, ConsentEventKind.REFUSED, ConsentEventKind.EXPIRED)
 
 
@@ -46,9 +58,47 @@ def test_a_no_never_widens(world: tuple[Question, Situation], data: st.DataObjec
     before = situation.consents[place]
     if before.last in {ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED}:
         return  # nothing follows on these
-    after = replace(before, last=data.draw(st.sampled_from(NO_LONGER[:2])), last_at=kit.NOW)
+    after = replace(before, last=data.draw(st.sampled_from(NO_LONGER[:2])), last_at=kit.NOW, version=before.version + 1)
     narrowed = replace(situation, consents=_with(situation.consents, place, after))
     assert goes(question, narrowed) <= goes(question, situation)
+
+
+@given(talks())
+def test_a_yes_that_names_nothing_opens_nothing_that_a_no_closes(world: tuple[Question, Situation]) -> None:
+    """However fresh it is, and whoever recorded it; when it names each no, it opens all that a yes can open."""
+    question, situation = world
+    closed = {each for each, stays in decide(question, situation, kit.NOW).withheld.items() if stays.reason in REFUSED}
+    if not closed:
+        return
+    yes = kit.consent(
+        *closed, value=250, recipient=question.recipient.id, function=_function(situation), last_at=kit.NOW
+    )
+    assert not goes(question, replace(situation, consents=(yes, *situation.consents))) & closed
+    naming = replace(yes, supersedes=frozenset(each.reference for each in situation.consents if each.last in NOES))
+    assert goes(question, replace(situation, consents=(naming, *situation.consents))) >= closed
+    error = replace(naming, last=ConsentEventKind.INVALIDATED)
+    assert decide(question, replace(situation, consents=(error, *situation.consents)), kit.NOW) == decide(
+        question, situation, kit.NOW
+    )
+
+
+@given(talks(), st.integers(0, 9))
+def test_a_no_closes_whenever_it_was_said(world: tuple[Question, Situation], hours: int) -> None:
+    """Also when it comes into the ledger after a yes that was given later."""
+    question, situation = world
+    consented = {each for each, granted in decide(question, situation, kit.NOW).granted.items() if granted.consents}
+    if not consented:
+        return
+    no = kit.consent(
+        *consented,
+        value=251,
+        kind=ConsentKind.AUTHORISATION,
+        recipient=question.recipient.id,
+        function=_function(situation),
+        last=ConsentEventKind.REFUSED,
+        last_at=kit.NOW - timedelta(hours=hours),
+    )
+    assert not goes(question, replace(situation, consents=(no, *situation.consents))) & consented
 
 
 @given(worlds(), st.data())
@@ -138,6 +188,10 @@ def test_every_grant_is_within_a_rule_and_a_consent(world: tuple[Question, Situa
         for reference in granted.consents:
             (carrying,) = (each for each in situation.consents if each.id == reference.id)
             assert (carrying.recipient, carrying.purpose) == (question.recipient.id, question.purpose)
+
+
+def _function(situation: Situation) -> CareFunction | None:
+    return next(iter(situation.relation.functions), None)
 
 
 def _with(consents_: tuple[Consent, ...], place: int, changed: Consent) -> tuple[Consent, ...]:

@@ -1,4 +1,4 @@
-"""People say yes, say no, take it back, and time passes: what is open is always what they last said."""
+"""People say yes, say no, take it back, and time passes: what is open is what was said last, and no no is passed by."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from api.consent.decision import decide
+from api.consent.model import NOES
 from api.consent.record import LONGEST, ConsentEvent, ConsentFacts
 from api.vocabulary import (
     CareFunction,
@@ -30,6 +31,8 @@ from tests.consent_kit import C
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from api.principal import Organisation
+
 ASKED = (C.IDENTITY, C.CONTACT, C.HEARINGS, C.DETENTION)
 YES = {ConsentEventKind.GIVEN, ConsentEventKind.RECONFIRMED}
 K = ConsentEventKind
@@ -38,7 +41,10 @@ some = st.frozensets(st.sampled_from(ASKED), min_size=1)
 
 
 class Talks(RuleBasedStateMachine):
-    """The ledger as values, beside a model that knows nothing of decisions: a pile of words, the last one on top."""
+    """The ledger as values, beside a model that knows nothing of decisions: piles of words, the last one on top.
+
+    Two NGOs record. A no lies on a pile of its own until an answer that names it lifts it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,9 +52,28 @@ class Talks(RuleBasedStateMachine):
         self.ledger: dict[ConsentId, ConsentFacts] = {}
         self.pile: list[ConsentId] = []
 
-    @rule(categories=some, kind=st.sampled_from(ConsentKind), given=st.booleans(), days=st.integers(1, 30))
-    def answer(self, categories: frozenset[DataCategory], kind: ConsentKind, days: int, *, given: bool) -> None:
-        """A person is asked something new."""
+    @rule(
+        categories=some,
+        kind=st.sampled_from(ConsentKind),
+        given=st.booleans(),
+        days=st.integers(1, 30),
+        naming=st.booleans(),
+        by=st.sampled_from((kit.NGO, kit.OTHER_NGO)),
+    )
+    def answer(
+        self,
+        categories: frozenset[DataCategory],
+        kind: ConsentKind,
+        days: int,
+        *,
+        given: bool,
+        naming: bool,
+        by: Organisation,
+    ) -> None:
+        """A person is asked something new; the answer names each no that stands on the same, or nothing."""
+        noes = [
+            each.value.reference for each in self.ledger.values() if each.last in NOES and each.categories & categories
+        ]
         made = ConsentFacts(
             id=ConsentId(kit.number(1000 + len(self.ledger))),
             person=PersonId(kit.number(301)),
@@ -62,8 +87,9 @@ class Talks(RuleBasedStateMachine):
             text=kit.evidence().text,
             valid_from=self.now,
             valid_until=self.now + timedelta(days=days),
-            recorded_by=kit.NGO.id,
-            events=(ConsentEvent(1, K.GIVEN if given else K.REFUSED, self.now, kit.NGO.id),),
+            recorded_by=by.id,
+            events=(ConsentEvent(1, K.GIVEN if given else K.REFUSED, self.now, by.id),),
+            supersedes=frozenset(noes if naming else ()),
         )
         self._say(made)
 
@@ -94,6 +120,19 @@ class Talks(RuleBasedStateMachine):
         assert set(granted) == {category for category in ASKED if self._open(category)}
 
     @invariant()
+    def an_unnamed_no_closes(self) -> None:
+        """Whoever recorded it, and whatever was recorded since by whomever."""
+        situation = kit.situation(
+            agreements=(kit.agreement(kit.rule(*ASKED)),),
+            consents=tuple(each.value for each in self.ledger.values()),
+        )
+        granted = decide(kit.question(*ASKED), situation, self.now).granted
+        named = {reference for each in self.ledger.values() for reference in each.supersedes}
+        for each in self.ledger.values():
+            if each.last in NOES and each.value.reference not in named:
+                assert each.categories.isdisjoint(granted)
+
+    @invariant()
     def a_withdrawal_is_final(self) -> None:
         """Nothing follows on it, and neither on what was replaced or found to be in error."""
         for each in self.ledger.values():
@@ -114,15 +153,17 @@ class Talks(RuleBasedStateMachine):
         self.now += timedelta(seconds=1)
 
     def _open(self, category: DataCategory) -> bool:
-        for facts in self._from_the_top():
-            if category not in facts.categories:
-                continue
-            says_no = facts.last in {K.REFUSED, K.WITHDRAWN}
-            too_little = category.sensitivity is not Sensitivity.ORDINARY and facts.kind is ConsentKind.AUTHORISATION
-            if too_little and not says_no:
-                continue
-            return facts.last in YES and self.now < facts.valid_until
-        return False
+        words = [each for each in self._from_the_top() if self._heard(each, category)]
+        lifted = {(named.id, named.version) for each in words for named in each.supersedes}
+        left = [each for each in words if (each.id, each.version) not in lifted]
+        if not left or any(each.last in NOES for each in left):
+            return False
+        return left[0].last in YES and self.now < left[0].valid_until
+
+    @staticmethod
+    def _heard(facts: ConsentFacts, category: DataCategory) -> bool:
+        too_little = category.sensitivity is not Sensitivity.ORDINARY and facts.kind is ConsentKind.AUTHORISATION
+        return category in facts.categories and (facts.last in NOES or not too_little)
 
     def _from_the_top(self) -> Iterable[ConsentFacts]:
         return (self.ledger[each] for each in reversed(self.pile))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import pytest
 import uuid_utils.compat as uuid_utils
 from sqlalchemy import Uuid, bindparam, select
 
-from api.consent import ledger
+from api.consent import ledger, standing
+from api.consent.decision import decide
 from api.consent.evidence import Texts
-from api.consent.model import Objection
+from api.consent.model import ConsentRef, Objection
 from api.consent.tables import CONSENT, CONSENT_EVENT, consent, consent_event
 from api.crypto.vault import Vault
 from api.errors import Overloaded, Undecryptable
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from api.consent.ledger import Noted
     from api.consent.model import Consent
+    from api.consent.record import ConsentFacts
     from tests import servers
 
 K = ConsentEventKind
@@ -45,9 +48,9 @@ _NOTES = statement(
 )
 _STANDING = statement(
     select(
-        ledger.standing_column(
-            case_id=bindparam("case_id", type_=Uuid), recipient=bindparam("recipient", type_=Uuid)
-        ).label("found")
+        standing.column(case_id=bindparam("case_id", type_=Uuid), recipient=bindparam("recipient", type_=Uuid)).label(
+            "found"
+        )
     )
 )
 
@@ -87,7 +90,7 @@ class Person:
         async with self.register.unit() as unit:
             row = await unit.one(_STANDING(case_id=case or self.case, recipient=kit.NGO.id))
             assert row is not None
-            return ledger.standing(row["found"])
+            return standing.read(row["found"])
 
 
 @pytest.fixture
@@ -259,8 +262,80 @@ async def test_a_withdrawn_consent_stays_withdrawn(person: Person) -> None:
     async with person.register.unit() as unit:
         wrong = await ledger.invalidate(unit, person.vault, CALLER, consent_id, "typed wrong")
     assert wrong == Objection(Reason.WRONG_STATE)
-    again = made(await person.asked())
+    assert await person.asked() == Objection(Reason.CONSENT_STANDS_REFUSED)
+    again = made(await person.asked(supersedes=(ConsentRef(consent_id, 2),)))
     assert again.consent.last is K.GIVEN
+
+
+async def said_no(person: Person, **changes: Any) -> ConsentRef:
+    """Record a no; which it is."""
+    no = made(await person.asked(given=False, **changes))
+    return no.consent.value.reference
+
+
+async def test_a_yes_over_a_no_names_it(person: Person) -> None:
+    """Per question and category: what is no answer to the same stands in no way, and cannot be named."""
+    no = await said_no(person, categories=frozenset({C.MEDICAL}))
+    assert await person.asked() == Objection(Reason.CONSENT_STANDS_REFUSED)
+    assert await person.standing() == ((await found(person, no.id)).value,)
+    made(await person.asked(categories=frozenset({C.IDENTITY})))
+    made(await person.asked(purpose=Purpose.CASE_MEETING))
+    both = await said_no(person)
+    assert await person.asked(supersedes=(no,)) == Objection(Reason.CONSENT_STANDS_REFUSED)
+    yes = made(await person.asked(supersedes=(no, both))).consent
+    assert yes.supersedes == {no, both}
+    assert [(await found(person, each.id)).state(kit.NOW) for each in (no, both)] == [K.SUPERSEDED, K.SUPERSEDED]
+
+
+async def found(person: Person, consent_id: ConsentId) -> ConsentFacts:
+    """A consent as it stands."""
+    async with person.register.unit() as unit:
+        facts = await standing.find(unit, consent_id)
+    assert facts is not None
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [
+        ({"purpose": Purpose.CASE_MEETING}, 1),
+        ({"recipient": kit.OTHER_NGO}, 1),
+        ({"categories": frozenset({C.CONTACT})}, 1),
+        ({}, 2),
+    ],
+    ids=str,
+)
+async def test_only_an_answer_to_the_same_question_can_be_named(
+    person: Person, changes: dict[str, Any], version: int
+) -> None:
+    """And only as it stands."""
+    no = await said_no(person)
+    outcome = await person.asked(supersedes=(replace(no, version=version),), **changes)
+    assert isinstance(outcome, Objection)
+    assert (outcome.reason, outcome.faults[0].place) == (Reason.INCOMPLETE, "/supersedes/0")
+
+
+async def test_a_yes_that_was_recorded_in_error_leaves_the_no_that_it_named(person: Person) -> None:
+    """As if it had never been there."""
+    no = await said_no(person)
+    yes = await person.gave(supersedes=(no,))
+    async with person.register.unit() as unit:
+        made(await ledger.invalidate(unit, person.vault, CALLER, yes, "the wrong person"))
+    assert (await found(person, no.id)).state(kit.NOW) is K.REFUSED
+    assert (await found(person, yes)).state(kit.NOW) is K.INVALIDATED
+    assert await person.asked() == Objection(Reason.CONSENT_STANDS_REFUSED)
+
+
+async def test_what_happens_to_a_named_answer_counts_again(person: Person) -> None:
+    """A withdrawal is never lost because a later answer named the yes that it takes back."""
+    first = await person.gave()
+    second = await person.gave(supersedes=(ConsentRef(first, 1),))
+    assert (await found(person, first)).state(kit.NOW) is K.SUPERSEDED
+    withdrawn = made(await person.takes_back(first)).consent
+    assert withdrawn.state(kit.NOW) is K.WITHDRAWN
+    around = kit.situation(consents=await person.standing())
+    assert kit.reason(decide(kit.question(), around, kit.NOW)) is Reason.CONSENT_WITHDRAWN
+    assert (await found(person, second)).state(kit.NOW) is K.GIVEN
 
 
 async def test_a_reconfirmation_carries_further(person: Person) -> None:
@@ -303,15 +378,15 @@ async def test_what_is_not_there_cannot_be_taken_back(person: Person) -> None:
     """Absent, or not yours to know about."""
     assert await person.takes_back(ConsentId(uuid.uuid4())) == Objection(Reason.NOT_VISIBLE)
     async with person.register.unit() as unit:
-        assert await ledger.find(unit, ConsentId(uuid.uuid4())) is None
+        assert await standing.find(unit, ConsentId(uuid.uuid4())) is None
 
 
 async def test_the_consents_of_a_case_are_listed_newest_first(person: Person) -> None:
     """A page at a time."""
     given = [await person.gave(categories=frozenset({C.IDENTITY})) for _ in range(3)]
     async with person.register.unit() as unit:
-        first = await ledger.of_case(unit, person.case, uuid.UUID(int=2**128 - 1), 2)
-        rest = await ledger.of_case(unit, person.case, first[-1].id, 2)
+        first = await standing.of_case(unit, person.case, uuid.UUID(int=2**128 - 1), 2)
+        rest = await standing.of_case(unit, person.case, first[-1].id, 2)
     assert [each.id for each in (*first, *rest)] == given[::-1]
 
 

@@ -20,7 +20,9 @@ from api.consent.tables import (
     agreement_version,
     consent,
     consent_event,
+    supersession,
 )
+from api.storage.base import SEAL_BYTES
 from api.storage.pool import Database
 from api.storage.statement import statement
 from api.vocabulary import AgreementKind, DataCategory
@@ -61,6 +63,7 @@ def _insert(table: Table) -> Statement:
 
 _AGREEMENT, _VERSION, _PARTY = _insert(agreement), _insert(agreement_version), _insert(agreement_party)
 _SIGNATURE, _CONSENT, _EVENT = _insert(agreement_signature), _insert(consent), _insert(consent_event)
+_SUPERSESSION = _insert(supersession)
 _SEALED = b"\xe1" + bytes(40)
 
 
@@ -118,6 +121,12 @@ async def write_agreement(unit: Unit, value: Agreement, question: Question, situ
         )
 
 
+async def write_supersessions(unit: Unit, value: Consent) -> None:
+    """Which earlier consents it names; these are written."""
+    for each in value.supersedes:
+        await unit.run(_SUPERSESSION(consent_id=value.id, superseded_id=each.id, version=each.version))
+
+
 async def write_consent(unit: Unit, value: Consent, situation: Situation) -> None:
     """A consent with its latest event."""
     await unit.run(
@@ -136,13 +145,15 @@ async def write_consent(unit: Unit, value: Consent, situation: Situation) -> Non
             text_sha256=bytes(32),
             language="ti",
             evidence=_SEALED,
+            seal=bytes(SEAL_BYTES),
             valid_from=value.valid_from,
             valid_until=value.valid_until,
             recorded_by=kit.NGO.id,
             created_at=kit.NOW,
         )
     )
-    for sequence, kind, at in ((0, "given", kit.NOW), (value.version, str(value.last), value.last_at)):
+    latest = (value.version - 1, str(value.last), value.last_at)
+    for sequence, kind, at in [(0, "given", kit.NOW), latest][-value.version :]:
         await unit.run(
             _EVENT(
                 id=uuid_utils.uuid7(),
@@ -154,6 +165,7 @@ async def write_consent(unit: Unit, value: Consent, situation: Situation) -> Non
                 note=None,
                 by_organisation_id=kit.NGO.id,
                 by_client="c",
+                seal=bytes(SEAL_BYTES),
             )
         )
 
@@ -192,6 +204,8 @@ async def compare(pool: Database, question: Question, situation: Situation) -> N
             await write_agreement(unit, value, question, situation)
         for spoken in situation.consents:
             await write_consent(unit, spoken, situation)
+        for spoken in situation.consents:
+            await write_supersessions(unit, spoken)
         assert await in_sql(unit, question, situation, kit.NOW) == set(decide(question, situation, kit.NOW).granted)
     finally:
         await unit.abort()

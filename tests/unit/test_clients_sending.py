@@ -171,13 +171,7 @@ def test_the_error_of_a_change_names_its_key_so_that_it_can_be_tried_again_later
     assert hand.run(session(exchange).call(creates("cases", Case, NEW, call.key))).status == 201
 
 
-def test_a_request_that_is_still_running_is_waited_for(exchange: Exchange, hand: Hand) -> None:
-    exchange.next_api.append(problem(409, "idempotency-in-progress", headers={"retry-after": "1"}))
-    assert hand.run(session(exchange).call(creates("cases", Case, NEW))).status == 201
-    assert hand.pauses == [1.25]
-
-
-def test_any_other_conflict_is_final(exchange: Exchange, hand: Hand) -> None:
+def test_a_conflict_is_final(exchange: Exchange, hand: Hand) -> None:
     exchange.next_api.append(problem(409, "wrong-state"))
     with pytest.raises(Conflict):
         hand.run(session(exchange).call(creates("cases", Case, NEW)))

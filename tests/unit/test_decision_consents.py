@@ -1,7 +1,8 @@
-"""Which consent carries: the person's latest word on exactly this purpose, recipient, function and category."""
+"""Which consent carries: what the person answered on exactly this purpose, recipient, function and category."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -96,13 +97,17 @@ def test_explicit_consent_serves_as_authorisation_and_not_the_other_way() -> Non
 
 
 @pytest.mark.parametrize("no", [K.REFUSED, K.WITHDRAWN])
-def test_the_latest_word_counts(no: ConsentEventKind) -> None:
-    """A later no closes what an earlier yes opened, and a later yes opens again."""
+def test_a_no_stands_until_a_later_answer_names_it(no: ConsentEventKind) -> None:
+    """A later no closes what an earlier yes opened; a later yes opens again when it names the no as it stands."""
     yes = kit.consent(value=201)
     later_no = kit.consent(value=202, last=no, last_at=kit.NOW - timedelta(minutes=1))
     assert kit.reason(kit.asked(C.IDENTITY, consents=(yes, later_no))) is not None
-    later_yes = kit.consent(value=203, last_at=kit.NOW)
+    silent_yes = kit.consent(value=203, last_at=kit.NOW)
+    assert kit.reason(kit.asked(C.IDENTITY, consents=(silent_yes, yes, later_no))) is not None
+    later_yes = replace(silent_yes, supersedes=frozenset({later_no.reference}))
     assert kit.reason(kit.asked(C.IDENTITY, consents=(later_yes, yes, later_no))) is None
+    moved_on = replace(later_no, version=2)
+    assert kit.reason(kit.asked(C.IDENTITY, consents=(later_yes, yes, moved_on))) is not None
 
 
 def test_of_two_words_at_one_instant_the_no_counts() -> None:
