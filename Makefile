@@ -32,7 +32,7 @@ test: $(TESTS) lint ## Run all checks that CI runs
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 \
-		--include='api/consent/*,api/audit/*,api/crypto/*,api/disclosure/*,api/oauth/*'
+		--include='api/consent/*,api/audit/*,api/crypto/*,api/custody/*,api/disclosure/*,api/oauth/*'
 
 test-foreign: $(TESTS) ## Test against OAuth clients and log verifiers of others; needs Go, fetches npm packages
 	$(BIN)/python -m pytest tests/foreign

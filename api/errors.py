@@ -14,6 +14,7 @@
     ├── LogStopped            the log must not be continued here and now; says why, and what to do
     ├── WitnessRefused        a witness did not cosign a checkpoint: it may have been shown another history
     ├── NotExportable         what was asked of an export of the log cannot be given; says what
+    ├── NotPossible           what was asked of custody of the keys cannot be done now; says what to do
     └── Misconfigured         the process must not start; holds every fault found
 
 An outcome that the domain foresees is no error but a value: see `api.disclosure.permit.Refusal`.
@@ -132,6 +133,10 @@ class WitnessRefused(KetenbrugError):
 
 class NotExportable(KetenbrugError):
     """What was asked of an export of the log cannot be given. Its text says why, and holds no secret."""
+
+
+class NotPossible(KetenbrugError):
+    """What was asked of custody of the keys cannot be done now. Its text says why and what to do, and no secret."""
 
 
 class Misconfigured(KetenbrugError):

@@ -1,17 +1,37 @@
-"""`ketenbrug keys`: the service's own keys."""
+"""`ketenbrug keys`: the service's own keys, and the keys of persons over time.
+
+What changes keys in the database connects as its owner: the role of the service may not. Every command may be
+interrupted and run again.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TypeVar
 
 import typer
 
 from api import settings
+from api.cli import migrate
 from api.crypto import keyfile
+from api.crypto.blind import BlindIndex
+from api.custody import epochs, inspection, renewal
+from api.custody.custodian import Units
+from api.custody.filed import FileCustodian, FiledIndex
+from api.custody.inspection import Inspection
 from api.errors import Misconfigured
+from api.oauth import operator
+from api.persons import reindexing
+from api.storage.pool import Database
+from api.storage.unit import Unit
 
-app = typer.Typer(help="The service's own keys.", no_args_is_help=True)
+T = TypeVar("T")
+
+app: Final = typer.Typer(help="The service's own keys, and those of persons.", no_args_is_help=True)
+
+File = Annotated[Path | None, typer.Option(help="The key file; KETENBRUG_KEY_FILE when absent.")]
 
 
 @app.command()
@@ -19,7 +39,7 @@ def init(
     file: Annotated[Path | None, typer.Option(help="Where to write it; KETENBRUG_KEY_FILE when absent.")] = None,
 ) -> None:
     """Write a new key file, mode 0400. An existing one is never overwritten."""
-    path = file or settings.key_file()
+    path = _path(file)
     try:
         keyfile.create(path)
     except FileExistsError:
@@ -29,8 +49,89 @@ def init(
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Option(help="Which file; KETENBRUG_KEY_FILE when absent.")] = None,
+    file: File = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Also open every sealed row of the database.")] = False,
 ) -> None:
-    """Read the key file and say whether the service would start with it."""
-    keys = keyfile.load(file or settings.key_file())
+    """Say whether the service would start with this key file; with --rows, whether all that is sealed opens."""
+    path = _path(file)
+    keys = keyfile.load(path)
     typer.echo(f"The key file holds. Key-encryption key: {keys.ring.current}.")
+    if rows:
+        _tell(_run(lambda units: inspection.inspect(units, FileCustodian(path), operator.local(), _progress)))
+
+
+@app.command()
+def rotate_kek(file: File = None) -> None:
+    """Wrap the key of every person under a new key-encryption key. The old one goes on until `destroy-epoch`."""
+    path = _path(file)
+    kek = _run(lambda units: epochs.rotate(units, FileCustodian(path), operator.local(), _progress))
+    typer.echo(f"Every key is under {kek} now. Back up the key file before you destroy an old epoch.")
+
+
+@app.command()
+def destroy_epoch(
+    kek: Annotated[str, typer.Argument(help="The key-encryption key to destroy: `check --rows` lists those in use.")],
+    file: File = None,
+) -> None:
+    """Destroy an old key-encryption key for good. Then no older copy of the key table opens anything."""
+    path = _path(file)
+    _run(lambda units: epochs.destroy(units, FileCustodian(path), operator.local(), kek))
+    typer.echo(f"The epoch of {kek} is over here. Destroy every copy of the key file that still holds it.")
+
+
+@app.command()
+def rotate_dek(file: File = None) -> None:
+    """Give every person a new key and seal everything anew, while the service runs."""
+    path = _path(file)
+    count = _run(lambda units: renewal.rotate(units, FileCustodian(path), operator.local(), _progress))
+    typer.echo(f"{count} persons have a new key.")
+
+
+@app.command()
+def rotate_index(file: File = None) -> None:
+    """Index V-numbers under a new key, while the service runs."""
+    path = _path(file)
+
+    def rotate(units: Units) -> Awaitable[int]:
+        index = BlindIndex(keyfile.load(path).blind_index, follow=keyfile.Following(path).index)
+        return reindexing.rotate(units, FileCustodian(path), index, FiledIndex(path), operator.local(), _progress)
+
+    typer.echo(f"{_run(rotate)} persons are indexed anew. Back up the key file.")
+
+
+def _path(file: Path | None) -> Path:
+    return file or settings.key_file()
+
+
+def _progress(done: int, left: int) -> None:
+    typer.echo(f"{done} done" + (f", {left} left" if left else ""), err=True)
+
+
+def _tell(found: Inspection) -> None:
+    for kek, count in found.under.items():
+        typer.echo(f"{count} keys are under {kek}.")
+    for person in found.locked:
+        typer.echo(f"The key of person {person} does not open.")
+    for each in found.broken:
+        typer.echo(f"{each.table} {each.row} is not as it was sealed.")
+    typer.echo(f"{found.rows} rows of {found.persons} persons " + ("hold." if found.holds else "were looked at."))
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def _run(work: Callable[[Units], Awaitable[T]]) -> T:
+    migrate.gather()  # what is sealed is declared beside each table
+    url = settings.database()
+
+    async def run() -> T:
+        database = await Database.open(url, size=2)
+
+        def units() -> Unit:
+            return database.unit(settings.now())
+
+        try:
+            return await work(units)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())

@@ -8,6 +8,8 @@
     value   := 0x00, or 0x01 | lp(the bytes, those of a UUID, or a number, text or instant in UTF-8),
                or 0x02 | count (2) | each value, of a list
 
+The same over a set of rows that belong to one (`SealedSet`), with their names in place of columns.
+
 An envelope proves its own place; it does not prove that it is the latest, nor that its neighbours are. The seal does,
 from traces alone: to check it nobody needs the ciphertext of a column that they may not open. *Bound* columns are clear
 and never change: they decide whose the row is. A row that is rolled back whole, seal included, still holds; then the
@@ -83,21 +85,59 @@ class SealedRow:
         """The bound columns in what `selected` gave."""
         return {name: record[self._label(name)] for name in self.bound}
 
-    def source(self) -> FromClause:
-        """The table joined to those that lead to its person."""
-        joined: FromClause = self.table
-        for table in self.through:
-            joined = joined.join(table)
-        return joined
-
-    @property
-    def person(self) -> ColumnElement[Any]:
-        """The column of `source` that names the person."""
-        last = self.through[-1] if self.through else self.table
-        return last.c.get("person_id", last.c["id"])
-
     def _label(self, name: str) -> str:
         return f"{self.table.name}_{name}"
+
+
+class SealedSet:
+    """Rows of one table that are sealed as one on the row that they belong to: none goes, comes, or takes a place.
+
+    A member is named by its column `by`, and its envelope is sealed to `content/name`: who may read it hangs on the
+    name.
+    """
+
+    __slots__ = ("bound", "by", "content", "members", "table", "through")
+
+    def __init__(
+        self, table: Table, members: Table, *bound: str, by: str, content: str, through: Iterable[Table] = ()
+    ) -> None:
+        self.table: Final = table
+        self.members: Final = members
+        self.bound: Final = bound
+        self.by: Final = by
+        self.content: Final = content
+        self.through: Final = tuple(through)
+        table.info[SealedSet] = self
+
+    def __repr__(self) -> str:
+        return f"<SealedSet {self.table.name}>"
+
+    def column(self, name: str) -> str:
+        """Where the content of a member is sealed to."""
+        return f"{self.content}/{name}"
+
+    def selected(self) -> tuple[ColumnElement[Any], ...]:
+        """What a statement selects of the row that they belong to, so that `Vault.check_set` can check the seal."""
+        clear = {name: self.table.c[name] for name in ("id", *self.bound, SEAL)}
+        return tuple(column.label(f"{self.table.name}_{name}") for name, column in clear.items())
+
+    def bound_in(self, record: Selected) -> dict[str, Any]:
+        """The bound columns in what `selected` gave."""
+        return {name: record[f"{self.table.name}_{name}"] for name in self.bound}
+
+
+def source_of(kind: SealedRow | SealedSet) -> FromClause:
+    """The table joined to those that lead to its person."""
+    joined: FromClause = kind.table
+    for table in kind.through:
+        joined = joined.join(table)
+    return joined
+
+
+def person_of(kind: SealedRow | SealedSet) -> ColumnElement[Any]:
+    """The column of `source_of` that names the person."""
+    last = kind.through[-1] if kind.through else kind.table
+    return last.c.get("person_id", last.c["id"])
 
 
 def trace(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from api.crypto.rows import SealedRow, Selected
+    from api.crypto.rows import SealedRow, SealedSet, Selected
     from api.crypto.wrappers import KeyWrapper, WrappedKey
     from api.storage.unit import Unit
 
@@ -117,27 +117,32 @@ class Vault:
             name: orjson.loads(text) for name, text in keys.open(there, kind.table.name, row).items()
         }
 
-    def seal(self, person: UUID, values: Mapping[str, Any], table: str, row: UUID) -> dict[str, bytes]:
-        """Seal JSON values to their columns, for rows that are sealed as one with others (`seal_set`)."""
-        return self._of(person).seal({name: orjson.dumps(value) for name, value in values.items()}, table, row)
+    def seal_member(self, person: UUID, kind: SealedSet, name: str, row: UUID, value: Any) -> bytes:  # noqa: ANN401 - JSON
+        """Seal the content of one member of a set."""
+        column = kind.column(name)
+        return self._of(person).seal({column: orjson.dumps(value)}, kind.members.name, row)[column]
 
-    def open(self, person: UUID, envelope: bytes, table: str, column: str, row: UUID) -> Any:  # noqa: ANN401 - JSON
-        """Open a JSON value that was sealed to this place. Raises `Undecryptable`."""
-        return orjson.loads(self._of(person).open({column: envelope}, table, row)[column])
+    def open_member(self, person: UUID, kind: SealedSet, name: str, row: UUID, envelope: bytes) -> Any:  # noqa: ANN401 - JSON
+        """Open the content of one member of a set that was checked. Raises `Undecryptable`."""
+        column = kind.column(name)
+        return orjson.loads(self._of(person).open({column: envelope}, kind.members.name, row)[column])
 
     def seal_set(
-        self, person: UUID, table: str, row: UUID, bound: Mapping[str, Any], members: Mapping[str, bytes]
+        self, person: UUID, kind: SealedSet, row: UUID, bound: Mapping[str, Any], members: Mapping[str, bytes]
     ) -> bytes:
-        """A seal over the members (envelopes or traces, by name) of the thing in this row."""
+        """The seal of a row over its members: envelopes or traces, by name."""
         traces = {name: trace_of(each) for name, each in members.items()}
-        return self._of(person).seal_row(table, row, bound, traces)
+        return self._of(person).seal_row(kind.table.name, row, bound, traces)
 
-    def check_set(
-        self, person: UUID, seal: bytes, table: str, row: UUID, bound: Mapping[str, Any], members: Mapping[str, bytes]
-    ) -> None:
-        """Refuse unless exactly these members were sealed. Raises `Undecryptable`."""
+    def check_set(self, person: UUID, kind: SealedSet, record: Selected, members: Mapping[str, bytes]) -> None:
+        """Refuse unless exactly these members were sealed on a row that selected `kind.selected()`.
+
+        Raises `Undecryptable`.
+        """
+        table = kind.table.name
         traces = {name: trace_of(each) for name, each in members.items()}
-        self._of(person).check_row(seal, table, row, bound, traces)
+        row, seal = record[f"{table}_id"], record[f"{table}_{SEAL}"]
+        self._of(person).check_row(seal, table, row, kind.bound_in(record), traces)
 
     def _of(self, person: UUID) -> PersonKeys:
         keys = self._keys.get(person)

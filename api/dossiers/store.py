@@ -13,7 +13,7 @@ from api.crypto.rows import trace
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.model import DossierFacts, RequestFacts, Section
-from api.dossiers.tables import dossier, dossier_section
+from api.dossiers.tables import DOSSIER, dossier, dossier_section
 from api.errors import Overloaded
 from api.persons import store as persons
 from api.storage.statement import statement
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from api.storage.unit import Record
     from api.vocabulary import PersonId
 
-_DOSSIER: Final = "dossier"
-_SECTION: Final = "dossier_section"
 _FIND: Final = statement(requests.FACTS.where(dossier.c.id == bindparam("dossier_id")))
 _UPSERT_DOSSIER: Final = statement(
     upsert(dossier)
@@ -72,10 +70,7 @@ _OPEN: Final = statement(
         dossier_section.c.category,
         _NAMED.label("named"),
         case((_NAMED, dossier_section.c.content), else_=trace(dossier_section.c.content)).label("content"),
-        dossier.c.id.label("dossier_id"),
-        dossier.c.request_id,
-        dossier.c.version,
-        dossier.c.seal,
+        *DOSSIER.selected(),
         *persons.KEY_COLUMNS,
     )
     .select_from(dossier)
@@ -85,10 +80,7 @@ _OPEN: Final = statement(
 )
 _SEALED: Final = statement(
     select(
-        dossier.c.id.label("dossier_id"),
-        dossier.c.request_id,
-        dossier.c.version,
-        dossier.c.seal,
+        *DOSSIER.selected(),
         dossier_section.c.category,
         trace(dossier_section.c.content).label("content"),
     )
@@ -115,15 +107,14 @@ async def deliver(call: Call, facts: RequestFacts, delivered: Delivered) -> Doss
     dossier_id = DossierId(there[0]["dossier_id"] if there else uuid_utils.uuid7())
     sealed = {str(section.category): (uuid_utils.uuid7(), section) for section in delivered.sections}
     for category, (section_id, section) in sealed.items():
-        column = _column(category)
-        members[category] = call.vault.seal(person, {column: section.content}, _SECTION, section_id)[column]
-    bound = {"request_id": facts.id, "version": there[0]["version"] + 1 if there else 1}
+        members[category] = call.vault.seal_member(person, DOSSIER, category, section_id, section.content)
+    bound = {"request_id": facts.id, "version": there[0]["dossier_version"] + 1 if there else 1}
     await call.unit.run(
         _UPSERT_DOSSIER(
             id=dossier_id,
             complete=delivered.complete,
             created_at=call.unit.now,
-            seal=call.vault.seal_set(person, _DOSSIER, dossier_id, bound, members),
+            seal=call.vault.seal_set(person, DOSSIER, dossier_id, bound, members),
             **bound,
         )
     )
@@ -158,7 +149,7 @@ async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tupl
     await call.vault.take(persons.wrapped(rows))
     _checked(call, person, rows)
     contents: dict[str, dict[str, Any]] = {
-        row["category"]: call.vault.open(person, row["content"], _SECTION, _column(row["category"]), row["id"])
+        row["category"]: call.vault.open_member(person, DOSSIER, row["category"], row["id"], row["content"])
         for row in rows
         if row["named"]
     }
@@ -170,12 +161,6 @@ async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tupl
 def _checked(call: Call, person: PersonId, rows: Sequence[Record]) -> dict[str, bytes]:
     """The sections of a dossier, by category, if they are those that were sealed as one: none gone, old or strange."""
     members = {row["category"]: row["content"] for row in rows if row["category"] is not None}
-    for row in rows[:1]:
-        bound = {"request_id": row["request_id"], "version": row["version"]}
-        call.vault.check_set(person, row["seal"], _DOSSIER, row["dossier_id"], bound, members)
+    if rows:
+        call.vault.check_set(person, DOSSIER, rows[0], members)
     return members
-
-
-def _column(category: str) -> str:
-    """Where a section is sealed to: its category decides who may read it, so that no row passes for another one."""
-    return f"content/{category}"

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.cases.tables import case
-from api.crypto.rows import SealedRow
+from api.crypto.rows import SealedRow, SealedSet
 from api.storage.base import instant, key, metadata, seal, sealed, words, words_array
 from api.vocabulary import DOSSIER_SECTIONS, DataCategory, DossierRequestState, Purpose, RequestRefusalReason
 
@@ -73,4 +73,7 @@ dossier_section: Final = Table(
     instant("delivered_at"),
     UniqueConstraint("dossier_id", "category"),
     schema="exchange",
+)
+DOSSIER: Final = SealedSet(
+    dossier, dossier_section, "request_id", "version", by="category", content="content", through=(dossier_request,)
 )

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, insert, select
+from sqlalchemy import ARRAY, Integer, LargeBinary, any_, bindparam, func, insert, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import person_key
@@ -19,6 +19,7 @@ from api.vocabulary import PersonAlias, PersonId
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
+    from uuid import UUID
 
     from api.crypto.blind import BlindIndex
     from api.crypto.vault import Vault
@@ -60,6 +61,26 @@ _KEYS: Final = statement(
     select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")).with_for_update(read=True)
 )
 
+_OLDER: Final = statement(
+    select(person.c.id)
+    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
+    .where(person.c.id > bindparam("after"))
+    .order_by(person.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_OTHERWISE: Final = statement(
+    select(func.count().label("n"))
+    .select_from(person)
+    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
+)
+_CLOSE: Final = statement(text("LOCK TABLE exchange.person IN SHARE ROW EXCLUSIVE MODE"))
+_SEALED: Final = statement(select(*PERSON.selected("v_number")).where(person.c.id == bindparam("person_id")))
+_SET_INDEX: Final = statement(
+    update(person)
+    .where(person.c.id == bindparam("person_id"))
+    .values(v_index=bindparam("to_index"), seal=bindparam("to_seal"))
+)
+
 
 async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
     """The person with this V-number, or None."""
@@ -89,6 +110,32 @@ async def take_keys(unit: Unit, vault: Vault, who: PersonId) -> None:
     The keys are held until the unit ends, so that none is replaced or destroyed before what it seals is committed.
     """
     await vault.take(wrapped(await unit.run(_KEYS(person_id=who))))
+
+
+async def older_index(unit: Unit, version: int, after: UUID, most: int) -> list[UUID]:
+    """Persons whose index is of another version, in order."""
+    return [row["id"] for row in await unit.all(_OLDER(version=version, after=after, most=most))]
+
+
+async def indexed_otherwise(unit: Unit, version: int) -> int:
+    """How many persons have an index of another version."""
+    row = await unit.one(_OTHERWISE(version=version))
+    return 0 if row is None else int(row["n"])
+
+
+async def close(unit: Unit) -> None:
+    """Let nobody add a person until the unit ends, and wait for those who do."""
+    await unit.run(_CLOSE())
+
+
+async def sealed(unit: Unit, who: UUID) -> list[Record]:
+    """The row of a person as it is sealed."""
+    return await unit.run(_SEALED(person_id=who))
+
+
+async def set_index(unit: Unit, who: UUID, v_index: bytes, seal: bytes | None) -> None:
+    """Store another index of the V-number, and the seal over it."""
+    await unit.run(_SET_INDEX(person_id=who, to_index=v_index, to_seal=seal))
 
 
 def v_number(opened: Mapping[str, Any]) -> str | None:

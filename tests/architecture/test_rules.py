@@ -20,7 +20,7 @@ async def read_case(case_id: CaseIdPath, call: Annotated[Call, calls(authority.R
 """
 STORE: Final = """
 async def open_case(permit: Permit, call: Call, row: Record) -> str:
-    return call.vault.open(row["who"], row["sealed"], "case", "note", row["id"])
+    return call.vault.open_row(row["who"], row["sealed"], "case", "note", row["id"])
 """
 WORD: Final = "TO" + "DO"
 
@@ -63,8 +63,8 @@ BITES: Final = [
     ("opened", "api/cases/operations.py", STORE),
     ("opened", "api/cases/store.py", STORE.replace("permit: Permit, ", "")),
     ("opened", "api/cases/store.py", STORE.replace("permit: Permit, call: Call", "call: Call, permit: Permit")),
-    ("opened", "api/cases/store.py", "async def opener(call: Call) -> Opener:\n    return call.vault.open"),
-    ("opened", "api/cases/operations.py", STORE.replace("vault.open", "vault.open_row")),
+    ("opened", "api/cases/store.py", "async def opener(call: Call) -> Opener:\n    return call.vault.open_row"),
+    ("opened", "api/cases/operations.py", STORE.replace("vault.open_row", "vault.open_member")),
     ("clock-and-environment", "api/cases/operations.py", "now = datetime.now(UTC)"),
     ("clock-and-environment", "api/cases/operations.py", "today = datetime.date.today()"),
     ("clock-and-environment", "api/oauth/tokens.py", "issued = time.time()"),

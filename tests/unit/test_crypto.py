@@ -16,6 +16,7 @@ from api.crypto.envelopes import PersonKeys
 from api.crypto.mac import Mac
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper
+from api.dossiers.tables import DOSSIER
 from api.errors import Misconfigured, PlaintextRefused, Undecryptable
 from api.storage.base import Envelope
 
@@ -137,12 +138,15 @@ async def test_a_vault_opens_only_for_those_whose_keys_it_took() -> None:
     wrapper = FileWrapper("k", bytes(32))
     vault = Vault(wrapper)
     with pytest.raises(Undecryptable):
-        vault.seal(ANNA, {"content": {}}, "dossier_section", ROW)
+        vault.seal_member(ANNA, DOSSIER, "identity", ROW, {})
     await vault.take([await wrapper.wrap(ANNA, 1, bytes(32))])
     await vault.take([await wrapper.wrap(ANNA, 1, bytes(range(32)))])
-    sealed = vault.seal(ANNA, {"content": {"a": ["é", 1, True]}}, "dossier_section", ROW)["content"]
-    assert vault.open(ANNA, sealed, *PLACE) == {"a": ["é", 1, True]}
-    assert opened(PersonKeys(ANNA, {1: bytearray(32)}), sealed, *PLACE), "the key that was taken first stays"
+    sealed = vault.seal_member(ANNA, DOSSIER, "identity", ROW, {"a": ["é", 1, True]})
+    assert vault.open_member(ANNA, DOSSIER, "identity", ROW, sealed) == {"a": ["é", 1, True]}
+    with pytest.raises(Undecryptable):
+        vault.open_member(ANNA, DOSSIER, "medical", ROW, sealed)
+    first = PersonKeys(ANNA, {1: bytearray(32)})
+    assert opened(first, sealed, "dossier_section", "content/identity", ROW), "the key that was taken first stays"
 
 
 def test_the_blind_index_of_a_v_number_is_stable_and_takes_ten_digits() -> None:

@@ -14,6 +14,7 @@ from api.crypto.envelopes import PersonKeys
 from api.crypto.rows import SealedRow, trace_of
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper
+from api.dossiers.tables import DOSSIER
 from api.errors import Undecryptable
 from api.storage.base import seal, sealed
 
@@ -105,15 +106,18 @@ async def test_replacing_a_column_needs_no_plaintext_of_the_others() -> None:
 async def test_a_set_is_whole_or_refused() -> None:
     """Sections that are sealed as one: none goes, comes, or takes the place of another."""
     vault = await vault_of()
-    members = vault.seal(ANNA, {"a": 1, "b": 2}, "section", ROW)
-    bound = {"version": 2}
-    made = vault.seal_set(ANNA, "dossier", ROW, bound, members)
-    vault.check_set(ANNA, made, "dossier", ROW, bound, members)
-    for wrong in ({"a": members["a"]}, members | {"c": members["a"]}, {"a": members["b"], "b": members["a"]}):
+    members = {name: vault.seal_member(ANNA, DOSSIER, name, ROW, 1) for name in ("identity", "medical")}
+    bound = {"request_id": CASE, "version": 2}
+    row = {"dossier_id": ROW, "dossier_request_id": CASE, "dossier_version": 2}
+    row["dossier_seal"] = vault.seal_set(ANNA, DOSSIER, ROW, bound, members)
+    vault.check_set(ANNA, DOSSIER, row, members)
+    one, other = members.values()
+    for wrong in ({"identity": one}, members | {"contact": one}, {"identity": other, "medical": one}):
         with pytest.raises(Undecryptable):
-            vault.check_set(ANNA, made, "dossier", ROW, bound, wrong)
-    with pytest.raises(Undecryptable):
-        vault.check_set(ANNA, made, "dossier", ROW, {"version": 1}, members)
+            vault.check_set(ANNA, DOSSIER, row, wrong)
+    for changed in ({"dossier_version": 1}, {"dossier_request_id": OTHER_CASE}, {"dossier_id": OTHER_CASE}):
+        with pytest.raises(Undecryptable):
+            vault.check_set(ANNA, DOSSIER, row | changed, members)
 
 
 def test_the_message_and_the_seal_are_frozen() -> None:
@@ -156,3 +160,4 @@ def test_no_two_rows_have_the_same_message() -> None:
 def test_a_row_that_is_shown_tells_no_more_than_its_table() -> None:
     """For a log."""
     assert repr(LETTER) == "<SealedRow letter>"
+    assert repr(DOSSIER) == "<SealedSet dossier>"

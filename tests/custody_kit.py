@@ -1,0 +1,85 @@
+"""Keys of persons over time, in tests: the custodian's side of a running exchange."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from api.cli import migrate
+from api.crypto import keyfile
+from api.crypto.blind import BlindIndex
+from api.custody import epochs, inspection, renewal
+from api.custody.filed import FileCustodian, FiledIndex
+from api.oauth import operator
+from api.persons import reindexing
+from api.storage.pool import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from api.custody.inspection import Inspection
+    from api.storage.unit import Unit
+    from tests import servers
+    from tests.exchange import Exchange
+
+
+@dataclass
+class Custody:
+    """The operator at the key file of an exchange, connected as the owner of its database."""
+
+    exchange: Exchange
+    database: Database
+    path: Path
+    told: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    def units(self) -> Unit:
+        """A unit as the owner."""
+        return self.database.unit(self.exchange.clock())
+
+    def keys(self) -> FileCustodian:
+        """The key file."""
+        return FileCustodian(self.path)
+
+    async def rotate_kek(self) -> str:
+        """`ketenbrug keys rotate-kek`."""
+        return await epochs.rotate(self.units, self.keys(), operator.local(), self._progress)
+
+    async def destroy(self, kek: str) -> None:
+        """`ketenbrug keys destroy-epoch`."""
+        await epochs.destroy(self.units, self.keys(), operator.local(), kek)
+
+    async def rotate_dek(self) -> int:
+        """`ketenbrug keys rotate-dek`."""
+        return await renewal.rotate(self.units, self.keys(), operator.local(), self._progress)
+
+    async def rotate_index(self) -> int:
+        """`ketenbrug keys rotate-index`."""
+        index = BlindIndex(keyfile.load(self.path).blind_index, follow=keyfile.Following(self.path).index)
+        keys = FiledIndex(self.path)
+        return await reindexing.rotate(self.units, self.keys(), index, keys, operator.local(), self._progress)
+
+    async def check(self) -> Inspection:
+        """`ketenbrug keys check --rows`."""
+        return await inspection.inspect(self.units, self.keys(), operator.local(), self._progress)
+
+    async def rows(self, sql: str, *args: Any) -> list[Any]:
+        """What the owner reads, or does."""
+        async with self.database.connection() as connection:
+            found: list[Any] = await connection.fetch(sql, *args)
+        return found
+
+    def _progress(self, done: int, left: int) -> None:
+        self.told.append((done, left))
+
+
+@asynccontextmanager
+async def custody(exchange: Exchange, own: servers.Database, path: Path) -> AsyncGenerator[Custody]:
+    """Take custody."""
+    migrate.gather()
+    database = await Database.open(own.owner_url, size=2)
+    try:
+        yield Custody(exchange, database, path)
+    finally:
+        await database.close()
