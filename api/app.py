@@ -20,7 +20,7 @@ from api.audit.delay import MergeDelay
 from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
-from api.crypto import keyfile
+from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
@@ -88,6 +88,7 @@ _SECURITY_TXT: Final = timedelta(days=180)
 def from_environment() -> Envelope:
     """The app of this process's environment. Raises `Misconfigured`."""
     found = configuration.serving()
+    memory.keep()
     return create_app(found, keyfile.load(found.key_file))
 
 

@@ -5,6 +5,8 @@ rows        the seal over the sealed columns of a row: none is nulled, rolled ba
 wrappers    who keeps the key-encryption keys: today a key file
 keyfile     the file with the service's own keys (`ketenbrug keys init`), refused when others can read it
 vault       the keys of the persons of one request; opens only what it is told to
+stream      documents: chunks that are opened one by one, any range of them
 blind       blind index of the V-number
+memory      no core dump of a process that holds keys
 mac         short authenticators for cursors and idempotency
 """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 AES_256_GCM: Final = 1
+_FORMAT: Final = bytes((ENVELOPE_VERSION, AES_256_GCM))
 _HEADER: Final = 4
 _NONCE: Final = 12
 _BODY: Final = _HEADER + _NONCE
@@ -48,7 +49,7 @@ def _place(version: int, table: str, column: str) -> bytes:
 
 
 def _header(version: int) -> bytes:
-    return bytes((ENVELOPE_VERSION, AES_256_GCM)) + version.to_bytes(2, "big")
+    return _FORMAT + version.to_bytes(2, "big")
 
 
 class PersonKeys:
@@ -76,30 +77,28 @@ class PersonKeys:
 
     def seal(self, values: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
         """Seal values to the columns that they are named for, with the newest key."""
-        encrypt, header, tail = self._ciphers[self._current].encrypt, _header(self._current), self._person + row.bytes
-        nonces = os.urandom(_NONCE * len(values))
-        sealed: dict[str, bytes] = {}
-        for at, (column, value) in zip(range(0, len(nonces), _NONCE), values.items(), strict=True):
+        version, tail, sealed = self._current, self._person + row.bytes, dict[str, bytes]()
+        encrypt, header = self._ciphers[version].encrypt, _header(version)
+        nonces, at = os.urandom(_NONCE * len(values)), 0
+        for column, value in values.items():
             nonce = nonces[at : at + _NONCE]
-            sealed[column] = header + nonce + encrypt(nonce, value, _place(self._current, table, column) + tail)
+            at += _NONCE
+            sealed[column] = header + nonce + encrypt(nonce, value, _place(version, table, column) + tail)
         return sealed
 
     def open(self, envelopes: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
         """Open values that were sealed to exactly these columns. Raises `Undecryptable`, whatever the cause."""
-        tail = self._person + row.bytes
+        ciphers, tail, opened = self._ciphers, self._person + row.bytes, dict[str, bytes]()
         try:
-            return {column: self._open(sealed, table, column, tail) for column, sealed in envelopes.items()}
-        except InvalidTag:
+            for column, sealed in envelopes.items():
+                if len(sealed) < ENVELOPE_LEAST or sealed[:2] != _FORMAT:
+                    raise Undecryptable
+                version = sealed[2] << 8 | sealed[3]
+                place = _place(version, table, column) + tail
+                opened[column] = ciphers[version].decrypt(sealed[_HEADER:_BODY], sealed[_BODY:], place)
+        except (InvalidTag, KeyError):
             raise Undecryptable from None
-
-    def _open(self, envelope: bytes, table: str, column: str, tail: bytes) -> bytes:
-        if len(envelope) < ENVELOPE_LEAST or envelope[0] != ENVELOPE_VERSION or envelope[1] != AES_256_GCM:
-            raise Undecryptable
-        version = envelope[2] << 8 | envelope[3]
-        cipher = self._ciphers.get(version)
-        if cipher is None:
-            raise Undecryptable
-        return cipher.decrypt(envelope[_HEADER:_BODY], envelope[_BODY:], _place(version, table, column) + tail)
+        return opened
 
     def seal_row(self, table: str, row: UUID, bound: Mapping[str, Any], traces: Mapping[str, bytes | None]) -> bytes:
         """The seal over a row (`api.crypto.rows`) with the newest key."""

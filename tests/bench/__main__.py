@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey
 
 from api.cli import sandbox
 from api.sandbox.running import Running
-from tests.bench import load
+from tests.bench import load, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,6 +56,7 @@ def main() -> int:
     print(f"  protected/plain {ratio:.2f} (at least {LEAST}, aim {AIM})")
     print(f"  protected/bare  {protected.per_second / bare.per_second:.2f}")
     print(f"  p99 protected/plain {tail:.1f} (at most {MOST_P99:.0f})")
+    sealing.report()
     refused = sum(figures.refused for figures in best.values())
     if refused:
         print(f"  {refused} requests were refused: the figures do not count")

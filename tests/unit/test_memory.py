@@ -1,0 +1,102 @@
+"""What is left of a key in memory, seen from outside the process, and what leaves it when it crashes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ONLY_LINUX: Final = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+HOLD: Final = """
+import asyncio, gc, os, uuid
+from api.crypto.vault import Vault
+from api.crypto.wrappers import FileWrapper
+
+def stage(said):
+    print(said, flush=True)
+    input()
+
+async def main():
+    wrapper, who = FileWrapper("k", bytes(range(32))), uuid.uuid4()
+    key, mask = bytearray(os.urandom(32)), os.urandom(32)
+    row = await wrapper.wrap(who, 1, key)
+    masked = bytes(k ^ m for k, m in zip(key, mask))
+    key[:] = bytes(32)
+    stage(mask.hex() + " " + masked.hex())
+    (plain,) = await wrapper.unwrap([row])
+    stage("unwrapped")
+    plain[:] = bytes(32)
+    vault = Vault(wrapper)
+    await vault.take([row])
+    stage("held")
+    del vault
+    gc.collect()
+    stage("dropped")
+
+asyncio.run(main())
+"""
+KEEP: Final = """
+import resource
+from api.crypto import memory
+memory.keep()
+print(resource.getrlimit(resource.RLIMIT_CORE), open("/proc/self/status").read().count("CoreDumping:\\t0"))
+import ctypes
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+"""
+
+
+def run(script: str) -> str:
+    """What a process of its own prints."""
+    return subprocess.run(  # noqa: S603 - our own words
+        (sys.executable, "-c", script), capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+def copies(pid: int, key: bytes) -> int:
+    """How often a key stands in the memory of a process of ours."""
+    found = 0
+    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            start, stop = (int(part, 16) for part in span.split("-"))
+            if rights.startswith("rw"):
+                memory.seek(start)
+                with suppress(OSError):
+                    found += memory.read(stop - start).count(key)
+    return found
+
+
+@ONLY_LINUX
+def test_of_a_key_nothing_is_left_once_its_vault_is_dropped() -> None:
+    """The buffer is overwritten when the ciphers are made; what those hold is cleared when they go."""
+    found: list[int] = []
+    with subprocess.Popen(  # noqa: S603 - our own words
+        (sys.executable, "-c", HOLD), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        mask, masked = (bytes.fromhex(part) for part in child.stdout.readline().split())
+        key = bytes(one ^ other for one, other in zip(mask, masked, strict=True))
+        for _ in range(4):
+            found.append(copies(child.pid, key))
+            child.stdin.write("\n")
+            child.stdin.flush()
+            child.stdout.readline()
+    before, unwrapped, held, dropped = found
+    assert before == 0
+    assert unwrapped >= 1, "the search finds a key that is there"
+    assert held <= 2, "of a key in use only what the library holds"
+    assert dropped == 0
+
+
+@ONLY_LINUX
+def test_a_process_that_holds_keys_leaves_no_core_dump() -> None:
+    """The limit is zero, and the process is not dumpable."""
+    said = run(KEEP).splitlines()
+    assert said[0].startswith("(0, 0)")
+    assert said[1] == "0"
