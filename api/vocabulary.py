@@ -410,6 +410,25 @@ class NotExplainedReason(StrEnum):
     URGENT = "urgent"
 
 
+class HoldGround(StrEnum):
+    """Why a person's data must be kept for now (bewaarplicht), whoever asks for erasure. AVG 17(3)."""
+
+    COURT = "court-order"
+    PROCEEDINGS = "pending-proceedings"
+    ARCHIVES = "archives-act"
+    INVESTIGATION = "data-breach-investigation"
+
+
+class ErasureGround(StrEnum):
+    """Why a person is erased (vergetelheid). AVG 17(1)."""
+
+    NO_LONGER_NEEDED = "no-longer-needed"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
+    OBJECTION = "objection"
+    UNLAWFUL = "unlawful"
+    OBLIGATION = "legal-obligation"
+
+
 class AdviceAnswer(StrEnum):
     """How an advice request is answered."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from clients._agreements import ReadAgreements
 from clients._audit import Audit
 from clients._drivers import Awaiting, Blocking
+from clients._erasures import ReadErasures
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
 from clients._rooms import D
 
@@ -21,6 +22,11 @@ class _Auditor(Exchanging[D]):
     def agreements(self) -> ReadAgreements[D]:
         """Agreements (gegevensdelingsafspraak)."""
         return ReadAgreements(self._driver)
+
+    @property
+    def erasures(self) -> ReadErasures[D]:
+        """Erasures (vergetelheid)."""
+        return ReadErasures(self._driver)
 
 
 class AuditorClient(_Auditor[Blocking], BlockingClient):

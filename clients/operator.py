@@ -1,9 +1,10 @@
-"""The client of the operator (beheerder): brings agreements in, and sees no data about anybody."""
+"""The client of the operator (beheerder): brings agreements in, erases persons, and sees no data about anybody."""
 
 from __future__ import annotations
 
 from clients._agreements import AddedAgreements
 from clients._drivers import Awaiting, Blocking
+from clients._erasures import Erasures
 from clients._parts import AwaitingClient, BlockingClient, Everybody
 from clients._rooms import D
 
@@ -15,6 +16,11 @@ class _Operator(Everybody[D]):
     def agreements(self) -> AddedAgreements[D]:
         """Agreements (gegevensdelingsafspraak)."""
         return AddedAgreements(self._driver)
+
+    @property
+    def erasures(self) -> Erasures[D]:
+        """Erasures (vergetelheid)."""
+        return Erasures(self._driver)
 
 
 class OperatorClient(_Operator[Blocking], BlockingClient):

@@ -64,6 +64,7 @@ _FIND_REQUEST: Final = statement(
         ),
     )
     .join(case, case.c.id == advice_request.c.case_id)
+    .join(person_alias, person_alias.c.person_id == advice_request.c.person_id)
     .where(advice_request.c.id == bindparam("request_id"))
 )
 _FIND_ADVICE: Final = statement(
@@ -85,6 +86,7 @@ _FIND_ADVICE: Final = statement(
     )
     .join(advice_request, advice_request.c.id == advice.c.request_id)
     .join(case, case.c.id == advice_request.c.case_id)
+    .join(person_alias, person_alias.c.person_id == advice_request.c.person_id)
     .where(advice.c.id == bindparam("advice_id"))
 )
 # The room of outcomes is beside this one: of its table only the names of these columns are known here.

@@ -13,7 +13,7 @@ from api.cases.tables import ADMISSION_CHECK, admission_check, case
 from api.crypto.rows import SEAL
 from api.crypto.tables import person_key
 from api.persons import store as persons
-from api.persons.tables import PERSON, person
+from api.persons.tables import PERSON, person, person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     AdmissionCheckId,
@@ -58,6 +58,7 @@ _FIND: Final = statement(
         ),
     )
     .join(case, case.c.id == admission_check.c.case_id)
+    .join(person_alias, person_alias.c.person_id == admission_check.c.person_id)
     .where(admission_check.c.id == bindparam("check_id"))
 )
 _LOCK: Final = statement(

@@ -40,13 +40,15 @@ def columns(
     municipality: ColumnElement[Any],
     supplier: ColumnElement[Any],
 ) -> tuple[ColumnElement[Any], ...]:
-    """Columns that `of` reads. The statement binds `recipient` (who asks) and `today`: see `binds`."""
+    """Columns that `of` reads. The statement binds `recipient` (who asks) and `today`: see `binds`.
+
+    It joins `person_alias`: whoever was erased has none, and so nothing of theirs is found.
+    """
     functions = select(func.array_agg(assignment.c.function)).where(
         assignment.c.case_id == case_id,
         assignment.c.organisation_id == RECIPIENT,
         assignment.c.until_at.is_(None),
     )
-    alias = select(person_alias.c.alias).where(person_alias.c.person_id == person_id)
     by = select(func.json_build_array(organisation.c.kind, organisation.c.name)).where(organisation.c.id == supplier)
     return (
         case_id.label("situation_case"),
@@ -54,7 +56,7 @@ def columns(
         municipality.label("situation_municipality"),
         supplier.label("situation_supplier"),
         func.coalesce(functions.scalar_subquery(), array([], type_=Text)).label("situation_functions"),
-        alias.scalar_subquery().label("situation_alias"),
+        person_alias.c.alias.label("situation_alias"),
         by.scalar_subquery().label("situation_by"),
         agreements.in_force_column(
             municipality=municipality, supplier=supplier, recipient=RECIPIENT, today=_TODAY
@@ -108,7 +110,9 @@ _OF_CASE: Final = statement(
             municipality=case.c.municipality,
             supplier=bindparam("supplier", type_=Uuid),
         )
-    ).where(case.c.id == bindparam("case_id"))
+    )
+    .join(person_alias, person_alias.c.person_id == case.c.person_id)
+    .where(case.c.id == bindparam("case_id"))
 )
 
 

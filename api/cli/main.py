@@ -30,6 +30,8 @@ COMMANDS: Final = (
     "register",
     "client",
     "keys",
+    "erase-person",
+    "legal-hold",
     "audit",
     "witness",
 )
@@ -46,12 +48,13 @@ def assembled(words: Sequence[str]) -> typer.Typer:
     app = typer.Typer(name="ketenbrug", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback()(_ketenbrug)
     for name in words[:1] if set(words[:1]) <= set(COMMANDS) and words else COMMANDS:
-        module = importlib.import_module(f"{__package__}.{name}")
+        word = name.replace("-", "_")
+        module = importlib.import_module(f"{__package__}.{word}")
         found = getattr(module, "app", None)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         else:
-            app.command(name)(getattr(module, name))
+            app.command(name)(getattr(module, word))
     return app
 
 

@@ -56,8 +56,10 @@ class Progress(Protocol):
         ...
 
 
-def write_down(unit: Unit, actor: Principal, action: str, kind: str, row: UUID | None = None) -> None:
-    """Carry the entry of one act of custody: committed with the act, or neither is."""
+def write_down(
+    unit: Unit, actor: Principal, action: str, kind: str, row: UUID | None = None, person: UUID | None = None
+) -> None:
+    """Carry the entry of one act of custody: committed with the act, or neither is. `person` is an alias of the log."""
     log.append(
         unit,
         Entry(
@@ -67,5 +69,6 @@ def write_down(unit: Unit, actor: Principal, action: str, kind: str, row: UUID |
             result=Result.PERMITTED,
             actor=actor,
             thing=Thing(kind, row),
+            persons=() if person is None else (person,),
         ),
     )

@@ -6,12 +6,12 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Integer, bindparam, func, insert, select, text, update
+from sqlalchemy import Integer, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import destroyed_kek, person_key, rotation
 from api.crypto.wrappers import WrappedKey
-from api.storage.statement import statement
+from api.storage.statement import Bound, statement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,7 +63,7 @@ _REWRAP: Final = statement(
     .where(person_key.c.person_id == bindparam("who"))
     .values(kek=bindparam("to_kek"), wrapped=bindparam("to_wrapped"))
 )
-_CLOSE_TABLE: Final = statement(text("LOCK TABLE keys.person_key IN SHARE ROW EXCLUSIVE MODE"))
+_CLOSE_TABLE: Final = Bound("LOCK TABLE keys.person_key IN SHARE ROW EXCLUSIVE MODE", ())
 _DESTROYED: Final = statement(upsert(destroyed_kek).on_conflict_do_nothing(index_elements=["kek"]), "kek", "at")
 _OVER: Final = statement(select(destroyed_kek.c.kek).where(destroyed_kek.c.kek == bindparam("which")))
 _RUNNING: Final = statement(
@@ -121,7 +121,7 @@ async def rewrap(unit: Unit, new: WrappedKey) -> None:
 
 async def close(unit: Unit) -> None:
     """Let nobody write a key until the unit ends, and wait for those who do."""
-    await unit.run(_CLOSE_TABLE())
+    await unit.run(_CLOSE_TABLE)
 
 
 async def destroyed(unit: Unit, kek: str) -> None:

@@ -100,6 +100,10 @@ PROVE_RECEIPT: Final = Operation("audit.prove-receipt", Scope.AUDIT_READ_OWN, Re
 READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
 
+# Erasure
+ERASE_PERSON: Final = Operation("erasures.erase", Scope.ADMIN_WRITE, Reach.SUPERVISION, _OPERATOR)
+READ_ERASURE: Final = Operation("erasures.read", Scope.PERSONS_READ, Reach.SUPERVISION, _OPERATOR | _AUDITOR)
+
 # Outside /v1, beside what `api.oauth` names: administration
 IMPORT_POPULATION: Final = "statistics.import"
 ADOPT_LOG: Final = "audit.adopt"

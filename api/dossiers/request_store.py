@@ -71,6 +71,7 @@ FACTS: Final = (
         ),
     )
     .join(case, case.c.id == dossier_request.c.case_id)
+    .join(person_alias, person_alias.c.person_id == dossier_request.c.person_id)
     .outerjoin(dossier, dossier.c.request_id == dossier_request.c.id)
 )
 _FIND_REQUEST: Final = statement(FACTS.where(dossier_request.c.id == bindparam("request_id")))

@@ -16,7 +16,7 @@ from api.crypto.vault import Vault
 from api.custody import custodian
 from api.custody import store as keys_of
 from api.errors import NotPossible, Overloaded
-from api.persons import store
+from api.persons import index_store, store
 from api.persons.tables import PERSON
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ async def rotate(
             after = people[-1]
             progress(done, 0)
         unit = units()
-        await store.close(unit)
-        left = await store.indexed_otherwise(unit, version)
+        await index_store.close(unit)
+        left = await index_store.indexed_otherwise(unit, version)
         await unit.finish()
         if not left:
             index_keys.finish()
@@ -79,7 +79,7 @@ async def _note(units: Units, actor: Principal) -> None:
 async def _older(units: Units, version: int, after: UUID) -> list[UUID]:
     unit = units()
     try:
-        return await store.older_index(unit, version, after, _BATCH)
+        return await index_store.older_index(unit, version, after, _BATCH)
     finally:
         await unit.finish()
 
@@ -104,10 +104,10 @@ async def move(units: Units, wrapper: KeyWrapper, index: BlindIndex, person: UUI
 
 
 async def _index(unit: Unit, vault: Vault, index: BlindIndex, person: UUID) -> None:
-    for record in await store.sealed(unit, person):
+    for record in await index_store.sealed(unit, person):
         v_number = store.v_number(vault.open_row(person, PERSON, record, ("v_number",)))
         if v_number is not None:
             v_index = index.of_v_number(v_number)
             kept = {"v_number": PERSON.value(record, "v_number")}
             seal = vault.seal_row(person, PERSON, person, {}, {"v_index": v_index}, kept)[SEAL]
-            await store.set_index(unit, person, v_index, seal)
+            await index_store.set_index(unit, person, v_index, seal)

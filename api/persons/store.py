@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, Integer, LargeBinary, any_, bindparam, func, insert, literal_column, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    LargeBinary,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
 from api.errors import Overloaded
-from api.persons.tables import PERSON, person, person_alias
+from api.persons.model import Erasure, Person
+from api.persons.tables import PERSON, erasure, legal_hold, person, person_alias
 from api.storage.statement import statement
-from api.vocabulary import PersonAlias, PersonId
+from api.vocabulary import ErasureGround, PersonAlias, PersonId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,16 +38,11 @@ if TYPE_CHECKING:
     from api.crypto.blind import BlindIndex
     from api.crypto.vault import Vault
     from api.storage.unit import Record, Unit
+    from api.vocabulary import HoldGround
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person as the log and the vault know them."""
-
-    id: PersonId
-    alias: PersonAlias
-
-
+# The room of cases is above this one: of its table only the names of these columns are known here.
+_CASES: Final = table("case", column("id"), column("person_id"), schema="exchange")
 _FIND: Final = statement(
     select(person.c.id, person_alias.c.alias)
     .join(person_alias, person_alias.c.person_id == person.c.id)
@@ -61,24 +70,38 @@ _KEYS: Final = statement(
     select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")).with_for_update(read=True)
 )
 
-_OLDER: Final = statement(
-    select(person.c.id)
-    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
-    .where(person.c.id > bindparam("after"))
-    .order_by(person.c.id)
-    .limit(bindparam("most", type_=Integer))
+_OF_CASE: Final = statement(
+    select(person_alias.c.person_id, person_alias.c.alias)
+    .join(_CASES, _CASES.c.person_id == person_alias.c.person_id)
+    .where(_CASES.c.id == bindparam("case_id", type_=Uuid))
 )
-_OTHERWISE: Final = statement(
-    select(func.count().label("n"))
-    .select_from(person)
-    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
+_STANDING: Final = statement(
+    select(legal_hold.c.id).where(legal_hold.c.person_id == bindparam("person_id"), legal_hold.c.released_at.is_(None))
 )
-_CLOSE: Final = statement(text("LOCK TABLE exchange.person IN SHARE ROW EXCLUSIVE MODE"))
-_SEALED: Final = statement(select(*PERSON.selected("v_number")).where(person.c.id == bindparam("person_id")))
-_SET_INDEX: Final = statement(
+_HOLD: Final = statement(
+    upsert(legal_hold).on_conflict_do_nothing(
+        index_elements=["person_id"], index_where=legal_hold.c.released_at.is_(None)
+    ),
+    "id",
+    "person_id",
+    "ground",
+    "placed_at",
+)
+_RELEASE: Final = statement(
+    update(legal_hold).where(legal_hold.c.id == bindparam("hold_id")).values(released_at=bindparam("at"))
+)
+_DESTROY_KEY: Final = statement(
+    delete(person_key)
+    .where(person_key.c.person_id == bindparam("person_id"))
+    .returning(person_key.c.kek, person_key.c.version, func.sha256(person_key.c.wrapped).label("digest"))
+)
+_ADD_ERASURE: Final = statement(insert(erasure), *(each.name for each in erasure.c))
+_FIND_ERASURE: Final = statement(select(erasure).where(erasure.c.id == bindparam("erasure_id")))
+_FORGET_ALIAS: Final = statement(delete(person_alias).where(person_alias.c.person_id == bindparam("person_id")))
+_FORGET_NUMBER: Final = statement(
     update(person)
     .where(person.c.id == bindparam("person_id"))
-    .values(v_index=bindparam("to_index"), seal=bindparam("to_seal"))
+    .values(v_index=null(), v_number=null(), erased_at=bindparam("at"))
 )
 
 
@@ -112,30 +135,62 @@ async def take_keys(unit: Unit, vault: Vault, who: PersonId) -> None:
     await vault.take(wrapped(await unit.run(_KEYS(person_id=who))))
 
 
-async def older_index(unit: Unit, version: int, after: UUID, most: int) -> list[UUID]:
-    """Persons whose index is of another version, in order."""
-    return [row["id"] for row in await unit.all(_OLDER(version=version, after=after, most=most))]
+async def of_case(unit: Unit, case_id: UUID) -> Person | None:
+    """The person of a case, or None."""
+    row = await unit.one(_OF_CASE(case_id=case_id))
+    return None if row is None else Person(PersonId(row["person_id"]), PersonAlias(row["alias"]))
 
 
-async def indexed_otherwise(unit: Unit, version: int) -> int:
-    """How many persons have an index of another version."""
-    row = await unit.one(_OTHERWISE(version=version))
-    return 0 if row is None else int(row["n"])
+async def held(unit: Unit, who: PersonId) -> UUID | None:
+    """The hold that forbids erasure, or None."""
+    row = await unit.one(_STANDING(person_id=who))
+    return None if row is None else row["id"]
 
 
-async def close(unit: Unit) -> None:
-    """Let nobody add a person until the unit ends, and wait for those who do."""
-    await unit.run(_CLOSE())
+async def place_hold(unit: Unit, hold_id: UUID, who: PersonId, ground: HoldGround) -> None:
+    """Place a hold, unless one stands."""
+    await unit.run(_HOLD(id=hold_id, person_id=who, ground=str(ground), placed_at=unit.now))
 
 
-async def sealed(unit: Unit, who: UUID) -> list[Record]:
-    """The row of a person as it is sealed."""
-    return await unit.run(_SEALED(person_id=who))
+async def release_hold(unit: Unit, hold_id: UUID) -> None:
+    """Release a hold."""
+    await unit.run(_RELEASE(hold_id=hold_id, at=unit.now))
 
 
-async def set_index(unit: Unit, who: UUID, v_index: bytes, seal: bytes | None) -> None:
-    """Store another index of the V-number, and the seal over it."""
-    await unit.run(_SET_INDEX(person_id=who, to_index=v_index, to_seal=seal))
+async def destroy(unit: Unit, who: PersonId) -> tuple[str, int, bytes]:
+    """Delete the key of a person and what finds them; which key it was: KEK, version, SHA-256 of it wrapped.
+
+    Raises `Overloaded` when somebody else just did.
+    """
+    rows = await unit.run(_DESTROY_KEY(person_id=who))
+    if not rows:
+        raise Overloaded
+    await unit.run(_FORGET_ALIAS(person_id=who))
+    await unit.run(_FORGET_NUMBER(person_id=who, at=unit.now))
+    return rows[0]["kek"], rows[0]["version"], rows[0]["digest"]
+
+
+async def add_erasure(unit: Unit, done: Erasure) -> None:
+    """Keep the proof of an erasure."""
+    await unit.run(
+        _ADD_ERASURE(
+            id=done.id,
+            ground=str(done.ground),
+            kek=done.kek,
+            key_version=done.key_version,
+            key_digest=done.key_digest,
+            erased_at=done.erased_at,
+        )
+    )
+
+
+async def find_erasure(unit: Unit, erasure_id: UUID) -> Erasure | None:
+    """The proof of an erasure, or None."""
+    row = await unit.one(_FIND_ERASURE(erasure_id=erasure_id))
+    if row is None:
+        return None
+    ground = ErasureGround(row["ground"])
+    return Erasure(row["id"], row["erased_at"], ground, row["kek"], row["key_version"], row["key_digest"])
 
 
 def v_number(opened: Mapping[str, Any]) -> str | None:

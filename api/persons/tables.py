@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, LargeBinary, Table, Uuid
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
 
 from api.crypto.rows import SealedRow
-from api.storage.base import instant, key, metadata, seal, sealed
+from api.storage.base import instant, key, metadata, seal, sealed, words
+from api.vocabulary import ErasureGround, HoldGround
 
 person: Final = Table(
     "person",
@@ -17,6 +18,8 @@ person: Final = Table(
     *sealed("v_number", nullable=True),
     *seal(),
     instant("created_at"),
+    instant("erased_at", nullable=True),
+    CheckConstraint("erased_at IS NULL OR (v_index IS NULL AND v_number IS NULL)", name="erased"),
     schema="exchange",
 )
 PERSON: Final = SealedRow(person, "v_index")
@@ -28,4 +31,30 @@ person_alias: Final = Table(
     Column("alias", Uuid, nullable=False, unique=True),
     schema="exchange",
     comment="The random name of a person in the audit log. Deleting a row makes the log anonymous.",
+)
+
+erasure: Final = Table(
+    "erasure",
+    metadata,
+    key(),
+    *words("ground", ErasureGround),
+    Column("kek", Text, nullable=False),
+    Column("key_version", SmallInteger, nullable=False),
+    Column("key_digest", LargeBinary, nullable=False),
+    instant("erased_at"),
+    schema="exchange",
+    comment="Proof that a key was destroyed: SHA-256 of the wrapped key that is gone. Not whose it was.",
+)
+
+legal_hold: Final = Table(
+    "legal_hold",
+    metadata,
+    key(),
+    Column("person_id", Uuid, nullable=False),
+    *words("ground", HoldGround),
+    instant("placed_at"),
+    instant("released_at", nullable=True),
+    Index("uq_legal_hold_standing", "person_id", unique=True, postgresql_where=text("released_at IS NULL")),
+    schema="exchange",
+    comment="While one stands the person is not erased, whoever asks.",
 )

@@ -136,7 +136,15 @@ PARTS: Final = (
         "Functionaris gegevensbescherming (sandbox)",
         "00000099000000000007",
         frozenset(),
-        frozenset({Scope.AUDIT_READ, Scope.AUDIT_READ_OWN, Scope.STATISTICS_READ, Scope.AGREEMENTS_READ}),
+        frozenset(
+            {
+                Scope.AUDIT_READ,
+                Scope.AUDIT_READ_OWN,
+                Scope.STATISTICS_READ,
+                Scope.AGREEMENTS_READ,
+                Scope.PERSONS_READ,
+            }
+        ),
     ),
     Part(
         "operator",
@@ -144,7 +152,15 @@ PARTS: Final = (
         "Beheerder (sandbox)",
         "00000099000000000008",
         frozenset(),
-        frozenset({Scope.ADMIN_WRITE, Scope.AGREEMENTS_READ, Scope.AGREEMENTS_WRITE, Scope.AUDIT_READ_OWN}),
+        frozenset(
+            {
+                Scope.ADMIN_WRITE,
+                Scope.AGREEMENTS_READ,
+                Scope.AGREEMENTS_WRITE,
+                Scope.AUDIT_READ_OWN,
+                Scope.PERSONS_READ,
+            }
+        ),
     ),
 )
 OTHER_MUNICIPALITIES: Final = tuple(

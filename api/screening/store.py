@@ -47,6 +47,7 @@ _FIND: Final = statement(
         ),
     )
     .join(cases.case, cases.case.c.id == screening_outcome.c.case_id)
+    .join(person_alias, person_alias.c.person_id == screening_outcome.c.person_id)
     .where(screening_outcome.c.id == bindparam("outcome_id"))
 )
 _LIST: Final = statement(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from api.disclosure import authority
-from api.vocabulary import Municipality, Purpose
+from api.schemas.erasures import NewErasure
+from api.vocabulary import ErasureGround, Municipality, Purpose
 from tests import agreeing, audit_store
 from tests import dealings as dealing
 from tests.dealings import BODY, IDENTITY, Dealings, v_number, wire
@@ -248,6 +249,15 @@ ATTACKS: Final[dict[str, Attack]] = {
     "proveReceipt": Attack(authority.PROVE_RECEIPT, "GET", "/audit/receipts/{leaf}/proof", "ngo"),
     "readCheckpoint": Attack(authority.READ_CHECKPOINT, "GET", "/audit/checkpoint", "auditor"),
     "proveConsistency": Attack(authority.PROVE_AUDIT, "GET", "/audit/consistency?first=1&second=1", "auditor"),
+    "readErasure": Attack(authority.READ_ERASURE, "GET", "/erasures/{erasure}", "auditor", about=("erasure",)),
+    "erasePerson": Attack(
+        authority.ERASE_PERSON,
+        "POST",
+        "/erasures",
+        "operator",
+        lambda ids: {"caseId": str(ids["gone"]), "ground": "objection"},
+        about=("gone",),
+    ),
     "closeCase": Attack(
         authority.CLOSE_CASE,
         "POST",
@@ -275,6 +285,7 @@ async def staged(
     await agreeing.in_force(exchange, raw)
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection)
+    erased = NewErasure(case_id=(await Dealings.begin(exchange)).id, ground=ErasureGround.OBJECTION)
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     return {
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
@@ -292,6 +303,8 @@ async def staged(
         "asked": (await dealings.asked()).id,
         "advice": (await dealings.advised(advised)).id,
         "agreement": raw["id"],
+        "erasure": (await exchange.operator.erasures.erase(erased)).value.id,
+        "gone": (await Dealings.begin(exchange)).id,
         "signature": agreeing.signed(exchange, raw, "ngo"),
         "document": agreeing.drafted(exchange, Municipality.AMSTERDAM, "ngo", "ind"),
         **{key: exchange.id_of(key) for key in ("ind", "otherNgo")},

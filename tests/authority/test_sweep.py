@@ -36,11 +36,13 @@ OPEN: Final[dict[str, str]] = {
     "readAudit": "the same",
     "proveAudit": "the same",
     "proveReceipt": "only who was given the receipt knows its hash",
+    "readErasure": "the same; it does not say whose it was",
+    "erasePerson": "the operator is party to no case; who asked for it is outside",
     "readCheckpoint": "the same",
     "proveConsistency": "the same",
 }
 """Operations that need no relation to anything, and why."""
-OPEN_MOST: Final = 12
+OPEN_MOST: Final = 14
 
 NO_CONSENT_NEEDED: Final = {"readAdvice": "the agreement waives it: it answers what the person agreed to be asked"}
 SEEN_BARE: Final = frozenset({"readAdmission", "readDossierRequest", "readAdviceRequest"})

@@ -111,6 +111,7 @@ OFFERED: Final = {
         audit.entry                  GET  audit/entries/{}
         audit.proof                  GET  audit/entries/{}/proof
         audit.search                 POST audit/entries/_search
+        erasures.read                GET  erasures/{}
         organisations.list           GET  organisations
         receipts.prove               GET  audit/receipts/{}/proof
         statistics.flow              GET  statistics/flow?referenceDate
@@ -119,6 +120,8 @@ OFFERED: Final = {
         agreements.add               POST agreements key
         agreements.list              GET  agreements
         agreements.read              GET  agreements/{}
+        erasures.erase               POST erasures key
+        erasures.read                GET  erasures/{}
         organisations.list           GET  organisations
         receipts.prove               GET  audit/receipts/{}/proof
     """,

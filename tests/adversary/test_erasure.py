@@ -1,0 +1,196 @@
+"""A person who is erased is gone: from the service at once, and from every backup when the epoch ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from typer.testing import CliRunner
+
+from api.cli.main import assembled
+from api.crypto import keyfile
+from api.errors import NotPossible
+from api.sandbox import binaries
+from api.schemas.erasures import NewErasure
+from api.vocabulary import ErasureGround, Purpose
+from clients.errors import Conflict, NotFound
+from tests import exchange as world
+from tests import live, servers
+from tests.custody_kit import custody
+from tests.dealings import Dealings
+from tests.held import SCREENING, Held
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from tests.custody_kit import Custody
+    from tests.exchange import Exchange, Furnished
+
+OBJECTED: Final = ErasureGround.OBJECTION
+DRILL: Final = Path(__file__).parents[2] / "docs" / "how" / "restore-drill.sh"
+
+
+@pytest.fixture
+def own(furnished: Furnished) -> Iterator[servers.Database]:
+    """A furnished database of one test's own."""
+    with furnished.clone() as database:
+        yield database
+
+
+@pytest.fixture
+def stolen(cluster: servers.Server) -> Iterator[servers.Database]:
+    """Where a thief puts a backup."""
+    with servers.database(cluster) as made:
+        yield made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The key file."""
+    keyfile.create(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@pytest_asyncio.fixture
+async def exchange(furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path) -> AsyncGenerator[Exchange]:
+    """The service on that database, with that key file."""
+    async with world.running(own, tmp_path, furnished.members, keyfile.load(path)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def custodian(exchange: Exchange, own: servers.Database, path: Path) -> AsyncGenerator[Custody]:
+    """The operator at the key file."""
+    async with custody(exchange, own, path) as taken:
+        yield taken
+
+
+async def test_who_is_erased_is_as_if_they_had_never_been(exchange: Exchange, custodian: Custody) -> None:
+    """To every party, on read, list and search; the key, the number, its index and the alias are gone."""
+    held, other = await Held.of(exchange), await Held.of(exchange)
+    check = await held.dealings.check()
+    (key,) = await custodian.rows(
+        'SELECT k.* FROM keys.person_key k JOIN exchange."case" c ON c.person_id = k.person_id WHERE c.id = $1',
+        held.dealings.id,
+    )
+    done = (await exchange.operator.erasures.erase(NewErasure(case_id=held.dealings.id, ground=OBJECTED))).value
+    assert (done.key_encryption_key, done.key_version) == (key["kek"], 1)
+    (digest,) = await custodian.rows("SELECT encode(sha256($1::bytea), 'hex') AS hex", key["wrapped"])
+    assert done.key_digest == digest["hex"]
+    ngo, ind = exchange.actor("ngo"), exchange.actor("ind")
+    for answer in (
+        await ngo.get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+        await ngo.get(f"/dossiers/{held.dossier}/manifest", purpose=SCREENING),
+        await ind.get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+        await ngo.get(f"/cases/{held.dealings.id}"),
+        await ngo.get(f"/consents/{held.dealings.consents['ordinary'].id}"),
+        await ind.get(f"/screening-outcomes/{held.outcome}", purpose=Purpose.RESIDENCE_ADVICE),
+        await ngo.get(f"/advice/{held.advice}", purpose=Purpose.RESIDENCE_ADVICE),
+        await ind.get(f"/admission-checks/{check.id}", purpose=Purpose.ADMISSION),
+    ):
+        assert answer.status_code == 404, answer.text
+    for listed in ("/cases", "/dossier-requests", "/advice-requests"):
+        assert str(held.dealings.id) not in (await ngo.get(listed)).text
+    sought = await ngo.post("/cases/_search", {"vNumber": held.dealings.case.v_number})
+    assert sought.json()["items"] == []
+    await other.open()
+    (left,) = await custodian.rows("SELECT * FROM exchange.person WHERE erased_at IS NOT NULL")
+    assert left["v_index"] is left["v_number"] is None
+    assert not await custodian.rows("SELECT 1 FROM exchange.person_alias WHERE person_id = $1", left["id"])
+    found = await custodian.check()
+    assert (found.holds, found.persons) == (True, 1)
+
+
+async def test_an_erasure_is_written_down_and_happens_once(exchange: Exchange) -> None:
+    """The entry names the alias, which leads to nobody now; a retry gets the same proof; a second one finds nobody."""
+    dealings = await Dealings.begin(exchange)
+    wanted, key = NewErasure(case_id=dealings.id, ground=OBJECTED), uuid4()
+    first = await exchange.operator.erasures.erase(wanted, key=key)
+    again = await exchange.operator.erasures.erase(wanted, key=key)
+    assert again.replayed
+    assert first.value == again.value == (await exchange.auditor.erasures.read(first.value.id)).value
+    with pytest.raises(NotFound):
+        await exchange.operator.erasures.erase(wanted)
+    with pytest.raises(NotFound):
+        await exchange.auditor.erasures.read(dealings.id)
+    entries = await exchange.entries("erasures.erase")
+    assert [(each["result"], each.get("replayed")) for each in entries] == [
+        ("permitted", None),
+        ("permitted", True),
+        ("refused", None),
+    ]
+    assert entries[0]["object"]["id"] == str(first.value.id)
+    assert "person" in entries[0]
+
+
+async def test_while_a_hold_stands_nobody_is_erased(exchange: Exchange, own: servers.Database, path: Path) -> None:
+    """Whoever asks, over the API or on the machine; after it is released they are."""
+    dealings = await Dealings.begin(exchange)
+    environment = {"KETENBRUG_DATABASE_URL": own.owner_url, "KETENBRUG_KEY_FILE": str(path)}
+
+    async def typed(*words: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, assembled(words), list(words), env=environment)
+
+    placed = await typed("legal-hold", "place", str(dealings.id), "--ground", "court-order")
+    assert placed.exit_code == 0, placed.exception
+    assert (await typed("legal-hold", "place", str(dealings.id), "--ground", "archives-act")).exit_code == 0
+    with pytest.raises(Conflict):
+        await exchange.operator.erasures.erase(NewErasure(case_id=dealings.id, ground=OBJECTED))
+    refused = await typed("erase-person", str(dealings.id), "--ground", "objection")
+    assert isinstance(refused.exception, NotPossible)
+    assert "legal hold" in str(refused.exception)
+    assert (await exchange.ngo.cases.read(dealings.id)).value.v_number == dealings.case.v_number
+    assert (await typed("legal-hold", "release", str(dealings.id))).exit_code == 0
+    assert "no legal hold" in str((await typed("legal-hold", "release", str(dealings.id))).exception)
+    erased = await typed("erase-person", str(dealings.id), "--ground", "objection")
+    assert erased.exit_code == 0, erased.exception
+    assert json.loads(erased.stdout)["keyVersion"] == 1
+    assert "no such case" in str((await typed("erase-person", str(dealings.id), "--ground", "objection")).exception)
+    assert "no such case" in str((await typed("legal-hold", "release", str(dealings.id))).exception)
+    assert len(await exchange.entries("legal-holds.place")) == 2
+    assert len(await exchange.entries("legal-holds.release")) == 1
+
+
+async def test_the_restore_drill(
+    exchange: Exchange,
+    custodian: Custody,
+    own: servers.Database,
+    empty_database: servers.Database,
+    stolen: servers.Database,
+    path: Path,
+) -> None:
+    """Yesterday's backup with today's key table: everyone is there but who was erased. And the backup alone is dead."""
+    held, gone = await Held.of(exchange), await Dealings.begin(exchange)
+    await gone.consented()
+    old, backup = await custodian.keys().current(), str(path.with_name("yesterday"))
+    await asyncio.to_thread(run, "pg_dump", "--format=custom", "--file", backup, own.superuser_url)
+    await exchange.operator.erasures.erase(NewErasure(case_id=gone.id, ground=OBJECTED))
+    await custodian.rotate_kek()
+    await custodian.destroy(old)
+    restored = empty_database
+    said = await asyncio.to_thread(run, str(DRILL), backup, own.superuser_url, restored.superuser_url)
+    assert said.strip().endswith("Erased since the backup: 1")
+    await asyncio.to_thread(run, "pg_restore", "--dbname", stolen.superuser_url, backup)
+    async with custody(exchange, restored, path) as today, custody(exchange, stolen, path) as thief:
+        found = await today.check()
+        assert (found.holds, found.persons) == (True, 1)
+        assert len((await thief.check()).locked) == 2, "the key table of yesterday opens nobody, not even the living"
+    await held.open()
+
+
+def run(*words: str) -> str:
+    """Run a program to its end, PostgreSQL's own first."""
+    folder = binaries.find(binaries.candidates()).folder
+    inherited = live.environment()
+    environment = inherited | {"PATH": f"{folder}:{inherited['PATH']}"}
+    done = subprocess.run(  # noqa: S603 - our own words
+        words, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
