@@ -50,10 +50,19 @@ class _Weighed(NamedTuple):
     knows: bool
 
 
-def ask(call: Call, thing: Thing, question: Question, situation: Situation | None, *, known: bool = False) -> Answer:
+def ask(
+    call: Call,
+    thing: Thing,
+    question: Question,
+    situation: Situation | None,
+    *,
+    known: bool = False,
+    seals: Mapping[str, bytes] | None = None,
+) -> Answer:
     """Decide whether categories may cross to the caller. `situation` is None when nothing was found.
 
     `known`: the caller knows of the thing, because it was addressed to it; when no category may cross it sees it bare.
+    `seals`: digests of the seals of the rows that are about to be opened, for the entry.
     """
     weighed = _weighed(call, thing, question, situation)
     if isinstance(weighed, Refusal):
@@ -62,8 +71,9 @@ def ask(call: Call, thing: Thing, question: Question, situation: Situation | Non
     granted, withheld = _there(weighed)
     if not granted and not known:
         return _refused(call, weighed.entry, _nothing(weighed), withheld)
-    entry = _carried(weighed.entry, granted)
-    log.append(call.unit, replace(entry, disclosed={each: holdings[each] for each in granted}, withheld=withheld))
+    disclosed = {each: holdings[each] for each in granted}
+    entry = replace(_carried(weighed.entry, granted), disclosed=disclosed, withheld=withheld, seals=seals or {})
+    log.append(call.unit, entry)
     return Permit(call.operation.name, frozenset({weighed.around.person}), granted, withheld)
 
 
@@ -95,16 +105,18 @@ def admit(
     *,
     persons: Mapping[PersonId, PersonAlias] | None = None,
     holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
+    seals: Mapping[str, bytes] | None = None,
 ) -> Answer:
     """Let a party do or read what is its own, or supervise. The caller has seen that it stands in that relation.
 
-    `persons`: whom it is about. `holdings`: the categories and field names that are about to be opened.
+    `persons`: whom it is about. `holdings`: the categories and field names that are about to be opened. `seals`: as for
+    `ask`.
     """
     persons, holdings = persons or {}, holdings or {}
     entry = _entry(call, thing, persons=tuple(persons.values()))
     if (reason := _barred(call)) is not None:
         return _refused(call, replace(entry, persons=()), reason)
-    log.append(call.unit, replace(entry, disclosed=dict(holdings)))
+    log.append(call.unit, replace(entry, disclosed=dict(holdings), seals=seals or {}))
     return Permit(call.operation.name, frozenset(persons), dict.fromkeys(holdings))
 
 

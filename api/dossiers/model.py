@@ -110,12 +110,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class DossierFacts:
-    """A dossier without its contents: the request it answers, and which fields each section holds."""
+    """A dossier without its contents: the request it answers, and which fields each section holds.
+
+    `seals`: the digest of the seal over its sections, by row, as the log names it.
+    """
 
     id: DossierId
     version: int
     complete: bool
     request: RequestFacts
+    seals: Mapping[str, bytes]
 
     @property
     def situation(self) -> Situation:

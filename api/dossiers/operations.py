@@ -51,9 +51,10 @@ def _asked(call: Call, dossier_id: DossierId, facts: DossierFacts | None, purpos
         return gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
     around = facts.situation
     if caller.id == facts.request.supplier:
-        return gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
+        whom = {around.person: around.alias}
+        return gate.admit(call, thing, persons=whom, holdings=around.holdings, seals=facts.seals)
     question = Question(caller, purpose, facts.request.categories)
-    return gate.ask(call, thing, question, around.asked_for(facts.request.purpose, purpose))
+    return gate.ask(call, thing, question, around.asked_for(facts.request.purpose, purpose), seals=facts.seals)
 
 
 def _line(category: DataCategory, facts: DossierFacts, permit: Permit) -> ManifestLine:

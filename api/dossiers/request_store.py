@@ -61,6 +61,7 @@ FACTS: Final = (
         dossier_request.c.proportionality_note.is_not(None).label("noted"),
         dossier.c.id.label("dossier_id"),
         dossier.c.version.label("dossier_version"),
+        dossier.c.seal.label("dossier_seal"),
         dossier.c.complete,
         _SECTIONS.label("sections"),
         *situation.columns(

@@ -218,6 +218,34 @@ async def test_a_section_that_was_tampered_with_is_not_shown(
         assert {each["category"] for each in untouched.json()["sections"]} == {str(each) for each in SECTIONS}
 
 
+async def test_a_dossier_put_back_whole_is_told_by_the_log(exchange: Exchange, own: servers.Database) -> None:
+    """Every byte is genuine, the seal included: but the log names version and seal of each read, and they go back."""
+    dealings = await (await Dealings.begin(exchange)).consented()
+    request = await dealings.requested()
+    dossier = (await dealings.delivered(request, complete=False)).dossier_id
+    kept = "CREATE TABLE public.{0} AS SELECT * FROM exchange.{0};"
+    await damage(own, kept.format("dossier") + kept.format("dossier_section"))
+    entries = []
+    for step in range(3):
+        answer = await exchange.actor("ngo").get(f"/dossiers/{dossier}", purpose=SCREENING)
+        assert answer.status_code == 200
+        entries.append(await exchange.entry(answer.headers["request-id"]))
+        if step == 0:
+            await dealings.delivered(request, complete=False)
+        else:
+            await damage(own, PUT_BACK)
+    assert [each["object"]["version"] for each in entries] == [1, 2, 1]
+    old, new, again = (each["seals"][f"exchange.dossier/{dossier}"] for each in entries)
+    assert old == again != new
+
+
+PUT_BACK: Final = """
+UPDATE exchange.dossier d SET (version, seal, complete) = (o.version, o.seal, o.complete)
+    FROM public.dossier o WHERE o.id = d.id;
+DELETE FROM exchange.dossier_section; INSERT INTO exchange.dossier_section SELECT * FROM public.dossier_section;
+"""
+
+
 async def test_whose_key_is_gone_is_gone(exchange: Exchange, own: servers.Database) -> None:
     """Erasure destroys the key: what was sealed under it opens for nobody, and no answer is half of it."""
     held = await Held.of(exchange)
