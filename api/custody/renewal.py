@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WHAT: Final = "dek"
 _BATCH: Final = 200
-_PASSES: Final = 3
+_PASSES: Final = 10
 
 
 async def rotate(units: Units, keys: KeyWrapper, actor: Principal, progress: Progress) -> int:

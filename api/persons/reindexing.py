@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from api.storage.unit import Unit
 
 _BATCH: Final = 200
-_PASSES: Final = 3
+_PASSES: Final = 10
 
 
 class IndexKeys(Protocol):
@@ -58,10 +58,7 @@ async def rotate(
                 done += await move(units, wrapper, index, person)
             after = people[-1]
             progress(done, 0)
-        unit = units()
-        await index_store.close(unit)
-        left = await index_store.indexed_otherwise(unit, version)
-        await unit.finish()
+        left = await _left(units, version)
         if not left:
             index_keys.finish()
             await _note(units, actor)
@@ -74,6 +71,19 @@ async def _note(units: Units, actor: Principal) -> None:
     unit = units()
     custodian.write_down(unit, actor, custodian.ROTATE_INDEX, "v-number-index")
     await unit.finish()
+
+
+async def _left(units: Units, version: int) -> int:
+    """How many are not indexed under the new key, once nobody is adding a person. Raises `Overloaded`."""
+    unit = units()
+    try:
+        await index_store.close(unit)
+        left = await index_store.indexed_otherwise(unit, version)
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise
+    return left
 
 
 async def _older(units: Units, version: int, after: UUID) -> list[UUID]:
