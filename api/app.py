@@ -19,8 +19,9 @@ from api.audit import receipt
 from api.audit.delay import MergeDelay
 from api.cases import terms
 from api.consent.evidence import Texts
+from api.consent.model import day_of
 from api.consent.receipts import Signer
-from api.crypto import keyfile, memory
+from api.crypto import keyfile, memory, vault
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from api.crypto.keyfile import KeyFile
     from api.edge.envelope import Envelope
     from api.settings import Settings
+    from api.storage.unit import Unit
 
 ROUTES: Final = (
     cases.routes,
@@ -85,6 +87,9 @@ PUBLISHED_AT: Final = "https://ketenbrug.example"
 """Where the checked-in description says that the API is; a server says its own address."""
 
 _SECURITY_TXT: Final = timedelta(days=180)
+
+_HOPELESS: Final = 600.0
+"""Seconds that an entry may wait for its place in the log before no load balancer should send anybody here."""
 
 
 def from_environment() -> Envelope:
@@ -138,20 +143,37 @@ def parts(
 
 
 class _Readiness:
-    """What must hold for the service to be ready: the tables are there, and are those of this release."""
+    """What must hold for the service to be ready. A check costs one statement at most, by primary key or index."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self.database: Database | None = None
+        self.made: state.State | None = None
 
     async def tables(self) -> None:
         """Raise unless the database answers and is of this release."""
-        if self.database is None:
-            raise Unavailable("database")
-        unit = self.database.unit(self._clock())
-        try:
+        async with self._unit() as (unit, _):
             if await standing.stale(unit):
                 raise Unavailable("tables")
+
+    async def keys(self) -> None:
+        """Raise unless the key file opens what is sealed in this database."""
+        async with self._unit() as (unit, made):
+            await vault.probe(unit, made.wrapper)
+
+    async def log(self) -> None:
+        """Raise when the log is behind beyond hope. Before that requests are refused, but an auditor may still ask."""
+        if self.made is None:
+            raise Unavailable("database")
+        if self.made.delay.seconds > _HOPELESS:
+            raise Unavailable("log")
+
+    @asynccontextmanager
+    async def _unit(self) -> AsyncGenerator[tuple[Unit, state.State]]:
+        if self.made is None:
+            raise Unavailable("database")
+        unit = self.made.database.unit(self._clock())
+        try:
+            yield unit, self.made
         finally:
             await unit.finish()
 
@@ -164,11 +186,11 @@ def _lifespan(
         database = await Database.open(
             settings.database_url.get_secret_value(), size=settings.pool_size, wait=settings.pool_wait
         )
-        readiness.database = database
-        terms.due_on(terms.day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
+        terms.due_on(day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         delay = MergeDelay(settings.merge_bound, clock)
         made = parts(settings, keys, clock, database, delay)
         state.install(app, made)
+        readiness.made = made
         background = (
             asyncio.create_task(delay.watch(database)),
             asyncio.create_task(made.unproven.keep(database, clock)),
@@ -176,7 +198,7 @@ def _lifespan(
         try:
             yield
         finally:
-            readiness.database = None
+            readiness.made = None
             for task in background:
                 task.cancel()
             await asyncio.wait(background)
@@ -192,7 +214,7 @@ def _options(
         about=openapi.About(settings.public_url),
         cursors=Mac(keys.cursor),
         security=_security(settings, clock() + _SECURITY_TXT),
-        ready={"tables": readiness.tables},
+        ready={"tables": readiness.tables, "keys": readiness.keys, "log": readiness.log},
         bounds=Bounds(body=settings.body_limit, patience=settings.patience),
         zone=_zone,
     )

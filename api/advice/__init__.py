@@ -1,4 +1,5 @@
 """Questions to IND, DT&V and AVIM, and their advice (advies). Advice is no decision: it has no legal effect.
 
-model, tables, store, operations   as in every room
+model, tables, operations   as in every room
+request_store, store        statements on requests, and on advice
 """

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api import events
-from api.advice import store
+from api.advice import request_store, store
 from api.advice.model import ADVISES, BODY_KIND, Advice, Request
 from api.audit.entry import Thing
 from api.cases import situation, terms
-from api.consent.model import Question
+from api.consent.model import Question, day_of
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.events import EventType
@@ -35,7 +35,7 @@ async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> R
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    if new.outcome_id is not None and not await store.has_outcome(call, new.outcome_id, new.case_id):
+    if new.outcome_id is not None and not await request_store.has_outcome(call, new.outcome_id, new.case_id):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     if ADVISES.get(new.purpose) is not around.supplier.kind:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
@@ -45,16 +45,16 @@ async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> R
     if isinstance(answer, Refusal):
         return answer
     days = next((each.terms["advice"] for each in around.agreements if "advice" in each.terms), None)
-    due = None if days is None else terms.due_on(terms.day_of(call.unit.now), days)
-    await store.add_request(call, request_id, around.person, new, days, due)
+    due = None if days is None else terms.due_on(day_of(call.unit.now), days)
+    await request_store.add_request(call, request_id, around.person, new, days, due)
     events.tell(call.unit, new.addressee, EventType.ADVICE_REQUESTED, "advice-request", request_id)
-    facts = await store.find_request(call, request_id)
+    facts = await request_store.find_request(call, request_id)
     return _seen(call, _there(facts), new.question)
 
 
 async def read_request(call: Call, request_id: AdviceRequestId, purpose: Purpose | None) -> Request | Refusal:
     """The requester reads its own question; the addressee reads what the gate lets cross."""
-    facts = await store.find_request(call, request_id)
+    facts = await request_store.find_request(call, request_id)
     thing = Thing("advice-request", request_id, None if facts is None else facts.version)
     caller = call.caller.organisation
     if facts is None or caller.id not in {facts.requester, facts.addressee}:
@@ -66,20 +66,20 @@ async def read_request(call: Call, request_id: AdviceRequestId, purpose: Purpose
         answer = gate.ask(call, thing, Question(caller, purpose, facts.asked), around, known=True)
     if isinstance(answer, Refusal) or facts is None:
         return gate.refusal(answer)
-    return _seen(call, facts, *await store.open_request(answer, call, facts))
+    return _seen(call, facts, *await request_store.open_request(answer, call, facts))
 
 
 async def listed(call: Call, before: UUID, most: int) -> list[RequestSummary] | Refusal:
     """Requests that the caller made or was addressed in, newest first. The last of `most` is not shown."""
-    found = await store.listed(call.unit, call.caller.organisation.id, before, most)
+    found = await request_store.listed(call.unit, call.caller.organisation.id, before, most)
     answer = gate.admit(call, Thing("advice-request"), persons={each.person: each.alias for each in found[: most - 1]})
     return answer if isinstance(answer, Refusal) else found
 
 
 async def give(call: Call, advice_id: AdviceId, new: NewAdvice) -> Advice | Refusal:
     """The addressee answers: advice with a body of its kind, no advice, or more information needed."""
-    await store.lock(call.unit, new.request_id)
-    facts = await store.find_request(call, new.request_id)
+    await request_store.lock(call.unit, new.request_id)
+    facts = await request_store.find_request(call, new.request_id)
     thing = Thing("advice", advice_id)
     mine = call.caller.organisation
     if facts is None or facts.addressee != mine.id:

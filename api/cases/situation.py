@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Date, Text, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import array
 
-from api.cases import terms
 from api.cases.tables import assignment, case
 from api.consent import agreements, standing
-from api.consent.model import Relation, Situation
+from api.consent.model import Relation, Situation, day_of
 from api.oauth.tables import organisation
 from api.persons.tables import person_alias
 from api.principal import Organisation
@@ -68,7 +67,7 @@ def columns(
 
 def binds(call: Call, recipient: OrganisationId | None = None) -> dict[str, Any]:
     """What a statement with these columns binds. The caller receives, if nobody else is said to."""
-    return {"recipient": recipient or call.caller.organisation.id, "today": terms.day_of(call.unit.now)}
+    return {"recipient": recipient or call.caller.organisation.id, "today": day_of(call.unit.now)}
 
 
 async def of(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import holidays
 
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+from api.consent.model import day_of
+
 _SATURDAY = 5
 
 
@@ -34,11 +34,6 @@ def due_on(start: date, working_days: int) -> date:
         while not is_working_day(day):
             day += timedelta(days=1)
     return day
-
-
-def day_of(at: datetime) -> date:
-    """The Dutch calendar day of an instant."""
-    return at.astimezone(AMSTERDAM).date()
 
 
 def overdue(due: date | None, ended_at: datetime | None, now: datetime) -> bool:

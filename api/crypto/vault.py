@@ -6,11 +6,12 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from sqlalchemy import insert
+from sqlalchemy import insert, literal_column, select
 
 from api.crypto.envelopes import PersonKeys
 from api.crypto.rows import SEAL, trace_of
 from api.crypto.tables import person_key
+from api.crypto.wrappers import WrappedKey
 from api.errors import Undecryptable
 from api.storage.statement import statement
 
@@ -20,11 +21,24 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.crypto.rows import SealedRow, SealedSet, Selected
-    from api.crypto.wrappers import KeyWrapper, WrappedKey
+    from api.crypto.wrappers import KeyWrapper
     from api.storage.unit import Unit
 
 _INSERT: Final = statement(insert(person_key), "person_id", "version", "kek", "wrapped", "created_at")
+_NEWEST: Final = statement(
+    select(person_key.c.person_id, person_key.c.version, person_key.c.kek, person_key.c.wrapped)
+    .order_by(person_key.c.created_at.desc())
+    .limit(literal_column("1"))
+)
 _LENGTH: Final = 32
+
+
+async def probe(unit: Unit, wrapper: KeyWrapper) -> None:
+    """See that the newest key of a person unwraps, if there is any. Raises `Undecryptable` or `Unavailable`."""
+    rows = await unit.all(_NEWEST())
+    wrapped = [WrappedKey(row["person_id"], row["version"], row["kek"], row["wrapped"]) for row in rows]
+    for key in await wrapper.unwrap(wrapped):
+        key[:] = bytes(len(key))
 
 
 class Vault:

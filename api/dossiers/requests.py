@@ -17,7 +17,7 @@ from api import events
 from api.audit.entry import Thing
 from api.cases import situation, terms
 from api.cases import store as cases
-from api.consent.model import Question
+from api.consent.model import Question, day_of
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.dossiers import request_store as store
@@ -54,7 +54,7 @@ async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> 
     if isinstance(answer, Refusal):
         return answer
     days = next((agreement.terms["delivery"] for agreement in around.agreements if "delivery" in agreement.terms), None)
-    due = None if days is None else terms.due_on(terms.day_of(call.unit.now), days)
+    due = None if days is None else terms.due_on(day_of(call.unit.now), days)
     await store.add(call, request_id, around.person, new, days, due)
     events.tell(call.unit, new.supplier_id, EventType.DOSSIER_REQUESTED, "dossier-request", request_id)
     return await _own(call, request_id)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cases import terms
+from api.consent.model import AMSTERDAM, day_of
 
 days = st.dates(date(2020, 1, 1), date(2040, 12, 31))
 FRIDAY = date(2026, 11, 20)
@@ -88,17 +89,17 @@ def test_a_term_after_a_term_is_both(start: date, one: int, other: int) -> None:
         (datetime(2026, 11, 20, 23, tzinfo=UTC), date(2026, 11, 21)),
         (datetime(2026, 7, 1, 21, 59, 59, tzinfo=UTC), date(2026, 7, 1)),
         (datetime(2026, 7, 1, 22, tzinfo=UTC), date(2026, 7, 2)),
-        (datetime(2026, 7, 2, 2, tzinfo=terms.AMSTERDAM), date(2026, 7, 2)),
+        (datetime(2026, 7, 2, 2, tzinfo=AMSTERDAM), date(2026, 7, 2)),
     ],
 )
 def test_the_day_is_that_of_amsterdam(at: datetime, day: date) -> None:
-    assert terms.day_of(at) == day
+    assert day_of(at) == day
 
 
 def test_a_term_is_let_pass_at_midnight_in_amsterdam() -> None:
     """The last day of a term is a whole day, in winter and in summer."""
     for midnight in (datetime(2026, 11, 20, 23, tzinfo=UTC), datetime(2026, 7, 1, 22, tzinfo=UTC)):
-        due = terms.day_of(midnight - timedelta(seconds=1))
+        due = day_of(midnight - timedelta(seconds=1))
 
         assert not terms.overdue(due, None, midnight - timedelta(seconds=1))
         assert terms.overdue(due, None, midnight)
