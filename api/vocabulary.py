@@ -212,6 +212,8 @@ class Reason(StrEnum):
     NOT_VISIBLE = "not-found"
     """Absent, or not yours to know about; callers must not tell which."""
     WRONG_STATE = "wrong-state"
+    PRECONDITION_FAILED = "precondition-failed"
+    """It has changed since the caller read it."""
     NOT_ASSIGNABLE = "not-assignable"
     WRONG_ADDRESSEE = "wrong-addressee"
     INCOMPLETE = "incomplete"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api.schemas.base import Page
@@ -58,9 +59,9 @@ class Cases(Room[D]):
         return creates(path("cases", case_id, "assignments"), Case, new, key)
 
     @operation("cases.close")
-    def close(self, case_id: UUID, closure: Closure, *, key: UUID | None = None) -> Call[Case]:
-        """End a case. No event is sent about it."""
-        return creates(path("cases", case_id, "closures"), Case, closure, key)
+    def close(self, case_id: UUID, closure: Closure, *, version: int, key: UUID | None = None) -> Call[Case]:
+        """End a case as you read it, in this version. No event is sent about it."""
+        return replace(creates(path("cases", case_id, "closures"), Case, closure, key), version=version)
 
 
 class AdmissionChecks(Room[D]):

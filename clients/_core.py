@@ -92,6 +92,8 @@ class Session:
             headers["Purpose"] = str(call.purpose)
         if call.known is not None and call.known.etag is not None:
             headers["If-None-Match"] = call.known.etag
+        if call.version is not None:
+            headers["If-Match"] = f'"{call.version}"'
         return Request(call.method, url, headers, call.body or b"")
 
 

@@ -65,7 +65,8 @@ class Call(Generic[T]):
     """What a method asks of the API. `parse` makes the value of the body; it raises `ValueError`.
 
     `key`: sent as `Idempotency-Key`, the same one with each retry. `known`: an earlier answer, to be had again if it
-    has not changed. `safe`: it changes nothing, whatever its method.
+    has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
+    method.
     """
 
     method: str
@@ -76,6 +77,7 @@ class Call(Generic[T]):
     purpose: Purpose | None = None
     key: UUID | None = None
     known: Answer[T] | None = None
+    version: int | None = None
     safe: bool = False
 
     @property

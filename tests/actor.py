@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from api.vocabulary import Purpose
 
 NONE: Final = "no idempotency key"
+ANY_VERSION: Final = {"If-Match": "*"}
 OCCURRENCE: Final = ("instance", "requestId")
 OF_ONE_REQUEST: Final = frozenset({"request-id", "traceparent", "audit-receipt"})
 """Headers that no two answers share."""

@@ -99,7 +99,7 @@ async def list_things(
 @things.get("/numbers", operation_id="listNumbers", response_model=Page[Thing])
 async def list_numbers(request: Request, call: Proven, page: Paging) -> Response:
     """A feed, oldest first."""
-    rows = list(range(page.after + 1, 8))[: page.fetch]
+    rows = list(range((page.number or 0) + 1, 8))[: page.fetch]
     return replies.shown(request, rows, paged(page, call, _numbered, lambda number: number))
 
 
@@ -117,10 +117,11 @@ async def read_thing(request: Request, thingId: UUID) -> Response:  # noqa: N803
 
 
 @things.put("/things/{thingId}", operation_id="changeThing", response_model=Thing)
-async def change_thing(thingId: UUID, body: NewThing, known: Precondition) -> Thing:  # noqa: N803 - as above
-    """Change a thing whose version is `"1"`."""
-    known.check('"1"')
-    return Thing(id=thingId, name=body.name, made_at=body.made_at)
+async def change_thing(request: Request, thingId: UUID, body: NewThing, known: Precondition) -> Response:  # noqa: N803
+    """Change a thing whose version is 1."""
+    changed = Thing(id=thingId, name=body.name, made_at=body.made_at)
+    stale = known.versions is not None and 1 not in known.versions
+    return replies.shown(request, Refusal(Reason.PRECONDITION_FAILED) if stale else changed, lambda each: each)
 
 
 @things.post("/things/{thingId}/endings", operation_id="endThing", status_code=204)

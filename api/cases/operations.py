@@ -107,14 +107,21 @@ async def assign(call: Call, case_id: CaseId, organisation: OrganisationId, func
     return await store.open_case(answer, call.unit, call.vault, await _there(call, case_id))
 
 
-async def close(call: Call, case_id: CaseId, on_date: date, why: LeavingReason) -> Case | Refusal:
-    """End a case. Nobody is told by an event: an end by unknown destination must never reach AVIM or DT&V."""
+async def close(
+    call: Call, case_id: CaseId, on_date: date, why: LeavingReason, seen: frozenset[int] | None
+) -> Case | Refusal:
+    """End a case, as it was seen in one of these versions (None: any).
+
+    Nobody is told by an event: an end by unknown destination must never reach AVIM or DT&V.
+    """
     facts = await _coordinated(call, case_id)
     if isinstance(facts, Refusal):
         return facts
     thing = Thing("case", case_id, facts.version)
     if facts.closed_date is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, {facts.person: facts.alias})
+    if seen is not None and facts.version not in seen:
+        return gate.refuse(call, thing, Reason.PRECONDITION_FAILED, {facts.person: facts.alias})
     answer = gate.admit(call, thing, persons={facts.person: facts.alias}, holdings=_own_number(call, facts))
     if isinstance(answer, Refusal):
         return answer

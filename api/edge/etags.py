@@ -1,7 +1,8 @@
 """Versions of what is shown, and the preconditions that name them (RFC 9110 sections 8.8.3 and 13.1).
 
 An entity tag is over the bytes that this caller is shown: two callers who may see different sections have different
-tags, and a tag tells nothing of what is withheld. A 304 is an access like any other and is audited as one.
+tags, and a tag tells nothing of what is withheld. Of a thing that is changed under `If-Match` the tag is its version,
+which determines what each caller is shown of it. A 304 is an access like any other and is audited as one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ from api.problems import InputError, Problem, Stopped
 
 _LIST: Final = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e]*"\s*)*', re.ASCII)
 _TAG: Final = re.compile(r'(W/)?("[\x21\x23-\x7e]*")', re.ASCII)
+_VERSION: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 _LENGTH: Final = 32
 
 
 def of(shown: bytes) -> str:
     """The strong entity tag of a representation."""
     return f'"{hashlib.sha256(shown).hexdigest()[:_LENGTH]}"'
+
+
+def of_version(version: int) -> str:
+    """The strong entity tag of a thing of which nothing but its version changes what a caller is shown."""
+    return f'"{version}"'
 
 
 def has(request: Request, tag: str) -> bool:
@@ -36,12 +43,7 @@ def has(request: Request, tag: str) -> bool:
 class Known:
     """The versions that the caller saw, of which one must be the current one. None: any (`If-Match: *`)."""
 
-    tags: frozenset[str] | None
-
-    def check(self, current: str) -> None:
-        """Raise `Stopped` with precondition-failed unless `current` is one that the caller saw."""
-        if self.tags is not None and current not in self.tags:
-            raise Stopped(Problem(problems.PRECONDITION_FAILED))
+    versions: frozenset[int] | None
 
 
 IfMatch = Annotated[
@@ -58,8 +60,9 @@ async def _known(if_match: IfMatch = None) -> Known:
     if not _LIST.fullmatch(if_match):
         fault = InputError("header", "If-Match", "entity-tag", "One or more quoted entity tags, or `*`.")
         raise Stopped(Problem(problems.INVALID_INPUT, errors=(fault,)))
-    # strong comparison: a weak tag never matches
-    return Known(frozenset(tag for weak, tag in _TAG.findall(if_match) if not weak))
+    # strong comparison: a weak tag never matches, and neither does one that is no version
+    named = (tag.strip('"') for weak, tag in _TAG.findall(if_match) if not weak)
+    return Known(frozenset(int(each) for each in named if _VERSION.fullmatch(each)))
 
 
 Precondition = Annotated[Known, Depends(_known)]

@@ -4,14 +4,16 @@
     rows = await …listed(…, page.before, page.fetch)
     replies.shown(request, rows, paged(page, call, _summary))
 
-A cursor says where the next page begins. It is bound to client, method, path and filters by a MAC, so that a made-up,
-foreign or altered one is refused. It holds an id or a number and never personal data, because it travels in addresses.
+A cursor says where the next page begins. It is bound by a MAC to client, method, path, purpose and filters, in query or
+body, so that a made-up, foreign or altered one is refused. It holds an id or a number and never personal data,
+because it travels in addresses.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -50,10 +52,11 @@ Cursor = Annotated[
 class Page:
     """What page is asked. The cursor is opened when it is first used, once the caller is proven."""
 
-    __slots__ = ("_cursor", "_mac", "_request", "limit")
+    __slots__ = ("_cursor", "_filters", "_mac", "_request", "limit")
 
-    def __init__(self, request: Request, mac: Mac, limit: int, cursor: str | None) -> None:
+    def __init__(self, request: Request, mac: Mac, limit: int, cursor: str | None, filters: bytes = b"") -> None:
         self._request = request
+        self._filters = filters
         self._mac = mac
         self._cursor = cursor
         self.limit = limit
@@ -73,11 +76,11 @@ class Page:
             raise _invalid() from None
 
     @property
-    def after(self) -> int:
-        """For feeds with the oldest first: rows with a number above this one. Raises `Stopped` with invalid-cursor."""
+    def number(self) -> int | None:
+        """For lists by number: that of the last row shown; None for the first page. Raises `Stopped` likewise."""
         position = self.position
         try:
-            return 0 if position is None else int(position)
+            return None if position is None else int(position)
         except ValueError:
             raise _invalid() from None
 
@@ -105,7 +108,9 @@ class Page:
     def _bound(self, client: str) -> tuple[bytes, ...]:
         asked = sorted(pair for pair in self._request.query_params.multi_items() if pair[0] not in _OWN)
         scope = self._request.scope
-        return client.encode(), scope["method"].encode(), scope["path"].encode(), urlencode(asked).encode()
+        purpose = self._request.headers.get("purpose", "")
+        where = (scope["method"], scope["path"], urlencode(asked), purpose)
+        return client.encode(), *(each.encode() for each in where), self._filters
 
 
 def paged(
@@ -140,7 +145,9 @@ def install(app: FastAPI, mac: Mac) -> None:
 
 async def _asked(request: Request, limit: Limit = _DEFAULT, cursor: Cursor = None) -> Page:
     mac: Mac = request.app.state.cursors
-    return Page(request, mac, limit, cursor)
+    # As parsed: spaces and the order of members make no other filters.
+    filters = json.dumps(await request.json(), sort_keys=True).encode() if await request.body() else b""
+    return Page(request, mac, limit, cursor, filters)
 
 
 def _invalid() -> Stopped:

@@ -25,19 +25,30 @@ T = TypeVar("T")
 _JSON: Final = "application/json"
 
 
-def shown(request: Request, outcome: T | Refusal, wire: Callable[[T], Wire]) -> Response:
-    """200 with an entity tag, 304 when the caller has it already (still an audited access), or the problem."""
+def shown(
+    request: Request, outcome: T | Refusal, wire: Callable[[T], Wire], version: Callable[[T], int] | None = None
+) -> Response:
+    """200 with an entity tag, 304 when the caller has it already (still an audited access), or the problem.
+
+    `version`: of a thing that is changed under `If-Match`.
+    """
     if isinstance(outcome, Refusal):
         return _problem(outcome)
     value = wire(outcome)
     body = _body(value)
-    tag = etags.of(body)
+    tag = etags.of(body) if version is None else etags.of_version(version(outcome))
     if etags.has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
 
 
-def made(call: Call, outcome: T | Refusal, wire: Callable[[T], Wire], location: str) -> Response:
+def made(
+    call: Call,
+    outcome: T | Refusal,
+    wire: Callable[[T], Wire],
+    location: str,
+    version: Callable[[T], int] | None = None,
+) -> Response:
     """201 with its address, or the problem; a refusal leaves the idempotency key free for the same request."""
     if isinstance(outcome, Refusal):
         answer = _problem(outcome)
@@ -46,6 +57,8 @@ def made(call: Call, outcome: T | Refusal, wire: Callable[[T], Wire], location: 
     headers = {"Location": f"/v1{location}"}
     if call.replayed:
         headers["Idempotency-Replayed"] = "true"
+    if version is not None:
+        headers["ETag"] = etags.of_version(version(outcome))
     return Response(_body(wire(outcome)), 201, headers, _JSON)
 
 

@@ -50,7 +50,7 @@ async def search_audit(
     request: Request, body: wire.AuditSearch, call: Annotated[Call, calls(authority.SEARCH_AUDIT)], page: Paging
 ) -> Response:
     """Entries by filters, newest first. Persons have a name of their own here, which tells nothing outside the log."""
-    below = search.END if page.position is None else int(page.position)
+    below = search.END if page.number is None else page.number
     outcome = await operations.find(call, _filters(body), below, page.fetch)
     return replies.shown(request, outcome, paged(page, call, _entry, lambda found: found.index))
 

@@ -14,6 +14,7 @@ from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
 from api.edge.call import calls, creates
+from api.edge.etags import Precondition
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
 from api.edge.routing import router
@@ -36,7 +37,7 @@ async def open_case(body: wire.NewCase, call: Annotated[Call, creates(authority.
     else:
         new = NewCase(body.municipality, body.v_number, frozenset(body.functions), body.with_status)
         outcome = await operations.open_case(call, case_id, new)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
 
 
 @routes.get("/cases", operation_id="listCases", response_model=Page[wire.CaseSummary], responses=told(*_SEEN))
@@ -62,7 +63,7 @@ async def read_case(
     request: Request, case_id: CaseIdPath, call: Annotated[Call, calls(authority.READ_CASE)]
 ) -> Response:
     """A case, for those assigned to it."""
-    return replies.shown(request, await operations.read(call, CaseId(case_id)), _case)
+    return replies.shown(request, await operations.read(call, CaseId(case_id)), _case, _version)
 
 
 @routes.post(
@@ -81,7 +82,7 @@ async def assign_case(
         outcome = await operations.read(call, case)
     else:
         outcome = await operations.assign(call, case, OrganisationId(body.organisation_id), body.function)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
 
 
 @routes.post(
@@ -92,15 +93,19 @@ async def assign_case(
     responses=told(*_SEEN, problems.WRONG_STATE),
 )
 async def close_case(
-    case_id: CaseIdPath, body: wire.Closure, call: Annotated[Call, creates(authority.CLOSE_CASE)]
+    case_id: CaseIdPath, body: wire.Closure, call: Annotated[Call, creates(authority.CLOSE_CASE)], known: Precondition
 ) -> Response:
-    """End a case (casus beëindigen). No event is sent about it."""
+    """End a case (casus beëindigen) as you saw it: `If-Match` names its version. No event is sent about it."""
     case = CaseId(case_id)
     if call.replayed:
         outcome = await operations.read(call, case)
     else:
-        outcome = await operations.close(call, case, body.closed_date, body.leaving_reason)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}")
+        outcome = await operations.close(call, case, body.closed_date, body.leaving_reason, known.versions)
+    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
+
+
+def _version(case: Case) -> int:
+    return case.version
 
 
 def _case(case: Case) -> wire.Case:

@@ -1,4 +1,4 @@
-"""What all wire types share: camelCase names, nothing unknown, strict instants, partial dates, pages.
+"""What all wire types share: camelCase names, nothing unknown, strict instants, pages.
 
 Instants are RFC 3339 with an offset; upper-case `T` and `Z`, never `-00:00` (NL API Design Rules,
 /core/date-time/format). They are answered in UTC with `Z`.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
-from uuid import UUID
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -75,45 +74,8 @@ VNumber = Annotated[
 ]
 
 
-class ExactDate(Wire):
-    """A date known to the day."""
-
-    type: Literal["date"]
-    date: Day
-
-
-class YearMonth(Wire):
-    """A date known to the month."""
-
-    type: Literal["yearMonth"]
-    year: Annotated[int, Field(ge=1900, le=2100)]
-    month: Annotated[int, Field(ge=1, le=12)]
-
-
-class YearOnly(Wire):
-    """A date known to the year."""
-
-    type: Literal["year"]
-    year: Annotated[int, Field(ge=1900, le=2100)]
-
-
-class UnknownDate(Wire):
-    """A date that is not known."""
-
-    type: Literal["unknown"]
-
-
-PartialDate = Annotated[ExactDate | YearMonth | YearOnly | UnknownDate, Field(discriminator="type")]
-
-
 class Page(Wire, Generic[T]):
     """A page of a list. Follow `nextCursor` until it is null; a cursor is opaque and bound to its list and client."""
 
     items: tuple[T, ...]
     next_cursor: Annotated[str | None, Field(description="Opaque; null on the last page.")] = None
-
-
-class Reference(Wire):
-    """The id of a resource that was made."""
-
-    id: UUID

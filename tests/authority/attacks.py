@@ -6,7 +6,7 @@ Ids stand in a mapping by name, so that the same request can be made about somet
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from api.schemas.erasures import NewErasure
 from api.vocabulary import ErasureGround, Municipality, Purpose
 from tests import agreeing, audit_store
 from tests import dealings as dealing
+from tests.actor import ANY_VERSION
 from tests.dealings import BODY, IDENTITY, Dealings, v_number, wire
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ class Attack:
     body: Body | None = None
     purpose: Purpose | None = None
     about: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def made(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
         """The request, made by somebody."""
         body = None if self.body is None else self.body(ids)
-        return await actor.send(self.method, self.path.format(**ids), body, purpose=self.purpose, **asked)
+        return await actor.send(
+            self.method, self.path.format(**ids), body, purpose=self.purpose, headers=dict(self.headers), **asked
+        )
 
     async def made_of_nothing(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
         """The request about what does not exist."""
@@ -265,6 +269,7 @@ ATTACKS: Final[dict[str, Attack]] = {
         "ngo",
         lambda _: {"closedDate": "2026-11-24", "leavingReason": "mob"},
         about=("case",),
+        headers=ANY_VERSION,
     ),
 }
 """In an order in which all of them can be made once on one stage."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from api.vocabulary import AdviceAnswer, CareFunction, Municipality, Party, Purpose
-from tests.actor import reasons, refused, told
+from tests.actor import ANY_VERSION, reasons, refused, told
 from tests.dealings import BODY, IDENTITY, QUESTION, SHARED, TO, Dealings, v_number, wire
 
 if TYPE_CHECKING:
@@ -209,7 +209,9 @@ async def test_nothing_begins_in_a_case_that_has_ended(exchange: Exchange) -> No
     dealings = await (await Dealings.begin(exchange)).consented()
     request = await dealings.asked()
     ngo, ind = exchange.actor("ngo"), exchange.actor("ind")
-    await ngo.post(f"/cases/{dealings.id}/closures", {"closedDate": "2026-11-24", "leavingReason": "mob"})
+    await ngo.post(
+        f"/cases/{dealings.id}/closures", {"closedDate": "2026-11-24", "leavingReason": "mob"}, headers=ANY_VERSION
+    )
     refused(await ngo.post("/advice-requests", wire(dealings.new_question())), 409, "wrong-state")
     refused(await ngo.post("/dossier-requests", wire(dealings.new_request())), 409, "wrong-state")
     refused(await ngo.post("/screening-outcomes", wire(dealings.new_outcome())), 409, "wrong-state")

@@ -11,7 +11,7 @@ import pytest
 from api.schemas.cases import CaseSearch, Closure
 from api.vocabulary import CareFunction, LeavingReason, Municipality, Party
 from tests import exchange as world
-from tests.actor import refused, told
+from tests.actor import ANY_VERSION, refused, told
 from tests.dealings import Dealings, v_number
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ async def test_a_case_of_others_is_as_absent(exchange: Exchange) -> None:
         ("/closures", MOB),
     ):
         method = "GET" if body is None else "POST"
-        foreign = await other.send(method, f"/cases/{dealings.id}{path}", body)
-        absent = await other.send(method, f"/cases/{uuid4()}{path}", body)
+        foreign = await other.send(method, f"/cases/{dealings.id}{path}", body, headers=ANY_VERSION)
+        absent = await other.send(method, f"/cases/{uuid4()}{path}", body, headers=ANY_VERSION)
         refused(foreign, 404, "not-found")
         assert told(foreign) == told(absent)
         entries = [await exchange.entry(each.headers["request-id"]) for each in (foreign, absent)]
@@ -148,7 +148,7 @@ async def test_only_who_coordinates_assigns_and_closes(exchange: Exchange) -> No
     other = exchange.actor("otherNgo")
     new = {"organisationId": str(exchange.id_of("municipality")), "function": "housing"}
     for path, body in (("assignments", new), ("closures", MOB)):
-        answer = await other.post(f"/cases/{dealings.id}/{path}", body)
+        answer = await other.post(f"/cases/{dealings.id}/{path}", body, headers=ANY_VERSION)
         refused(answer, 403, "wrong-function")
         assert (await exchange.entry(answer.headers["request-id"]))["reason"] == "wrong-function"
 
@@ -170,7 +170,9 @@ async def test_an_assignment_is_made_once_and_while_the_case_is_open(exchange: E
     new = {"organisationId": str(exchange.id_of("otherNgo")), "function": "shelter"}
     refused(await ngo.post(f"/cases/{dealings.id}/assignments", new), 409, "wrong-state")
     await exchange.ngo.cases.close(
-        dealings.id, Closure(closed_date=world.today(), leaving_reason=LeavingReason.HANDOVER)
+        dealings.id,
+        Closure(closed_date=world.today(), leaving_reason=LeavingReason.HANDOVER),
+        version=(await exchange.ngo.cases.read(dealings.id)).value.version,
     )
     refused(await ngo.post(f"/cases/{dealings.id}/assignments", new | {"function": "housing"}), 409, "wrong-state")
 
@@ -181,10 +183,12 @@ async def test_who_left_for_an_unknown_destination_is_an_event_to_nobody(exchang
     await dealings.asked("avim")
     await dealings.asked("dtv")
     before = await exchange.rows("SELECT count(*) AS n FROM exchange.event")
-    closed = (await exchange.actor("ngo").post(f"/cases/{dealings.id}/closures", MOB)).json()
+    closed = (await exchange.actor("ngo").post(f"/cases/{dealings.id}/closures", MOB, headers=ANY_VERSION)).json()
     assert (closed["closedDate"], closed["leavingReason"]) == ("2026-11-24", "mob")
     assert await exchange.rows("SELECT count(*) AS n FROM exchange.event") == before
-    refused(await exchange.actor("ngo").post(f"/cases/{dealings.id}/closures", MOB), 409, "wrong-state")
+    refused(
+        await exchange.actor("ngo").post(f"/cases/{dealings.id}/closures", MOB, headers=ANY_VERSION), 409, "wrong-state"
+    )
 
 
 async def test_a_version_that_the_caller_has_is_an_access_too(exchange: Exchange) -> None:
@@ -217,3 +221,23 @@ async def test_other_kinds_of_parties_have_no_cases(exchange: Exchange) -> None:
         await auditor.post("/cases", {"municipality": "utrecht", "functions": ["shelter"]}),
     ):
         refused(answer, 403, "wrong-party")
+
+
+async def test_a_case_is_ended_as_it_was_read(exchange: Exchange) -> None:
+    """Who did not see the last assignment is told to read again; nothing changes, and the refusal is an entry."""
+    dealings = await Dealings.begin(exchange)
+    ngo, path = exchange.actor("ngo"), f"/cases/{dealings.id}"
+    read = await ngo.get(path)
+    assert read.headers["etag"] == f'"{read.json()["version"]}"'
+    assert (await ngo.get(path, headers={"If-None-Match": read.headers["etag"]})).status_code == 304
+    await dealings.assign("otherNgo", CareFunction.SHELTER)
+    stale = await ngo.post(f"{path}/closures", MOB, headers={"If-Match": read.headers["etag"]})
+    refused(stale, 412, "precondition-failed")
+    entry = await exchange.entry(stale.headers["request-id"])
+    assert (entry["action"], entry["result"], entry["reason"]) == ("cases.close", "refused", "precondition-failed")
+    refused(await ngo.post(f"{path}/closures", MOB), 428, "precondition-required")
+    seen = (await ngo.get(path)).headers["etag"]
+    for _ in range(2):
+        ended = await ngo.post(f"{path}/closures", MOB, key="ended-as-it-was-read", headers={"If-Match": seen})
+        assert (ended.status_code, ended.json()["closedDate"]) == (201, MOB["closedDate"])
+    assert ended.headers["etag"] == f'"{ended.json()["version"]}"' != seen

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from api.vocabulary import DataCategory, Purpose
+from tests import audit_store
 from tests.actor import refused
 from tests.dealings import IDENTITY, Dealings
 
@@ -130,3 +131,19 @@ async def test_a_list_holds_only_ones_own(exchange: Exchange) -> None:
         ("municipality", "/advice-requests"),
     ):
         assert (await exchange.actor(key).get(path)).json() == {"items": [], "nextCursor": None}
+
+
+async def test_a_cursor_is_of_the_filters_in_the_body(exchange: Exchange) -> None:
+    """They stand in the body here: with others it is refused, and written otherwise it is the same."""
+    auditor = exchange.actor("auditor")
+    await auditor.get("/organisations")
+    async with exchange.database.connection() as connection:
+        await audit_store.settle(connection)
+    path, asked = "/audit/entries/_search?limit=1", b'{"result": "permitted", "beforeAt": "2100-01-01T00:00:00Z"}'
+    cursor = (await auditor.post(path, asked)).json()["nextCursor"]
+    again = b'{ "beforeAt":"2100-01-01T00:00:00Z","result":"permitted" }'
+    assert (await auditor.post(f"{path}&cursor={cursor}", again)).status_code == 200
+    for others in (b"{}", b'{"result": "refused", "beforeAt": "2100-01-01T00:00:00Z"}', b'{"result": "permitted"}'):
+        answer = await auditor.post(f"{path}&cursor={cursor}", others)
+        refused(answer, 400, "invalid-cursor")
+        assert (await exchange.entry(answer.headers["request-id"]))["reason"] == "invalid-cursor"

@@ -32,7 +32,10 @@ async def assert_refused(
     nobody: dict[str, Any] = defaultdict(uuid4)
     path = attack.path.format_map(nobody)
     path += query if "?" not in path else query.replace("?", "&")
-    answer = await exchange.actor(attack.by).send(attack.method, path, body, purpose=attack.purpose, **asked)
+    headers = {**attack.headers, **asked.pop("headers", {})}
+    answer = await exchange.actor(attack.by).send(
+        attack.method, path, body, purpose=attack.purpose, headers=headers, **asked
+    )
     refused(answer, status, problem)
     entry = await exchange.entry(answer.headers["request-id"])
     assert (entry["action"], entry["result"], entry["reason"]) == (attack.operation.name, "refused", problem)
@@ -77,7 +80,9 @@ async def test_a_key_that_is_missing_malformed_or_of_another_request(exchange: E
 async def test_an_id_that_is_none(exchange: Exchange, name: str) -> None:
     attack = ATTACKS[name]
     path = attack.path.format_map(defaultdict(lambda: "no-uuid"))
-    answer = await exchange.actor(attack.by).send(attack.method, path, purpose=attack.purpose)
+    answer = await exchange.actor(attack.by).send(
+        attack.method, path, purpose=attack.purpose, headers=dict(attack.headers)
+    )
     refused(answer, 400, "invalid-input")
     assert (await exchange.entry(answer.headers["request-id"]))["reason"] == "invalid-input"
 

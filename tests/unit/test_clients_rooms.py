@@ -36,9 +36,11 @@ OFFERED: Final = {
         cases.open                   POST cases key
         cases.read                   GET  cases/{}
         cases.search                 POST cases/_search
+        consents.invalidate          POST consents/{}/invalidations key
         consents.list                GET  consents?caseId
         consents.read                GET  consents/{}
         consents.receipt             GET  consents/{}/receipt
+        consents.reconfirm           POST consents/{}/reconfirmations key
         consents.record              POST consents key
         consents.withdraw            POST consents/{}/withdrawals key
         dossier_requests.cancel      POST dossier-requests/{}/cancellations key
