@@ -48,8 +48,8 @@ async def of_case(unit: Unit, case_id: CaseId, before: uuid.UUID, most: int) -> 
 
 async def towards(unit: Unit, case_id: CaseId, recipient: OrganisationId) -> tuple[Consent, ...]:
     """The consents of a case for one recipient."""
-    row = await unit.one(_TOWARDS(case_id=case_id, to=recipient))
-    return () if row is None else read(row["found"])
+    (row,) = await unit.all(_TOWARDS(case_id=case_id, to=recipient))
+    return read(row["found"])
 
 
 def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
