@@ -51,7 +51,7 @@ audit: $(TESTS) ## Look up the locked packages in PyPI's list of known vulnerabi
 	@PATH="$$PATH:$(BIN)"; uv export --quiet --frozen --no-emit-project --all-groups --all-extras > $(VENV)/locked.txt
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement $(VENV)/locked.txt
 
-bench: $(TESTS) ## Measure what the protected read costs beside an unprotected one
+bench: $(TESTS) ## Measure what the protected read costs beside an unprotected one, and a logged append beside a bare one
 	$(BIN)/python -m tests.bench
 
 serve: $(RUNS) ## Start the service; needs KETENBRUG_DATABASE_URL and keys
