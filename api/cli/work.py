@@ -39,11 +39,12 @@ def work(
 ) -> None:
     """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
     found = checks.may_work()
+    trusted = _policy(found)
     with metrics.told(found.metrics_host, found.metrics_port):
-        asyncio.run(_work(found, with_parent=with_parent))
+        asyncio.run(_work(found, trusted, with_parent=with_parent))
 
 
-async def _work(found: Settings, *, with_parent: bool) -> None:
+async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -> None:
     keys = keyfile.load(found.key_file)
     database = await Database.open(found.database_url.get_secret_value(), size=4)
     stop = asyncio.Event()
@@ -66,7 +67,7 @@ async def _work(found: Settings, *, with_parent: bool) -> None:
                 ),
                 tasks.create_task(_each_minute(database)),
             ]
-            if (trusted := _policy(found)) is not None:
+            if trusted is not None:
                 running.append(tasks.create_task(_witnessing(database, trusted)))
             await stop.wait()
             for task in running:

@@ -106,6 +106,18 @@ def test_a_machine_whose_guard_is_not_the_logs_does_not_start_to_sign(
     assert "nothing-to-adopt" in again.stderr
 
 
+def test_witnesses_that_cannot_be_read_are_told_before_anything_starts(
+    database: servers.Database, keys: Path, tmp_path: Path
+) -> None:
+    settings = {"public_url": "https://ketenbrug.example", "log_guard": tmp_path / "guard", "key_file": keys}
+    absent = refused("work", database_url=database.app_url, log_witnesses=tmp_path / "absent", **settings)
+    (tmp_path / "policy").write_text("quorum nobody\n")
+    wrong = refused("work", database_url=database.app_url, log_witnesses=tmp_path / "policy", **settings)
+    assert [len(absent), len(wrong)] == [1, 1]
+    assert "KETENBRUG_LOG_WITNESSES" in absent[0]
+    assert "line 1: is not a line of a policy" in wrong[0]
+
+
 def test_tests_forget_every_setting_of_the_service() -> None:
     """So that no test can touch what an operator's shell points at. The sandbox and the demo: see their tests."""
     program = (

@@ -157,6 +157,8 @@ async def test_a_guard_that_is_damaged_is_not_believed(connection: Any, garbage:
 
 async def test_a_swapped_signing_key_stops_the_log(connection: Any) -> None:
     await stopped(connection, "guard-of-another-key", Signer.from_seeds(ORIGIN, bytes(32), SEED, now))
+    other = SUCCESSOR.signed(Head(SUCCESSOR.origin, 40, bytes(32)))
+    await stopped(connection, "guard-of-another-key", guard=MemoryGuard(other))
 
 
 async def test_a_moved_database_is_continued_when_it_was_adopted(

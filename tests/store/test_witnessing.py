@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -213,3 +214,40 @@ async def test_whatever_a_witness_says_is_put_into_words(
     (fault,) = await Rounds(pool, one, _Says(status, body), now).round()
     assert isinstance(fault, WitnessRefused)
     assert said in str(fault)
+
+
+async def test_rounds_go_on_and_each_fault_is_told(connection: Any, pool: Database, two: list[Witness]) -> None:
+    """A key without a URL is asked by nobody. The database that goes away is a fault like a witness that does."""
+    first, second = (each.key.vkeys[0] for each in two)
+    both = policy.parse(f"witness w {first} http://w.example\nwitness v {second}\nquorum w")
+    await grow(connection, 3)
+    heard: list[Exception] = []
+    told = asyncio.Event()
+
+    def notice(fault: Exception) -> None:
+        heard.append(fault)
+        told.set()
+
+    for fault in (WitnessRefused, Unavailable):
+        task = asyncio.create_task(witnessing.run(pool, both, _Says(500, b""), now, notice))
+        async with asyncio.timeout(10):
+            await told.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert [type(each) for each in heard] == [fault]
+        heard.clear()
+        told.clear()
+        await pool.close()
+
+
+async def test_a_fault_of_ours_is_not_taken_for_one_of_a_witness(
+    connection: Any, pool: Database, two: list[Witness]
+) -> None:
+    class Broken:
+        async def post(self, _url: str, _body: bytes) -> Any:
+            raise ZeroDivisionError
+
+    one = policy.parse(f"witness w {two[0].key.vkeys[0]} http://w.example\nquorum none")
+    await grow(connection, 3)
+    with pytest.raises(ZeroDivisionError):
+        await Rounds(pool, one, Broken(), now).round()
