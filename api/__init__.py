@@ -11,7 +11,7 @@ room's `store` open anything. The unit of work in `storage` commits; then the an
     problems, settings, schemas
     statistics, dossiers, screening, advice, agreements, cases, persons, notifications
     disclosure, consent
-    oauth, audit, events, crypto, storage
+    oauth, audit, events, crypto, outbound, storage
     principal, errors, vocabulary
 
 Nothing imports upward; `pyproject.toml` holds the contracts.

@@ -30,13 +30,17 @@ from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
+from api.oauth.external import ExternalIssuer, Issuers, Trust
+from api.oauth.limits import Limits, Quota
 from api.oauth.management import TokenManagement
 from api.oauth.metadata import TOKEN_PATH
 from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
+from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.oauth.unproven import Tally
+from api.outbound import Fetcher
 from api.routes import (
     admission,
     advice,
@@ -55,6 +59,7 @@ from api.routes import (
 )
 from api.storage import standing
 from api.storage.pool import Database
+from api.vocabulary import ClientId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -104,7 +109,9 @@ def create_app(settings: Settings, keys: KeyFile, *, clock: Callable[[], datetim
     readiness = _Readiness(clock)
     options = _options(settings, keys, clock, readiness)
     app = enclosure.application(options, lifespan=_lifespan(settings, keys, clock, readiness))
-    routing.join(app, oauth.router)
+    routing.join(app, oauth.resource)
+    if settings.embedded_issuer:
+        routing.join(app, oauth.router)
     for routes in ROUTES:
         routing.join(app, routes, openapi.BASE)
     return enclosure.enclose(app, options)
@@ -123,13 +130,21 @@ def parts(
     settings: Settings, keys: KeyFile, clock: Callable[[], datetime], database: Database, delay: MergeDelay
 ) -> state.State:
     """What requests share."""
-    issuer = Issuer(settings.issuer, settings.audience, keys.token)
+    issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file))
+    limits = Limits(
+        database,
+        requests=Quota("requests", settings.rate_requests, 60),
+        lookups=Quota("lookups", settings.rate_lookups, 3_600),
+        tokens=Quota("tokens", settings.rate_tokens, 60),
+    )
     return state.State(
         database=database,
         clock=clock,
         issuer=issuer,
+        issuers=_issuers(settings, issuer),
         clients=Clients(),
-        token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce))),
+        limits=limits,
+        token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits),
         token_management=TokenManagement(issuer),
         wrapper=FileWrapper.following(Following(keys.path).ring),
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
@@ -140,6 +155,16 @@ def parts(
         delay=delay,
         unproven=Tally(),
     )
+
+
+def _issuers(settings: Settings, own: Issuer) -> Issuers:
+    others: dict[str, ExternalIssuer] = {}
+    for each in settings.issuers:
+        clients = {there: ClientId(here) for there, here in each.clients.items()}
+        types = frozenset(kind.lower() for kind in each.token_types)
+        trust = Trust(each.issuer, each.audience or settings.audience, clients, types, each.client_claim)
+        others[each.issuer] = ExternalIssuer(trust, Fetcher([each.issuer] if each.own_network else []))
+    return Issuers(own if settings.embedded_issuer else None, others)
 
 
 class _Readiness:

@@ -3,6 +3,7 @@
     KetenbrugError
     ├── Refused               a decided "no" met before an operation was reached; what the unit carries is committed
     │   ├── Unauthenticated   who calls is not proven
+    │   ├── TooManyRequests   the client's limit is reached
     │   └── BadRequest        the request cannot be read or contradicts itself
     ├── Replayed              a proof of possession or an assertion was used before
     ├── StaleStanding         the client was disabled or changed after it was last read
@@ -22,10 +23,9 @@ An outcome that the domain foresees is no error but a value: see `api.disclosure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from api.vocabulary import Reason
+from api.vocabulary import Reason
 
 
 class KetenbrugError(Exception):
@@ -47,6 +47,14 @@ class Unauthenticated(Refused):
     def __init__(self, reason: Reason, error: str, *, detail: str = "") -> None:
         super().__init__(reason, detail=detail)
         self.error = error
+
+
+class TooManyRequests(Refused):
+    """The limit of this client is reached. `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(Reason.TOO_MANY_REQUESTS)
+        self.retry_after = retry_after
 
 
 class BadRequest(Refused):

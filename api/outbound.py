@@ -1,25 +1,48 @@
-"""The only server module that makes HTTP calls. Where to is configuration of the operator, never what a caller sent.
+"""The only server module that makes HTTP calls.
 
 No redirect is followed, no proxy of the environment is asked, an answer has a size, and every call has an end.
+
+`Outbound` calls peers whose addresses are configuration of the operator. `Fetcher` reads small JSON documents at
+addresses that a document of somebody else may have named, so it holds a guard against being sent where it must not go
+(SSRF): HTTPS, no user information, and every address that the name resolves to is public. Then the connection goes to
+the address that was looked at, so that a name that resolves differently a moment later leads nowhere. An operator may
+name origins of the own network: for these alone private addresses are taken, and HTTP on loopback.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
+import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
-from api.errors import Unavailable
+from api.errors import KetenbrugError, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
     from types import TracebackType
     from typing import Self
+    from urllib.parse import SplitResult
 
-_ANSWER_MOST: Final = 64 * 1024
+    Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+SIZE_MOST: Final = 64 * 1024
+"""Bytes of an answer."""
+FETCH_PATIENCE: Final = 5.0
+"""Seconds for one document: requests wait for it."""
+
 _PATIENCE: Final = 10.0
-"""Seconds that a call may take in all."""
+"""Seconds that a call to a peer may take in all."""
+_PORTS: Final = {"https": 443, "http": 80}
+_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +75,120 @@ class Outbound:
                 told = bytearray()
                 async for part in answer.aiter_raw():
                     told += part
-                    if len(told) > _ANSWER_MOST:
+                    if len(told) > SIZE_MOST:
                         raise Unavailable("peer")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable("peer") from error
         return Answer(answer.status_code, answer.headers.get("Content-Type", ""), bytes(told))
+
+
+class NotFetched(KetenbrugError):
+    """There is no document. The text is a sentence of ours, without anything of what was answered."""
+
+
+class Fetcher:
+    """Fetches documents. `trusted`: origins (`scheme://host:port`) of the own network, which an operator named."""
+
+    __slots__ = ("_inner", "_patience", "_resolve", "_tls", "_trusted")
+
+    def __init__(
+        self,
+        trusted: Iterable[str] = (),
+        *,
+        resolve: Resolve | None = None,
+        inner: httpx.AsyncBaseTransport | None = None,
+        patience: float = FETCH_PATIENCE,
+    ) -> None:
+        """`resolve` and `inner` stand in place of name service and network. `patience`: seconds for all of it."""
+        self._patience = patience
+        # Made once: reading the machine's certificates takes longer than many a fetch.
+        self._tls = ssl.create_default_context()
+        self._trusted: Final = frozenset(origin(each) for each in trusted)
+        self._resolve = resolve or _resolved
+        self._inner = inner
+
+    async def json(self, url: str) -> dict[str, Any]:
+        """The JSON object at an address. Raises `NotFetched`."""
+        try:
+            async with asyncio.timeout(self._patience):
+                parts = _parts(url)
+                address = await self._looked_at(parts)
+                return _object(await self._body(parts, address))
+        except TimeoutError:
+            raise NotFetched("it took too long") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            raise NotFetched("it does not answer") from None
+
+    async def _looked_at(self, parts: SplitResult) -> str:
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        is_trusted = origin(parts.geturl()) in self._trusted
+        found = [ipaddress.ip_address(each) for each in await self._resolve(host, port)]
+        if not found:
+            raise NotFetched("the name has no address")
+        if not is_trusted and not all(_is_public(each) for each in found):
+            raise NotFetched("the address is not a public one")
+        if parts.scheme == "http" and not (is_trusted and all(each.is_loopback for each in found)):
+            raise NotFetched("HTTPS is needed")
+        return str(found[0])
+
+    async def _body(self, parts: SplitResult, address: str) -> bytes:
+        target = f"[{address}]" if ":" in address else address
+        port = parts.port or _PORTS[parts.scheme]
+        url = parts._replace(netloc=f"{target}:{port}", fragment="").geturl()
+        client = httpx.AsyncClient(
+            transport=self._inner, timeout=self._patience, verify=self._tls, follow_redirects=False, trust_env=False
+        )
+        async with (
+            client,
+            client.stream(
+                "GET", url, headers={"Host": parts.netloc}, extensions={"sni_hostname": parts.hostname or ""}
+            ) as answer,
+        ):
+            if answer.status_code != _OK:
+                raise NotFetched("the answer is not 200")
+            body = bytearray()
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > SIZE_MOST:
+                    raise NotFetched("the document is too large")
+            return bytes(body)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = _parts(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise NotFetched("this is no address") from None
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or port == 0:
+        raise NotFetched("this is no address")
+    return parts
+
+
+def _is_public(address: Address) -> bool:
+    """Global unicast, also where an IPv4 address is dressed as an IPv6 one."""
+    mapped = address.ipv4_mapped or address.sixtofour if isinstance(address, ipaddress.IPv6Address) else None
+    if mapped is not None:
+        address = mapped
+    return address.is_global and not address.is_multicast
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value: object = orjson.loads(body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise NotFetched("the document is no JSON object")
+    return cast("dict[str, Any]", value)
+
+
+async def _resolved(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(each[4][0]) for each in found]

@@ -403,8 +403,6 @@ def of(error: errors.KetenbrugError) -> Problem:
     match error:
         case Stopped():
             return error.problem
-        case errors.Refused():
-            return _of_refused(error)
         case errors.Replayed():
             return Problem(INVALID_PROOF, headers=(_challenge("invalid_dpop_proof"),))
         case errors.StaleStanding():
@@ -412,6 +410,10 @@ def of(error: errors.KetenbrugError) -> Problem:
         case errors.Overloaded() | errors.Unavailable():
             row = OVERLOADED if isinstance(error, errors.Overloaded) else UNAVAILABLE
             return Problem(row, headers=(("Retry-After", str(error.retry_after)),))
+        case errors.TooManyRequests():
+            return Problem(TOO_MANY_REQUESTS, headers=(("Retry-After", str(error.retry_after)),))
+        case errors.Refused():
+            return _of_refused(error)
         case _:
             return Problem(INTERNAL)
 
@@ -420,11 +422,9 @@ def _of_refused(error: errors.Refused) -> Problem:
     answer = refused(error.reason)
     if answer.type is NOT_FOUND:
         return answer
-    headers: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, errors.Unauthenticated):
-        headers = (_challenge(error.error),)
-    elif error.reason is Reason.INSUFFICIENT_SCOPE:
-        headers = (_challenge("insufficient_scope"),)
+    short = "insufficient_scope" if error.reason is Reason.INSUFFICIENT_SCOPE else None
+    said = error.error if isinstance(error, errors.Unauthenticated) else short
+    headers = () if said is None else (_challenge(said),)
     return Problem(answer.type, error.detail, headers=headers)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.errors import Misconfigured
@@ -37,6 +38,24 @@ class KeySettings(BaseSettings):
 
     key_file: Path = Path("ketenbrug.keys")
 
+    @property
+    def signing_file(self) -> Path:
+        """Where the signing keys are that came after the one in the key file."""
+        return self.key_file.with_name(f"{self.key_file.name}.signing")
+
+
+class TrustedIssuer(BaseModel):
+    """An authorization server of somebody else, in `KETENBRUG_ISSUERS`: a JSON list of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    issuer: str = Field(description="Exactly as in the `iss` of its tokens.")
+    audience: str = Field("", description="The `aud` of its tokens for us; ours when empty.")
+    clients: dict[str, str] = Field(min_length=1, description="Client ids there, and the registered client each is.")
+    token_types: tuple[str, ...] = ("at+jwt", "application/at+jwt")
+    client_claim: str = "client_id"
+    own_network: bool = Field(default=False, description="It stands in the own network: private addresses are taken.")
+
 
 class Settings(DatabaseSettings, KeySettings):
     """What `serve` and `work` need."""
@@ -49,6 +68,9 @@ class Settings(DatabaseSettings, KeySettings):
     pool_wait: Annotated[float, Field(gt=0, le=30)] = 2.0
     body_limit: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 1024 * 1024
     patience: Annotated[float, Field(gt=0, le=300)] = 30.0
+    rate_requests: Annotated[int, Field(ge=1, le=100_000_000, description="Per client and minute.")] = 1_200
+    rate_lookups: Annotated[int, Field(ge=1, le=100_000_000, description="V-numbers per client and hour.")] = 300
+    rate_tokens: Annotated[int, Field(ge=1, le=100_000_000, description="Tokens per client and minute.")] = 60
     merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
     merge_delay: Annotated[int, Field(ge=1, le=86_400, description="Seconds; what a receipt promises.")] = 60
     merge_bound: Annotated[
@@ -63,6 +85,8 @@ class Settings(DatabaseSettings, KeySettings):
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    issuers: tuple[TrustedIssuer, ...] = ()
+    embedded_issuer: Annotated[bool, Field(description="Whether tokens of our own are issued and taken.")] = True
     sandbox: bool = False
 
     @property
@@ -94,6 +118,11 @@ def database() -> str:
 def key_file() -> Path:
     """Where the key file is. Raises `Misconfigured`."""
     return _read(KeySettings).key_file
+
+
+def signing_file() -> Path:
+    """Where the file of signing keys is, which need not exist. Raises `Misconfigured`."""
+    return _read(KeySettings).signing_file
 
 
 def serving() -> Settings:
@@ -140,8 +169,24 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_PUBLIC_URL: http is for loopback only; tokens and data need https")
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
+    faults += _issuer_faults(settings)
     if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
+    return faults
+
+
+def _issuer_faults(settings: Settings) -> list[str]:
+    faults: list[str] = []
+    known = [each.issuer for each in settings.issuers]
+    if len(set(known)) != len(known) or settings.issuer in known:
+        faults.append("KETENBRUG_ISSUERS: each issuer once, and none of them our own")
+    for each in settings.issuers:
+        parts = urlsplit(each.issuer)
+        near = each.own_network and _loopback(parts.hostname or "")
+        if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or near):
+            faults.append("KETENBRUG_ISSUERS: an issuer is an https address without query and fragment")
+    if not known and not settings.embedded_issuer:
+        faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
     return faults
 
 

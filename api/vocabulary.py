@@ -208,6 +208,7 @@ class Reason(StrEnum):
     WRONG_PARTY = "wrong-party"
     WRONG_MUNICIPALITY = "wrong-municipality"
     WRONG_FUNCTION = "wrong-function"
+    TOO_MANY_REQUESTS = "too-many-requests"
     # about the object
     NOT_VISIBLE = "not-found"
     """Absent, or not yours to know about; callers must not tell which."""
@@ -248,12 +249,7 @@ class Reason(StrEnum):
 
 
 CONSENT_REASONS = frozenset(
-    {
-        Reason.CONSENT_NEVER_ASKED,
-        Reason.CONSENT_REFUSED,
-        Reason.CONSENT_WITHDRAWN,
-        Reason.CONSENT_EXPIRED,
-    }
+    {Reason.CONSENT_NEVER_ASKED, Reason.CONSENT_REFUSED, Reason.CONSENT_WITHDRAWN, Reason.CONSENT_EXPIRED}
 )
 """Only the person and the guiding NGO see these."""
 

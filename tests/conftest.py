@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import settings
 
 from tests import servers
 
@@ -29,6 +30,7 @@ def pytest_configure() -> None:
         if name.startswith("KETENBRUG_") and name not in FOR_TESTS:
             del environment[name]
     sys.addaudithook(_loopback_only)
+    settings.register_profile("fuzz", max_examples=25_000, deadline=None, database=None)
 
 
 def _loopback_only(event: str, args: tuple[Any, ...]) -> None:

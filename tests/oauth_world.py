@@ -28,11 +28,14 @@ from api.edge.actor import may
 from api.edge.envelope import Bounds, Envelope
 from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
+from api.oauth.external import ExternalIssuer, Issuers
+from api.oauth.limits import Limits, Quota
 from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
 from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
 from api.oauth.server import TokenEndpoint
+from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.oauth.unproven import Tally
 from api.principal import Principal
@@ -43,6 +46,9 @@ from api.vocabulary import ClientId, OrganisationId, Party, Reason, Scope
 from tests import oauth_kit as kit
 
 RECEIPTS = receipt.Signer.from_seed("ketenbrug.example/log", 60, bytes(32))
+REQUESTS = Quota("requests", 1_000, 60)
+LOOKUPS = Quota("lookups", 1_000, 3_600)
+TOKENS = Quota("tokens", 1_000, 60)
 PROBE = f"{kit.ISSUER}/v1/probe"
 
 probes = APIRouter(redirect_slashes=False)
@@ -68,6 +74,11 @@ async def write(caller: Caller, unit: UnitOfWork) -> dict[str, Any]:
     """Have an effect: a row that can be counted."""
     await unit.run(Bound("INSERT INTO oauth.seen VALUES ($1, $2)", (uuid4().bytes, unit.now)))
     return {"client": caller.client_id}
+
+
+@probes.get("/v1/search")
+async def search(_caller: Annotated[Principal, may(authority.SEARCH_CASES)]) -> None:
+    """Stand for an operation that looks persons up."""
 
 
 @probes.get("/v1/refused")
@@ -122,6 +133,12 @@ class Held:
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+def native(by: kit.Key) -> ECKey:
+    """A P-256 key of a client, as the server has its own."""
+    numbers = by.native.private_numbers()
+    return ECKey.import_key({**by.public, "d": kit.b64(numbers.private_value.to_bytes(32, "big"))})
+
+
 @dataclass
 class Clock:
     """The clock of the service: it moves when a test says so."""
@@ -145,14 +162,19 @@ class World:
     clock: Clock = field(default_factory=Clock)
     held: Held = field(default_factory=Held)
     patience: float = 20.0
+    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
+    requests: Quota = REQUESTS
+    lookups: Quota = LOOKUPS
+    tokens: Quota = TOKENS
+    others: dict[str, ExternalIssuer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        key = ECKey.generate_key("P-256")
-        self.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, key)
+        self.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(self.key))
         self.clients = Clients()
         self.unproven = Tally()
         app = FastAPI(redirect_slashes=False)
         app.include_router(oauth_routes.router)
+        app.include_router(oauth_routes.resource)
         app.include_router(probes)
         failures.install(app)
         app.state.held = self.held
@@ -165,14 +187,17 @@ class World:
 
     def use(self, database: Database) -> None:
         """Let the service work on this database."""
+        limits = Limits(database, requests=self.requests, lookups=self.lookups, tokens=self.tokens)
         state.install(
             self.inner,
             state.State(
                 database=database,
                 clock=self.clock,
                 issuer=self.issuer,
+                issuers=Issuers(self.issuer, self.others),
                 clients=self.clients,
-                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY))),
+                limits=limits,
+                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits),
                 token_management=TokenManagement(self.issuer),
                 wrapper=FileWrapper("test", bytes(32)),
                 index=BlindIndex(bytes(32)),

@@ -10,6 +10,7 @@ from api.audit import standing as standing_of_log
 from api.audit.guard import FileGuard
 from api.crypto import keyfile
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
+from api.oauth import signing
 from api.storage import standing
 from api.storage.pool import Database
 
@@ -22,7 +23,7 @@ def may_serve() -> Settings:
     found, told = settings.examined()
     faults = list(told)
     try:
-        keyfile.load(found.key_file)
+        signing.read(keyfile.load(found.key_file).token, found.signing_file)
     except Misconfigured as error:
         faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):

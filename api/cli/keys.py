@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -22,7 +23,7 @@ from api.custody.custodian import Units
 from api.custody.filed import FileCustodian, FiledIndex
 from api.custody.inspection import Inspection
 from api.errors import Misconfigured
-from api.oauth import operator
+from api.oauth import operator, signing
 from api.persons import reindexing
 from api.storage.pool import Database
 from api.storage.unit import Unit
@@ -135,3 +136,33 @@ def _run(work: Callable[[Units], Awaitable[T]]) -> T:
             await database.close()
 
     return asyncio.run(run())
+
+
+@app.command()
+def rotate_signing(
+    *,
+    ahead: Annotated[
+        int, typer.Option(min=signing.AHEAD_LEAST, help="Seconds for which the new key is published before it signs.")
+    ] = 3_600,
+    compromised: Annotated[
+        bool, typer.Option("--compromised", help="The present keys leaked: the new one signs now, theirs ends now.")
+    ] = False,
+) -> None:
+    """Publish a new key that will sign access tokens. Running services see it within seconds, without a restart."""
+    first, file, now = keyfile.load(settings.key_file()).token, settings.signing_file(), settings.now()
+    begins = now if compromised else now + timedelta(seconds=ahead)
+    new = signing.rotate(first, file, begins, compromised=compromised)
+    typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
+
+
+@app.command()
+def signing_keys() -> None:
+    """Say which keys sign access tokens, and which will and did."""
+    at = settings.now().timestamp()
+    schedule = signing.read(keyfile.load(settings.key_file()).token, settings.signing_file())
+    for key, state in schedule.states(at):
+        typer.echo(f"{state:<8} {key.kid} {_moment(key.begins)}")
+
+
+def _moment(begins: float) -> str:
+    return "the beginning" if begins < 0 else datetime.fromtimestamp(begins, UTC).isoformat(timespec="seconds")

@@ -104,6 +104,9 @@ LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_REA
 ERASE_PERSON: Final = Operation("erasures.erase", Scope.ADMIN_WRITE, Reach.SUPERVISION, _OPERATOR)
 READ_ERASURE: Final = Operation("erasures.read", Scope.PERSONS_READ, Reach.SUPERVISION, _OPERATOR | _AUDITOR)
 
+LOOKUPS: Final = frozenset({OPEN_CASE, SEARCH_CASES})
+"""Those that take a V-number: what they can be used for is finding out who is known here, so they have a limit."""
+
 # Outside /v1, beside what `api.oauth` names: administration
 IMPORT_POPULATION: Final = "statistics.import"
 ADOPT_LOG: Final = "audit.adopt"

@@ -18,14 +18,16 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from api.disclosure.authority import Operation
+from api.disclosure.authority import LOOKUPS, Operation
 from api.edge import passage, state
 from api.edge.routing import Proof
 from api.edge.unit import Acting, UnitOfWork, act
-from api.errors import Refused, Unauthenticated
+from api.errors import Refused, TooManyRequests, Unauthenticated
 from api.oauth import dpop, replay
 from api.oauth.replay import Kind
+from api.oauth.tokens import Token
 from api.principal import Principal
+from api.storage.unit import Unit
 from api.vocabulary import Reason, Scope
 
 SCHEME: Final = OAuth2(
@@ -63,14 +65,16 @@ class Guard(Proof):
         # (1) one token, in the header, with the DPoP scheme (RFC 9449 section 7.1)
         text = _token(request)
         # (2) the token (RFC 9068 section 4)
-        token = here.issuer.verify(text, unit.now)
+        token = await here.issuers.verify(text, unit.now)
         # (3) the proof (RFC 9449 section 4.3), by the key that the token is bound to
         proof = dpop.verify(
             request.headers.getlist("dpop"), method=way.method, url=_url(request), now=unit.now, token=text
         )
         if not hmac.compare_digest(proof.jkt.encode(), token.jkt.encode()):
             raise _invalid("the proof is by another key than the one that the token is bound to")
-        # (4) the client, as remembered; it holds no more than what it and its token both have
+        # (4) the limits of the client, while this request holds no connection
+        await self._within_limits(request, unit, token)
+        # (5) the client, as remembered; it holds no more than what it and its token both have
         client = await here.clients.find(unit, token.client_id)
         if client is None:
             raise _invalid("this client is not registered")
@@ -79,15 +83,30 @@ class Guard(Proof):
         )
         if not client.enabled:
             raise _invalid("this client is disabled")
-        # (5) the mark: from here on, what this request writes tells whether the proof is new and the client stands
+        # (6) the mark: from here on, what this request writes tells whether the proof is new and the client stands
         act(request, Acting(caller, self.operation))
         replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch, token_id=token.id)
-        # (6) the scope (RFC 6750 section 3.1)
+        # (7) the scope (RFC 6750 section 3.1)
         if self.operation.scope not in caller.scopes:
             raise Refused(Reason.INSUFFICIENT_SCOPE)
-        # (7) the request as it came in
+        # (8) the request as it came in
         self.raise_objection(request)
         return caller
+
+    async def _within_limits(self, request: Request, unit: Unit, token: Token) -> None:
+        """Count the request. Raises `TooManyRequests`: the first in a window is an entry, the rest is summarised."""
+        here, way = state.of(request), passage.of(request.scope)
+        limits = here.limits
+        for quota in (limits.requests, limits.lookups) if self.operation in LOOKUPS else (limits.requests,):
+            standing = await limits.take(quota, token.client_id, unit.now)
+            way.told += ((b"ratelimit-policy", quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
+            if standing.admitted:
+                continue
+            client = await here.clients.find(unit, token.client_id) if standing.is_first else None
+            if client is not None:
+                caller = Principal(client.id, client.organisation, client.scopes, way.origin, token.id)
+                act(request, Acting(caller, self.operation))
+            raise TooManyRequests(standing.reset)
 
 
 def _token(request: Request) -> str:

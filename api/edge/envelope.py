@@ -157,6 +157,7 @@ class Envelope:
         kept = [pair for pair in headers if pair[0] not in self._ours or _own(pair)]
         own = {name for name, _ in kept}
         kept.extend(pair for pair in self._carried if pair[0] not in own)
+        kept.extend(here.told)
         kept.append((b"request-id", here.request_id.encode()))
         kept.append((b"traceparent", here.traceparent.encode()))
         if here.receipt is not None:

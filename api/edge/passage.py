@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils
@@ -25,7 +25,8 @@ class Passage:
     """One request.
 
     `max_body` changes when a route takes large bodies, before it reads. `receipt` is put there when the entry of the
-    request is committed, which is before its answer starts.
+    request is committed, which is before its answer starts. `told` takes the fields of whoever has something to say in
+    the head of the answer, whatever that will be.
 
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
     (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
@@ -37,6 +38,7 @@ class Passage:
     max_body: int
     trace_flags: str
     receipt: str | None = None
+    told: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
     @property
     def request_id(self) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from api.crypto.blind import BlindIndex
     from api.crypto.mac import Mac
     from api.crypto.wrappers import KeyWrapper
+    from api.oauth.external import Issuers
+    from api.oauth.limits import Limits
     from api.oauth.management import TokenManagement
     from api.oauth.registry import Clients
     from api.oauth.server import TokenEndpoint
@@ -33,7 +35,9 @@ class State:
     database: Database
     clock: Callable[[], datetime]
     issuer: Issuer
+    issuers: Issuers
     clients: Clients
+    limits: Limits
     token_endpoint: TokenEndpoint
     token_management: TokenManagement
     wrapper: KeyWrapper

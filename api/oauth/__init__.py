@@ -3,8 +3,11 @@
 jose       the only door to JOSE: one list of algorithms, one list of limits
 dpop       the proof of possession (RFC 9449), read by the token endpoint and by every other one
 tokens     access tokens (RFC 9068): minting, verifying, remembering what was verified
+external   tokens of other issuers
 nonces     nonces of the token endpoint, which nobody stores
+signing    the keys that sign tokens, over time
 replay     the mark that makes a proof or an assertion count once, and a disabled client or a revoked token never
+limits     how much a proven client may ask, over all workers; how often somebody may guess
 revocation which tokens were revoked
 unproven   callers who proved nothing: counted, and summarised in the log once a minute
 registry   organisations, designations and clients, and what a process remembers of them

@@ -89,6 +89,11 @@ class KeyRing:
 
     keys: Mapping[str, PublicKey]
 
+    @property
+    def thumbprints(self) -> frozenset[str]:
+        """Of each key (RFC 7638)."""
+        return frozenset(key.thumbprint for key in self.keys.values())
+
     def choose(self, header: Mapping[str, Any]) -> PublicKey:
         """The key that a header means: the one it names, or the only one there is. Raises `Unreadable`."""
         named = header.get("kid")

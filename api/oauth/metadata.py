@@ -8,6 +8,8 @@ from api.oauth import grants, jose
 from api.vocabulary import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.oauth.tokens import Issuer
 
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - a path
@@ -35,11 +37,11 @@ def authorization_server(issuer: Issuer) -> dict[str, Any]:
     return document
 
 
-def protected_resource(issuer: Issuer) -> dict[str, Any]:
-    """The metadata of the API (RFC 9728 section 2)."""
+def protected_resource(issuer: Issuer, servers: Sequence[str]) -> dict[str, Any]:
+    """The metadata of the API (RFC 9728 section 2). `servers`: the issuers whose tokens are taken."""
     return {
         "resource": issuer.audience,
-        "authorization_servers": [issuer.url],
+        "authorization_servers": list(servers),
         "scopes_supported": [str(scope) for scope in Scope],
         "bearer_methods_supported": ["header"],
         "dpop_bound_access_tokens_required": True,

@@ -11,18 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from api.errors import Overloaded, Replayed, StaleStanding, Unauthenticated
+from api.errors import Overloaded, Replayed, StaleStanding, TooManyRequests, Unauthenticated
 from api.oauth import dpop, endpoint, grants, replay
 from api.oauth.endpoint import Declined, declined
 from api.oauth.grants import Attempt, Denied, Granted
+from api.oauth.limits import Guesses
 from api.oauth.replay import Kind
 from api.oauth.tokens import LIFETIME
 from api.principal import Principal
+from api.vocabulary import Reason
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from api.oauth.dpop import Proof
     from api.oauth.endpoint import Asked
     from api.oauth.grants import Assertion, Outcome
+    from api.oauth.limits import Limits
     from api.oauth.model import Client
     from api.oauth.nonces import Nonces
     from api.oauth.tokens import Issuer
@@ -49,15 +54,20 @@ Answer: TypeAlias = Issued | Declined
 class TokenEndpoint:
     """The token endpoint at `url`, for one issuer. Proofs for it hold one of `nonces`."""
 
-    __slots__ = ("_issuer", "nonces", "url")
+    __slots__ = ("_guesses", "_issuer", "_limits", "nonces", "url")
 
-    def __init__(self, issuer: Issuer, url: str, nonces: Nonces) -> None:
+    def __init__(self, issuer: Issuer, url: str, nonces: Nonces, limits: Limits) -> None:
+        self._guesses = Guesses()
         self._issuer = issuer
+        self._limits = limits
         self.nonces: Final = nonces
         self.url: Final = url
 
     async def answer(self, unit: Unit, request: Asked) -> Answer:
-        """Answer, with everything committed. Raises `Overloaded` when the client changed in between."""
+        """Answer, with everything committed.
+
+        Raises `Overloaded` when the client changed in between, `TooManyRequests` when it may not ask now.
+        """
         # (1) each parameter once
         form = request.single("grant_type")
         if form is None:
@@ -69,13 +79,34 @@ class TokenEndpoint:
             return Declined(refused.error, refused.detail)
         # (3) read the client that the assertion claims to be of
         client = await endpoint.claimed(unit, form)
-        # (4) decide
+        # (4) nobody guesses for long, and nobody locks a client out by guessing
+        if client is not None and proof.jkt not in client.keys.thumbprints:
+            self._listen(client, unit.now)
+        # (5) decide
         outcome = grants.decide(Attempt(form, client, proof.jkt, self._issuer, unit.now), self.url)
-        # (5) write, commit, answer
+        # (6) write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
-            return await _settle(unit, _Proven(client, proof, outcome.assertion, request.origin), outcome)
+            proven = _Proven(client, proof, outcome.assertion, request.origin)
+            await self._within_limit(unit, proven)
+            return await _settle(unit, proven, outcome)
+        if client is not None and outcome.assertion is None:
+            self._guesses.note(client.id, unit.now)
         await unit.finish()
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
+
+    def _listen(self, client: Client, now: datetime) -> None:
+        if closed := self._guesses.closed_for(client.id, now):
+            raise TooManyRequests(closed)
+
+    async def _within_limit(self, unit: Unit, proven: _Proven) -> None:
+        """Count the request. Raises `TooManyRequests`; the first one in a window is an entry, the others are not."""
+        await unit.finish()  # the connection is given back: counting may borrow one
+        standing = await self._limits.take(self._limits.tokens, proven.client.id, unit.now)
+        if standing.admitted:
+            return
+        if standing.is_first:
+            endpoint.record(unit, ISSUE, proven.principal(), str(Reason.TOO_MANY_REQUESTS))
+        raise TooManyRequests(standing.reset)
 
 
 @dataclass(frozen=True, slots=True)

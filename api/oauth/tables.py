@@ -65,6 +65,17 @@ client: Final = Table(
     comment="Machine clients. epoch counts the changes of the row and of its organisation.",
 )
 
+allowance: Final = Table(
+    "allowance",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("window_no", BigInteger, nullable=False),
+    Column("taken", Integer, nullable=False),
+    schema="oauth",
+    prefixes=["UNLOGGED"],
+    comment="What workers have leased of a client's rate limit in the present window. Lost in a crash, and may be.",
+)
+
 revoked: Final = Table(
     "revoked",
     metadata,

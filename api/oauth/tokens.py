@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from joserfc.jwk import ECKey
+    from api.oauth.signing import Schedule, SigningKeys
 
 LIFETIME: Final = 300
 """Seconds."""
@@ -31,7 +31,9 @@ SKEW: Final = 10
 REMEMBERED: Final = 60
 """Seconds for which a verified token is remembered at most."""
 
-_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
+TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
+"""Values of `typ`, in lower case (RFC 9068 section 4)."""
+
 _SCOPES: Final = {str(scope): scope for scope in Scope}
 
 
@@ -55,27 +57,25 @@ class Minted:
 
 
 class Issuer:
-    """Mints and verifies with one P-256 key. Both ends of a token are here, so that they cannot drift apart."""
+    """Mints and verifies with our keys. Both ends of a token are here, so that they cannot drift apart."""
 
-    __slots__ = ("_key", "_kid", "_most", "_remembered", "_ring", "audience", "url")
+    __slots__ = ("_keys", "_remembered", "_schedule", "audience", "url")
 
-    def __init__(self, url: str, audience: str, key: ECKey, *, most: int = 10_000) -> None:
+    def __init__(self, url: str, audience: str, keys: SigningKeys, *, most: int = 10_000) -> None:
         """`most`: how many verified tokens are remembered; the least used are forgotten first."""
         self.url: Final = url
         self.audience: Final = audience
-        self._key = key
-        self._most = most
-        # The key id is the thumbprint, whatever the file calls the key.
-        self._kid = key.thumbprint()
-        self._ring = jose.key_ring([key.as_dict(private=False) | {"kid": self._kid}])
-        self._remembered: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
+        self._keys = keys
+        self._schedule: Schedule | None = None
+        self._remembered = Remembered(most)
 
     def __repr__(self) -> str:
         return f"<Issuer {self.url}>"
 
-    def jwks(self) -> dict[str, Any]:
-        """The public keys, as published (RFC 7517). The key id is the thumbprint (RFC 7638)."""
-        return {"keys": [jwk | {"use": "sig", "alg": "ES256"} for jwk in self._ring.as_jwks()]}
+    def jwks(self, now: datetime) -> dict[str, Any]:
+        """The public keys, as published (RFC 7517)."""
+        at = now.timestamp()
+        return {"keys": self._standing(at).published(at)}
 
     def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
         """Make a token for a proven client and the key that it proved."""
@@ -92,44 +92,83 @@ class Issuer:
             "scope": " ".join(sorted(scopes)),
             "cnf": {"jkt": jkt},
         }
-        return Minted(jose.sign({"alg": "ES256", "typ": "at+jwt", "kid": self._kid}, claims, self._key), token_id)
+        key = self._standing(at).active(at)
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
+        return Minted(jose.sign(header, claims, key.native), token_id)
 
     def verify(self, text: str, now: datetime) -> Token:
         """Verify a token, or find that it was verified less than a minute ago. Raises `Unauthenticated`."""
         at, known = now.timestamp(), hashlib.sha256(text.encode()).digest()
-        remembered = self._remembered.get(known)
-        if remembered is not None and at < remembered[0]:
-            self._remembered.move_to_end(known)
-            return remembered[1]
-        token = self._verify(text, at)
-        self._remembered[known] = (min(at + REMEMBERED, token.expires_at), token)
-        self._remembered.move_to_end(known)
-        if len(self._remembered) > self._most:
-            self._remembered.popitem(last=False)
+        schedule = self._standing(at)
+        if (remembered := self._remembered.find(known, at)) is not None:
+            return remembered
+        token = self._verify(text, schedule, at)
+        self._remembered.keep(known, token, at)
         return token
 
-    def _verify(self, text: str, at: float) -> Token:
+    def _standing(self, at: float) -> Schedule:
+        """The keys as they stand. What was verified with keys that changed since is forgotten."""
+        schedule = self._keys.at(at)
+        if schedule is not self._schedule:
+            self._schedule = schedule
+            self._remembered.clear()
+        return schedule
+
+    def _verify(self, text: str, schedule: Schedule, at: float) -> Token:
         try:
             unverified = jose.peek(text)
             # (1) an access token and nothing else that we sign, with our algorithm and a key of ours
             header = unverified.header
-            kid, kind = header.get("kid"), header.get("typ")
-            key = self._ring.keys.get(kid) if isinstance(kid, str) else None
-            if not isinstance(kind, str) or kind.lower() not in _TYPES or header.get("alg") != "ES256" or key is None:
-                raise _refused()
+            kind, key = header.get("typ"), schedule.accepted(header.get("kid"), at)
+            if not isinstance(kind, str) or kind.lower() not in TYPES or header.get("alg") != "ES256" or key is None:
+                raise refused()
             # (2) the signature
             claims = jose.verify(unverified, key)
         except jose.Unreadable:
-            raise _refused() from None
-        # (3) from us, for us (RFC 9068 section 4)
-        if claims.get("iss") != self.url or claims.get("aud") not in (self.audience, [self.audience]):
-            raise _refused()
-        # (4) now
-        expires = jose.seconds(claims.get("exp"))
-        if expires is None or expires <= at or not _begun(claims, at):
-            raise _refused()
-        # (5) about one client, bound to one key
-        return _token(claims, expires)
+            raise refused() from None
+        return held(claims, self.url, self.audience, at)
+
+
+class Remembered:
+    """Tokens that were verified, each for a minute at most; the least used are forgotten first."""
+
+    __slots__ = ("_most", "_tokens")
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._tokens: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
+
+    def find(self, known: bytes, at: float) -> Token | None:
+        """The token of this digest, if it is remembered at this moment."""
+        remembered = self._tokens.get(known)
+        if remembered is None or at >= remembered[0]:
+            return None
+        self._tokens.move_to_end(known)
+        return remembered[1]
+
+    def keep(self, known: bytes, token: Token, at: float) -> None:
+        """Remember it."""
+        self._tokens[known] = (min(at + REMEMBERED, token.expires_at), token)
+        self._tokens.move_to_end(known)
+        if len(self._tokens) > self._most:
+            self._tokens.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._tokens.clear()
+
+
+def held(claims: Mapping[str, Any], issuer: str, audience: str, at: float, *, client_claim: str = "client_id") -> Token:
+    """Hold the claims of a token whose signature is verified to RFC 9068 section 4. Raises `Unauthenticated`."""
+    # (3) from this issuer, for us
+    if claims.get("iss") != issuer or claims.get("aud") not in (audience, [audience]):
+        raise refused()
+    # (4) now
+    expires = jose.seconds(claims.get("exp"))
+    if expires is None or expires <= at or not _begun(claims, at):
+        raise refused()
+    # (5) about one client, bound to one key
+    return _token(claims, client_claim, expires)
 
 
 def _begun(claims: Mapping[str, Any], at: float) -> bool:
@@ -137,20 +176,21 @@ def _begun(claims: Mapping[str, Any], at: float) -> bool:
     return issued is not None and begins is not None and max(issued, begins) <= at + SKEW
 
 
-def _token(claims: Mapping[str, Any], expires: float) -> Token:
-    client, token_id, scope = claims.get("client_id"), claims.get("jti"), claims.get("scope")
+def _token(claims: Mapping[str, Any], client_claim: str, expires: float) -> Token:
+    client, token_id, scope = claims.get(client_claim), claims.get("jti"), claims.get("scope")
     confirmation: object = claims.get("cnf")
     jkt = cast("dict[str, object]", confirmation).get("jkt") if isinstance(confirmation, dict) else None
     if not (isinstance(client, str) and isinstance(token_id, str) and isinstance(scope, str) and isinstance(jkt, str)):
-        raise _refused()
+        raise refused()
     if claims.get("sub") != client:
-        raise _refused()
+        raise refused()
     # A scope that is no word of ours any more opens nothing.
     scopes = frozenset(_SCOPES[word] for word in scope.split(" ") if word in _SCOPES)
     return Token(ClientId(client), scopes, jkt, token_id, expires)
 
 
-def _refused() -> Unauthenticated:
+def refused() -> Unauthenticated:
+    """Say that a token does not hold: the same for every cause."""
     return Unauthenticated(
         Reason.INVALID_TOKEN, "invalid_token", detail="ask for a new access token and send it with the DPoP scheme"
     )

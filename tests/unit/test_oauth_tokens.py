@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey
 
 from api.errors import Unauthenticated
 from api.oauth import tokens
+from api.oauth.signing import SigningKeys
 from api.vocabulary import ClientId, Reason, Scope
 from tests import oauth_kit as kit
 
@@ -27,7 +28,7 @@ def native(by: kit.Key) -> ECKey:
 
 @pytest.fixture
 def issuer() -> tokens.Issuer:
-    return tokens.Issuer(kit.ISSUER, kit.AUDIENCE, native(SERVER))
+    return tokens.Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(native(SERVER)))
 
 
 def forged(by: kit.Key = SERVER, **changes: Any) -> str:
@@ -150,7 +151,7 @@ def test_a_refused_token_is_not_remembered(issuer: tokens.Issuer) -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    small = tokens.Issuer(kit.ISSUER, kit.AUDIENCE, native(SERVER), most=2)
+    small = tokens.Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(native(SERVER)), most=2)
     texts = [forged() for _ in range(3)]
     first, *_ = [small.verify(text, NOW) for text in texts]
     assert small.verify(texts[-1], NOW) is small.verify(texts[-1], NOW)
@@ -160,7 +161,7 @@ def test_the_memory_is_bounded() -> None:
 def test_the_published_keys_are_public(issuer: tokens.Issuer) -> None:
     """RFC 7517, with the members that NL GOV requires: kid, kty and alg."""
     expected = SERVER.public | {"kid": SERVER.thumbprint, "use": "sig", "alg": "ES256"}
-    assert issuer.jwks() == {"keys": [expected]}
+    assert issuer.jwks(NOW) == {"keys": [expected]}
 
 
 def test_nothing_shows_a_token(issuer: tokens.Issuer) -> None:

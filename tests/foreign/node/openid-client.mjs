@@ -9,14 +9,17 @@ const config = await client.discovery(
   story.clientId,
   undefined,
   client.PrivateKeyJwt(await privateKey(story)),
-  { algorithm: "oauth2", execute: [client.allowInsecureRequests] },
+  { algorithm: story.discovery ?? "oauth2", execute: [client.allowInsecureRequests] },
 );
 const DPoP = client.getDPoPHandle(config, await proofKey(story.proofAlgorithm));
 const granted = await client.clientCredentialsGrant(config, { scope: story.scope }, { DPoP });
 const headers = new Headers({ Purpose: "legal-screening" });
 const read = await client.fetchProtectedResource(
   config, granted.access_token, new URL(story.url), "GET", undefined, headers, { DPoP },
-);
+).catch((error) => {
+  if (error.code !== "OAUTH_WWW_AUTHENTICATE_CHALLENGE") throw error;
+  return error.response;
+});
 answer({
   tokenType: granted.token_type,
   scope: granted.scope,

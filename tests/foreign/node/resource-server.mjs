@@ -12,10 +12,13 @@ const server = await oauth.processDiscoveryResponse(
 const client = { client_id: story.clientId };
 const DPoP = oauth.DPoP(client, await proofKey(story.algorithm));
 const authentication = oauth.PrivateKeyJwt(await privateKey(story));
-const response = await oauth.clientCredentialsGrantRequest(
-  server, client, authentication, { scope: story.scope }, { ...open, DPoP },
-);
-const { access_token: token } = await oauth.processClientCredentialsResponse(server, client, response);
+const ask = async () => oauth.processClientCredentialsResponse(server, client,
+  await oauth.clientCredentialsGrantRequest(server, client, authentication, { scope: story.scope }, { ...open, DPoP }));
+// The library keeps the nonce that it is asked for, and leaves it to us to ask again (RFC 9449 section 8).
+const { access_token: token } = await ask().catch((error) => {
+  if (!oauth.isDPoPNonceError(error)) throw error;
+  return ask();
+});
 
 let request;
 await oauth.protectedResourceRequest(token, "GET", new URL(story.url), undefined, undefined, {

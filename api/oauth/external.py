@@ -1,0 +1,191 @@
+"""Access tokens of other issuers: a closed list, each with its keys, its audience and whom its clients stand for.
+
+Identity is the pair of issuer and client: what another issuer calls `x` is nobody here unless the operator said which
+registered client that is. What is demanded of a token is what is demanded of ours: JWT access token of RFC 9068, bound
+to a key (`cnf.jkt`), for our audience, by an algorithm of ours. So the guard does not know whose token it was.
+
+Keys are those of the issuer's own `jwks_uri`. They are kept for some minutes; an unknown key id asks anew, but not more
+often than every half minute, whoever sends how many; when the issuer does not answer, the keys that are known serve for
+a day. Without any, the request is turned away as one to be repeated (503), never as if the token were bad.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+from api.errors import Unavailable
+from api.oauth import jose, tokens
+from api.outbound import NotFetched, origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from api.oauth.jose import PublicKey, Unverified
+    from api.oauth.tokens import Issuer, Token
+    from api.outbound import Fetcher
+    from api.vocabulary import ClientId
+
+FRESH: Final = 300
+"""Seconds for which fetched keys are not asked for again."""
+COOLDOWN: Final = 30
+"""Seconds between two attempts, at least."""
+STALE: Final = 86_400
+"""Seconds for which known keys serve while the issuer does not answer."""
+
+_OPENID: Final = "/.well-known/openid-configuration"
+_DISCOVERY: Final = ("/.well-known/oauth-authorization-server", _OPENID)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """An issuer that the operator trusts. `clients`: ids there, and which registered client each of them is."""
+
+    issuer: str
+    audience: str
+    clients: Mapping[str, ClientId]
+    types: frozenset[str] = tokens.TYPES
+    client_claim: str = "client_id"
+
+
+@dataclass(slots=True)
+class _Keys:
+    """What is known of an issuer's keys, and when it was asked."""
+
+    by_id: Mapping[str, PublicKey] = field(default_factory=dict[str, "PublicKey"])
+    fetched_at: float = float("-inf")
+    tried_at: float = float("-inf")
+
+
+class ExternalIssuer:
+    """Verifies the tokens of one of them."""
+
+    __slots__ = ("_fetcher", "_keys", "_lock", "_remembered", "_trust")
+
+    def __init__(self, trust: Trust, fetcher: Fetcher) -> None:
+        self._trust = trust
+        self._fetcher = fetcher
+        self._keys = _Keys()
+        self._lock = asyncio.Lock()
+        self._remembered = tokens.Remembered()
+
+    async def verify(self, text: str, unverified: Unverified, now: datetime) -> Token:
+        """Verify a token, or find that it was verified. Raises `Unauthenticated`, and `Unavailable` without keys."""
+        at, known = now.timestamp(), hashlib.sha256(text.encode()).digest()
+        named = unverified.header.get("kid")
+        await self._refresh(named if isinstance(named, str) else "", at)
+        if (token := self._remembered.find(known, at)) is not None:
+            return token
+        token = self._verified(unverified, at)
+        self._remembered.keep(known, token, at)
+        return token
+
+    def _verified(self, unverified: Unverified, at: float) -> Token:
+        header, trust = unverified.header, self._trust
+        kind, kid = header.get("typ"), header.get("kid")
+        key = self._keys.by_id.get(kid) if isinstance(kid, str) else None
+        if not isinstance(kind, str) or kind.lower() not in trust.types or key is None:
+            raise tokens.refused()
+        try:
+            claims = jose.verify(unverified, key)
+        except jose.Unreadable:
+            raise tokens.refused() from None
+        token = tokens.held(claims, trust.issuer, trust.audience, at, client_claim=trust.client_claim)
+        client = trust.clients.get(token.client_id)
+        if client is None:
+            raise tokens.refused()
+        # Two issuers may give the same id to a token.
+        return replace(token, client_id=client, id=f"{trust.issuer} {token.id}")
+
+    async def _refresh(self, kid: str, at: float) -> None:
+        """Have the keys, as far as they can be had. Whoever waits here waits for one fetch."""
+        if self._is_wanting(kid, at) or (self._lock.locked() and kid not in self._keys.by_id):
+            async with self._lock:
+                if self._is_wanting(kid, at):
+                    self._keys.tried_at = at
+                    with suppress(NotFetched):
+                        self._keys = _Keys(await self._fetched(), at, at)
+                        self._remembered.clear()
+        if not self._keys.by_id or at - self._keys.fetched_at > STALE:
+            raise Unavailable("issuer", retry_after=COOLDOWN)
+
+    def _is_wanting(self, kid: str, at: float) -> bool:
+        keys = self._keys
+        if at - keys.tried_at < COOLDOWN:
+            return False
+        return at - keys.fetched_at >= FRESH or kid not in keys.by_id
+
+    async def _fetched(self) -> dict[str, PublicKey]:
+        jwks = (await self._fetcher.json(await self._address())).get("keys")
+        found = cast("list[object]", jwks) if isinstance(jwks, list) else []
+        return dict(filter(None, map(_taken, found)))
+
+    async def _address(self) -> str:
+        """Of the keys, as the metadata of exactly this issuer say (RFC 8414 section 3.3), and on its own origin."""
+        issuer = self._trust.issuer
+        for path in _DISCOVERY:
+            try:
+                document = await self._fetcher.json(_well_known(issuer, path))
+            except NotFetched:
+                continue
+            address: object = document.get("jwks_uri")
+            if document.get("issuer") == issuer and isinstance(address, str) and origin(address) == origin(issuer):
+                return address
+        raise NotFetched("the issuer has no metadata of its own")
+
+
+class Issuers:
+    """Whose tokens are taken: our own, unless it is switched off, and those of the operator's list."""
+
+    __slots__ = ("_others", "_own")
+
+    def __init__(self, own: Issuer | None, others: Mapping[str, ExternalIssuer]) -> None:
+        """`others`: by the exact `iss` of their tokens."""
+        self._own = own
+        self._others = others
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Of each, our own first."""
+        return (*(() if self._own is None else (self._own.url,)), *self._others)
+
+    async def verify(self, text: str, now: datetime) -> Token:
+        """Verify a token by its issuer. Raises `Unauthenticated` or `Unavailable`."""
+        if self._others:
+            try:
+                unverified = jose.peek(text)
+            except jose.Unreadable:
+                raise tokens.refused() from None
+            named: object = unverified.claims.get("iss")
+            other = self._others.get(named) if isinstance(named, str) else None
+            if other is not None:
+                return await other.verify(text, unverified, now)
+        if self._own is None:
+            raise tokens.refused()
+        return self._own.verify(text, now)
+
+
+def _taken(jwk: object) -> tuple[str, PublicKey] | None:
+    """A signing key with an id, of a kind that we take; an issuer may have others, and we leave them alone."""
+    if not isinstance(jwk, dict):
+        return None
+    members = cast("dict[str, Any]", jwk)
+    kid = members.get("kid")
+    if not isinstance(kid, str) or members.get("use", "sig") != "sig":
+        return None
+    try:
+        return kid, jose.public_key(members)
+    except jose.Unreadable:
+        return None
+
+
+def _well_known(issuer: str, path: str) -> str:
+    """RFC 8414 puts the well-known path before the issuer's own path, OpenID Connect behind it."""
+    parts = urlsplit(issuer)
+    own = parts.path.rstrip("/")
+    return parts._replace(path=own + path if path == _OPENID else path + own).geturl()

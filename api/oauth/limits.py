@@ -1,0 +1,172 @@
+"""Rate limits, exact over all workers, without a row that every request would write (OWASP ASVS 5.0 V2.4).
+
+A limit belongs to one client and one window of time. Workers lease its requests in blocks from one row, in a statement
+of its own, outside the unit of the request; in between they count in memory. What is leased never exceeds the limit,
+so that all workers together admit at most that, and at least that less one block for each worker.
+
+The table is unlogged: after a crash of the database the window begins anew. If it does not answer, nobody is admitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func
+from sqlalchemy.dialects.postgresql import insert
+
+from api.oauth.tables import allowance
+from api.storage.statement import statement
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from api.storage.pool import Database
+    from api.vocabulary import ClientId
+
+GUESSES_MOST: Final = 20
+"""Failures in a minute after which keys that nobody registered are not listened to."""
+
+_MINUTE: Final = 60
+_BLOCKS: Final = 20
+"""Into so many blocks a limit is divided: a worker asks the database once for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many requests a client may make in a window of so many seconds. `name` is a word of ours."""
+
+    name: str
+    most: int
+    seconds: int
+
+    @property
+    def policy(self) -> str:
+        """An item of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10)."""
+        return f'"{self.name}";q={self.most};w={self.seconds}'
+
+    @property
+    def block(self) -> int:
+        """Requests that are leased at once."""
+        return max(1, self.most // _BLOCKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What came of asking for one request. `left` is what this worker knows to be left, at least.
+
+    `is_first`: it is the first one in this window that this worker turned away.
+    """
+
+    quota: Quota
+    admitted: bool
+    left: int
+    reset: int
+    is_first: bool = False
+
+    @property
+    def limit(self) -> str:
+        """An item of `RateLimit`."""
+        return f'"{self.quota.name}";r={self.left};t={self.reset}'
+
+
+@dataclass(slots=True)
+class _Lease:
+    """What a worker has of one window."""
+
+    window: int
+    left: int = 0
+    unleased: int = 1  # until the database has said how many
+    has_refused: bool = False
+
+
+_NEW: Final = insert(allowance).values(
+    subject=bindparam("subject", type_=Text),
+    window_no=bindparam("window_no", type_=BigInteger),
+    taken=bindparam("block", type_=Integer),
+)
+_LEASE: Final = statement(
+    _NEW.on_conflict_do_update(
+        index_elements=[allowance.c.subject],
+        set_={
+            # A worker whose clock is behind counts into the window of the others.
+            "taken": case(
+                (allowance.c.window_no >= _NEW.excluded.window_no, allowance.c.taken + _NEW.excluded.taken),
+                else_=_NEW.excluded.taken,
+            ),
+            "window_no": func.greatest(allowance.c.window_no, _NEW.excluded.window_no),
+        },
+    ).returning(allowance.c.taken)
+)
+
+
+class Limits:
+    """What this worker has leased. One entry for each client and quota: only proven clients are counted."""
+
+    __slots__ = ("_database", "_leases", "lookups", "requests", "tokens")
+
+    def __init__(self, database: Database, *, requests: Quota, lookups: Quota, tokens: Quota) -> None:
+        """`requests`: of the API. `lookups`: of persons, by V-number. `tokens`: at the token endpoint."""
+        self._database = database
+        self.requests: Final = requests
+        self.lookups: Final = lookups
+        self.tokens: Final = tokens
+        self._leases: dict[tuple[str, ClientId], _Lease] = {}
+
+    async def take(self, quota: Quota, client_id: ClientId, now: datetime) -> Standing:
+        """Ask for one request of a proven client. The caller holds no connection: here one may be borrowed."""
+        at = int(now.timestamp())
+        window, reset = at // quota.seconds, quota.seconds - at % quota.seconds
+        lease = self._leases.get((quota.name, client_id))
+        if lease is None or lease.window != window:
+            lease = self._leases[quota.name, client_id] = _Lease(window)
+        if not lease.left and lease.unleased:
+            await self._renew(quota, client_id, lease, now)
+        if lease.left:
+            lease.left -= 1
+            return Standing(quota, admitted=True, left=lease.left + lease.unleased, reset=reset)
+        is_first, lease.has_refused = not lease.has_refused, True
+        return Standing(quota, admitted=False, left=0, reset=reset, is_first=is_first)
+
+    async def _renew(self, quota: Quota, client_id: ClientId, lease: _Lease, now: datetime) -> None:
+        unit = self._database.unit(now)
+        subject = f"{quota.name} {client_id}"
+        try:
+            (row,) = await unit.all(_LEASE(subject=subject, window_no=lease.window, block=quota.block))
+        finally:
+            await unit.finish()
+        taken: int = row["taken"]
+        lease.left += min(quota.block, max(0, quota.most - taken + quota.block))
+        lease.unleased = max(0, quota.most - taken)
+
+
+class Guesses:
+    """How often somebody failed to prove to be a client, in this minute and this worker.
+
+    After some failures only who proves possession of a *registered* key is listened to. Whoever guesses has no such
+    key, so that nobody locks a client out who proves with the key that it registered, as our own clients do.
+    """
+
+    __slots__ = ("_failed", "_minute")
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._failed: dict[ClientId, int] = {}
+
+    def note(self, client_id: ClientId, now: datetime) -> None:
+        """Note one failure in the name of a client that is registered."""
+        self._turn(now)
+        self._failed[client_id] = self._failed.get(client_id, 0) + 1
+
+    def closed_for(self, client_id: ClientId, now: datetime) -> int:
+        """Seconds for which unknown keys are not listened to; 0 when they are."""
+        self._turn(now)
+        if self._failed.get(client_id, 0) < GUESSES_MOST:
+            return 0
+        return _MINUTE - int(now.timestamp()) % _MINUTE
+
+    def _turn(self, now: datetime) -> None:
+        minute = int(now.timestamp()) // _MINUTE
+        if minute != self._minute:
+            self._minute = minute
+            self._failed.clear()

@@ -1,0 +1,230 @@
+"""The keys that sign access tokens, over time: next -> active -> retired -> gone.
+
+    next      published, so that whoever caches our keys has it before it signs
+    active    signs
+    retired   signs no longer; tokens that it signed hold to their end
+    gone      nothing that it signed holds
+
+The first key is in the key file. Those that came after stand beside it in a file of their own: replacing what can be
+replaced never touches the file whose loss is the loss of everything. Every worker looks at theirs every few seconds, so
+that a rotation needs no restart; where there are several machines, each has to have it before the new key begins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from api.errors import Misconfigured
+from api.oauth import jose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from api.oauth.jose import PublicKey
+
+AHEAD_LEAST: Final = 600
+"""Seconds for which a key is published before it signs, at least: our keys may be cached for 300."""
+
+STAYS: Final = 330
+"""Seconds for which a key is accepted after its successor began: the life of a token, the skew, and some more."""
+
+_LOOK: Final = 5
+"""Seconds between two looks at the file."""
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_EVER: Final = float("-inf")
+_NEVER: Final = float("inf")
+
+
+class State(StrEnum):
+    """Of a signing key, at some moment."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A P-256 key and the moment from which it signs, in seconds. Its id is its thumbprint (RFC 7638)."""
+
+    begins: float
+    native: ECKey = field(repr=False)
+    public: PublicKey
+
+    @classmethod
+    def of(cls, native: ECKey, begins: float = _EVER) -> SigningKey:
+        """This key, from this moment."""
+        return cls(begins, native, jose.public_key(native.as_dict(private=False)))
+
+    @property
+    def kid(self) -> str:
+        """Its id."""
+        return self.public.thumbprint
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Every key, in the order in which they begin; the first has always begun. `lost`: ids of those that leaked."""
+
+    keys: tuple[SigningKey, ...]
+    lost: frozenset[str] = frozenset()
+
+    def states(self, at: float) -> list[tuple[SigningKey, State]]:
+        """Each key with its state at a moment. One of them is active."""
+        standing = [key for key in self.keys if key.kid not in self.lost]
+        ends = [*(after.begins for _, after in pairwise(standing)), _NEVER]
+        found = [(key, State.GONE) for key in self.keys if key.kid in self.lost]
+        # The first that stands has begun, whatever a clock says: one key is always active.
+        starts = [_EVER, *(key.begins for key in standing[1:])]
+        found += [(key, _state(begin, end, at)) for key, begin, end in zip(standing, starts, ends, strict=True)]
+        return found
+
+    def active(self, at: float) -> SigningKey:
+        """The key that signs."""
+        (found,) = (key for key, state in self.states(at) if state is State.ACTIVE)
+        return found
+
+    def accepted(self, kid: object, at: float) -> PublicKey | None:
+        """The key of this id, if what it signed may hold."""
+        for key, state in self.states(at):
+            if key.kid == kid and state in {State.ACTIVE, State.RETIRED}:
+                return key.public
+        return None
+
+    def published(self, at: float) -> list[dict[str, Any]]:
+        """The public keys that others need (RFC 7517). The first stays, because it signs receipts of consents too."""
+        first = self.keys[0].kid
+        return [
+            _described(key)
+            for key, state in self.states(at)
+            if state is not State.GONE or (key.kid == first and first not in self.lost)
+        ]
+
+
+def _state(begins: float, end: float, at: float) -> State:
+    if at < begins:
+        return State.NEXT
+    if at < end:
+        return State.ACTIVE
+    return State.RETIRED if at < end + STAYS else State.GONE
+
+
+def _described(key: SigningKey) -> dict[str, Any]:
+    return key.native.as_dict(private=False) | {"kid": key.kid, "use": "sig", "alg": "ES256"}
+
+
+class SigningKeys:
+    """The schedule as it stands in the file, read anew when that changes. Without a file, the first key alone."""
+
+    __slots__ = ("_file", "_first", "_looked_at", "_schedule", "_version")
+
+    def __init__(self, first: ECKey, file: Path | None = None) -> None:
+        """Read it. Raises `Misconfigured`."""
+        self._first = first
+        self._file = file
+        self._version = _version(file)
+        self._schedule = read(first, file)
+        self._looked_at = _EVER
+
+    def __repr__(self) -> str:
+        return "<SigningKeys>"
+
+    def at(self, moment: float) -> Schedule:
+        """The schedule. It is another object when it changed; a file that cannot be read changes nothing."""
+        if abs(moment - self._looked_at) >= _LOOK:
+            self._looked_at = moment
+            version = _version(self._file)
+            if version not in {None, self._version}:
+                self._version = version
+                try:
+                    self._schedule = read(self._first, self._file)
+                except Misconfigured:
+                    structlog.get_logger("ketenbrug.oauth").error("signing-keys-unreadable")
+        return self._schedule
+
+
+def read(first: ECKey, file: Path | None) -> Schedule:
+    """The schedule of a key file's first key and the file beside it, which need not exist. Raises `Misconfigured`."""
+    content = _content(file)
+    try:
+        later = [SigningKey.of(ECKey.import_key(each["jwk"]), _begins(each["begins"])) for each in content["keys"]]
+        lost = frozenset(str(each) for each in content["lost"])
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise _damaged(file) from None
+    keys = (SigningKey.of(first), *sorted(later, key=lambda key: key.begins))
+    if all(key.kid in lost for key in keys):
+        raise _damaged(file)
+    return Schedule(keys, lost)
+
+
+def rotate(first: ECKey, file: Path, begins: datetime, *, compromised: bool) -> SigningKey:
+    """Add a new key that signs from this moment, and write the file anew, whole or not at all. Raises `Misconfigured`.
+
+    `compromised`: nothing that the present keys signed holds any longer. Else a key that is still to begin is an error.
+    """
+    schedule, at = read(first, file), begins.timestamp()
+    if not compromised and any(key.begins >= at for key in schedule.keys):
+        raise Misconfigured(("a later key is published already: it begins first",))
+    new = SigningKey.of(ECKey.generate_key("P-256"), at)
+    lost = {key.kid for key in schedule.keys} if compromised else schedule.lost
+    _write(file, [*schedule.keys[1:], new], sorted(lost))
+    return new
+
+
+def _write(file: Path, keys: Sequence[SigningKey], lost: Sequence[str]) -> None:
+    content = {
+        "keys": [
+            {"begins": datetime.fromtimestamp(key.begins, UTC).isoformat(), "jwk": key.native.as_dict(private=True)}
+            for key in keys
+        ],
+        "lost": list(lost),
+    }
+    fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(descriptor, "w") as writing:
+        json.dump(content, writing, indent=1)
+        writing.flush()
+        os.fsync(writing.fileno())
+    fresh.replace(file)
+
+
+def _content(file: Path | None) -> Any:  # noqa: ANN401 - JSON
+    if file is None or not file.exists():
+        return {"keys": [], "lost": []}
+    try:
+        if file.stat().st_mode & _OTHERS:
+            raise Misconfigured((f"the file of signing keys {file} is open to group or others: chmod 0400 it",))
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        raise _damaged(file) from None
+
+
+def _begins(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _version(file: Path | None) -> tuple[int, int] | None:
+    try:
+        found = None if file is None else file.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_ino, found.st_mtime_ns)
+
+
+def _damaged(file: Path | None) -> Misconfigured:
+    return Misconfigured((f"the file of signing keys {file} is damaged: restore it, or move it away",))

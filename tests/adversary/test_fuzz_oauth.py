@@ -1,0 +1,169 @@
+"""Hostile input to the guard and to the authorization server: refused as theirs, never a fault of ours.
+
+`make fuzz` tries 100,000 inputs; `make test` some hundreds. Most inputs are almost right, because what is plainly wrong
+ends early: one part of a good request is replaced, and signed by the right key where there is something to sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.oauth.limits import Quota
+from api.storage.pool import Database
+from tests import oauth_kit as kit
+from tests.oauth_world import PROBE, World, native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from tests import servers
+
+Changes: TypeAlias = "dict[str, Any]"
+Headers: TypeAlias = "list[tuple[bytes, bytes]]"
+
+BY: Final = kit.key("es256")
+OTHER: Final = kit.key("ed25519")
+SERVER: Final = kit.key("es256-fuzzed-server")
+PLENTY: Final = 1_000_000_000
+CLIENT: Final = "ngo-one"
+
+json: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=True)
+    | st.sampled_from((0, -1, 2**53, 2**63, 2**64, 10**400, 1e308, kit.NOW, kit.NOW + 60, str(kit.NOW), "", "x" * 300))
+    | st.text(max_size=40)
+    | st.sampled_from(('x"y', "\\", "\0", "\ud800", "ngo-one", "ES256", "none", kit.ISSUER, kit.AUDIENCE, PROBE)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+"""What JSON can hold, and what Python's writer calls JSON."""
+
+
+def changed(*names: str) -> st.SearchStrategy[Changes]:
+    """One or two of these members replaced or left out, or a member that nobody knows."""
+    one = st.tuples(st.sampled_from(names) | st.text(max_size=8), json | st.just(kit.GONE))
+    return st.lists(one, max_size=2).map(dict)
+
+
+raw: Final = st.binary(max_size=200) | st.text(max_size=80).map(lambda text: text.encode("utf-8", "surrogatepass"))
+deep: Final = st.integers(1, 2_000).map(lambda depth: kit.b64(b"[" * depth + b"]" * depth))
+keys: Final = st.sampled_from((BY, OTHER, kit.key("ps256"), kit.key("p384"), kit.key("rsa2048")))
+headers: Final = changed("typ", "alg", "kid", "jwk", "crit", "b64", "x5c", "jku")
+proofs: Final = st.tuples(keys, headers, changed("jti", "htm", "htu", "iat", "ath", "nonce", "acting_person"))
+assertions: Final = st.tuples(keys, headers, changed("iss", "sub", "aud", "iat", "nbf", "exp", "jti"))
+forms: Final = changed(
+    "grant_type", "scope", "client_assertion_type", "client_assertion", "client_id", "resource", "token"
+)
+tokens: Final = st.tuples(
+    st.sampled_from((SERVER, BY)),
+    headers,
+    changed("iss", "sub", "aud", "client_id", "iat", "nbf", "exp", "jti", "scope", "cnf"),
+)
+
+
+class Fuzzed:
+    """The service, on a loop of its own, so that hypothesis can call it."""
+
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        self.runner = runner
+        database = runner.run(Database.open(url, size=4))
+        self.world = World(database, key=native(SERVER))
+        for each in ("requests", "lookups", "tokens"):
+            setattr(self.world, each, Quota(each, PLENTY, 3_600))
+        self.world.use(database)
+        runner.run(self.world.client(BY))
+
+    def send(self, method: str, url: str, sent: Headers, body: bytes = b"") -> httpx.Response:
+        """Send it. Whatever it is, it is not our fault, and the answer is one of ours."""
+        answer = self.runner.run(self.world.http.request(method, url, headers=sent, content=body))
+        assert answer.status_code < 500, (answer.status_code, answer.text)
+        if answer.status_code >= 400:
+            told = answer.json()
+            assert set(told) == {"error", "error_description"} or told["nextStep"], told
+        return answer
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.runner.run(self.world.http.aclose())
+        self.runner.run(self.world.database.close())
+
+
+@pytest.fixture(scope="module")
+def fuzzed(module_database: servers.Database) -> Iterator[Fuzzed]:
+    with asyncio.Runner() as runner:
+        made = Fuzzed(runner, module_database.app_url)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def proof(made: tuple[kit.Key, Changes, Changes], method: str, url: str, token: str | None = None) -> bytes:
+    by, header, claims = made
+    return kit.proof(by, method, url, token=token, header=header, **claims).encode()
+
+
+def encoded(form: dict[str, Any]) -> bytes:
+    """As a form, whatever its values are."""
+    return urlencode({name: str(value) for name, value in kit.without(form).items()}, errors="surrogatepass").encode()
+
+
+FORM: Final = (b"content-type", b"application/x-www-form-urlencoded")
+
+
+@given(assertion=assertions, form=forms, proved=proofs, path=st.sampled_from(("token", "revoke", "introspect")))
+def test_an_almost_good_request_to_an_endpoint(
+    fuzzed: Fuzzed,
+    assertion: tuple[kit.Key, Changes, Changes],
+    form: Changes,
+    proved: tuple[kit.Key, Changes, Changes],
+    path: str,
+) -> None:
+    by, header, claims = assertion
+    signed = kit.assertion(by, CLIENT, header=header, **claims)
+    good = kit.form(BY, CLIENT, "dossiers:read") | {"client_assertion": signed, "token": "x"}
+    sent = [FORM, (b"dpop", proof(proved, "POST", kit.TOKEN_URL))]
+    fuzzed.send("POST", f"/oauth/{path}", sent, encoded(good | form))
+
+
+@given(body=raw | forms.map(encoded), kind=st.sampled_from((FORM[1], b"application/json", b"")) | raw, dpop=raw)
+def test_anything_to_the_token_endpoint(fuzzed: Fuzzed, body: bytes, kind: bytes, dpop: bytes) -> None:
+    fuzzed.send("POST", "/oauth/token", [(b"content-type", kind), (b"dpop", dpop)], body)
+
+
+@given(token=tokens, proved=proofs)
+def test_an_almost_good_request_to_the_api(
+    fuzzed: Fuzzed, token: tuple[kit.Key, Changes, Changes], proved: tuple[kit.Key, Changes, Changes]
+) -> None:
+    """The token is signed with the server's own key: only what it says is wrong."""
+    by, header, claims = token
+    text = kit.access_token(by, kid=SERVER.thumbprint, jkt=BY.thumbprint, header=header, **claims)
+    sent = [(b"authorization", b"DPoP " + text.encode()), (b"dpop", proof(proved, "GET", PROBE, text))]
+    fuzzed.send("GET", PROBE, sent)
+
+
+@given(authorization=raw, dpop=raw | st.tuples(deep, deep).map(lambda parts: ".".join((*parts, "AAAA")).encode()))
+def test_anything_to_the_api(fuzzed: Fuzzed, authorization: bytes, dpop: bytes) -> None:
+    sent = [(b"authorization", b"DPoP " + authorization), (b"dpop", dpop)]
+    assert fuzzed.send("GET", PROBE, sent).status_code == 401
+
+
+def test_the_good_request_is_let_in(fuzzed: Fuzzed) -> None:
+    """Else the others would prove nothing."""
+    nothing: tuple[kit.Key, Changes, Changes] = (BY, {}, {})
+    body = encoded(kit.form(BY, CLIENT, "dossiers:read"))
+    answer = fuzzed.send("POST", "/oauth/token", [FORM, (b"dpop", proof(nothing, "POST", kit.TOKEN_URL))], body)
+    assert answer.status_code == 200
+    text = kit.access_token(SERVER, kid=SERVER.thumbprint, jkt=BY.thumbprint)
+    sent = [(b"authorization", b"DPoP " + text.encode()), (b"dpop", proof(nothing, "GET", PROBE, text))]
+    assert fuzzed.send("GET", PROBE, sent).status_code == 200

@@ -1,0 +1,194 @@
+"""Rate limits over HTTP and a real database: exact over workers, told in headers, and nobody's but the client's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.oauth.limits import GUESSES_MOST, Limits, Quota
+from api.storage.statement import Bound
+from tests import oauth_kit as kit
+from tests.oauth_world import World, opened
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from tests import servers
+
+BY = kit.key("es256")
+OTHER = kit.key("ed25519")
+FIVE = Quota("requests", 5, 60)
+RESET = 60 - kit.NOW % 60
+
+
+@pytest.fixture
+async def world(database: servers.Database) -> AsyncIterator[World]:
+    async with opened(database.app_url) as made:
+        await made.client(BY)
+        await made.client(OTHER, "ngo-two")
+        yield made
+
+
+def limit(world: World, **quotas: Quota) -> None:
+    """Let the service have these limits."""
+    for name, quota in quotas.items():
+        setattr(world, name, quota)
+    world.use(world.database)
+
+
+def turned_away(answer: httpx.Response) -> None:
+    assert answer.status_code == 429
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"].endswith("/problems/too-many-requests")
+    assert answer.headers["retry-after"] == str(RESET)
+
+
+async def test_the_limit_is_told_and_held(world: World) -> None:
+    limit(world, requests=FIVE)
+    token = await world.token(BY)
+    for left in (4, 3, 2, 1, 0):
+        answer = await world.call(BY, token)
+        assert answer.status_code == 200
+        assert answer.headers["ratelimit-policy"] == '"requests";q=5;w=60'
+        assert answer.headers["ratelimit"] == f'"requests";r={left};t={RESET}'
+    for _ in range(2):
+        answer = await world.call(BY, token)
+        turned_away(answer)
+        assert answer.headers["ratelimit"] == f'"requests";r=0;t={RESET}'
+    (entry,) = await world.entries("dossiers.read")
+    assert (entry["result"], entry["reason"]) == ("refused", "too-many-requests"), "one entry for a window, not a flood"
+
+
+async def test_a_client_that_was_turned_away_comes_back_in_the_next_window(world: World) -> None:
+    limit(world, requests=replace(FIVE, most=1))
+    token = await world.token(BY)
+    assert [(await world.call(BY, token)).status_code for _ in range(2)] == [200, 429]
+    world.clock.forward(RESET)
+    assert (await world.call(BY, token)).status_code == 200
+
+
+async def test_one_client_does_not_use_up_the_limit_of_another(world: World) -> None:
+    limit(world, requests=replace(FIVE, most=1))
+    token, other = await world.token(BY), await world.token(OTHER, "ngo-two")
+    assert [(await world.call(BY, token)).status_code for _ in range(2)] == [200, 429]
+    assert (await world.call(OTHER, other)).status_code == 200
+
+
+async def test_what_proves_nothing_uses_nothing_up(world: World) -> None:
+    """A thief of the token cannot stop the client: only who holds the key is counted."""
+    limit(world, requests=replace(FIVE, most=1))
+    token = await world.token(BY)
+    for _ in range(5):
+        assert (await world.call(OTHER, token)).status_code == 401
+    assert (await world.call(BY, token)).status_code == 200
+
+
+async def test_workers_admit_together_what_the_limit_says(world: World) -> None:
+    """Four workers, more requests than the limit, all at once: never one too many."""
+    quota = Quota("requests", 100, 60)
+    workers = [Limits(world.database, requests=quota, lookups=quota, tokens=quota) for _ in range(4)]
+    client, now = await world.client(BY), world.clock()
+    asked = [each.take(quota, client, now) for each in workers * 60]
+    found = Counter(standing.admitted for standing in await asyncio.gather(*asked))
+    assert found == {True: 100, False: 140}
+
+
+async def test_a_worker_asks_the_database_once_for_a_block(world: World) -> None:
+    quota = Quota("requests", 100, 60)
+    limits, client = Limits(world.database, requests=quota, lookups=quota, tokens=quota), await world.client(BY)
+    for _ in range(quota.block):
+        await limits.take(quota, client, world.clock())
+    unit = world.database.unit(world.clock())
+    row = await unit.one(Bound("SELECT taken FROM oauth.allowance WHERE subject = 'requests ngo-one'", ()))
+    await unit.finish()
+    assert row is not None
+    assert row["taken"] == quota.block == 5
+
+
+async def test_a_worker_whose_clock_is_behind_gives_no_second_limit(world: World) -> None:
+    quota = replace(FIVE, most=2)
+    client, late = await world.client(BY), Limits(world.database, requests=quota, lookups=quota, tokens=quota)
+    ahead = Limits(world.database, requests=quota, lookups=quota, tokens=quota)
+    before = world.clock()
+    world.clock.forward(60)
+    found = [await each.take(quota, client, at) for each, at in ((ahead, world.clock()), (late, before))]
+    found += [await each.take(quota, client, at) for each, at in ((ahead, world.clock()), (late, before))]
+    assert Counter(each.admitted for each in found) == {True: 2, False: 2}
+
+
+async def test_without_the_database_nobody_is_admitted(world: World) -> None:
+    token = await world.token(BY)
+    world.use(world.database)
+    await world.database.close()
+    answer = await world.call(BY, token)
+    assert answer.status_code == 503
+
+
+async def test_a_pool_of_one_connection_suffices(database: servers.Database) -> None:
+    """Counting borrows a connection while the request holds none: they never wait for each other."""
+    async with opened(database.app_url, size=1, wait=20.0) as world:
+        await world.client(BY)
+        limit(world, requests=Quota("requests", 20, 60), tokens=Quota("tokens", 20, 60))
+        token = await world.token(BY)
+        answers = await asyncio.gather(*(world.call(BY, token) for _ in range(20)))
+        assert Counter(each.status_code for each in answers) == {200: 20}
+
+
+async def test_persons_are_looked_up_within_a_limit_of_its_own(world: World) -> None:
+    """Whoever may search by V-number could try out all of them: one limit counts these alone."""
+    limit(world, requests=replace(FIVE, most=100), lookups=Quota("lookups", 1, 3_600))
+    token = await world.token(BY)
+    search = f"{kit.ISSUER}/v1/search"
+    answers = [
+        await world.http.get(search, headers=world.headers(BY, token, url=search)),
+        await world.http.get(search, headers=world.headers(BY, token, url=search)),
+    ]
+    assert [each.status_code for each in answers] == [403, 429], "the scope is looked at after the limits"
+    assert answers[0].headers.get_list("ratelimit-policy") == ['"requests";q=100;w=60', '"lookups";q=1;w=3600']
+    assert (await world.call(BY, token)).status_code == 200
+
+
+async def test_tokens_have_a_limit(world: World) -> None:
+    """Each is an entry and a signature. Being turned away uses the assertion not up."""
+    limit(world, tokens=Quota("tokens", 2, 60))
+    for _ in range(2):
+        assert (await world.ask(BY)).status_code == 200
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    for _ in range(2):
+        turned_away(await world.ask(BY, form=form))
+    assert [each["result"] for each in await world.entries("oauth.issue-token")] == [
+        "permitted",
+        "permitted",
+        "refused",
+    ]
+    assert (await world.ask(OTHER, "ngo-two")).status_code == 200
+
+
+async def test_who_guesses_is_not_listened_to_and_locks_nobody_out(world: World) -> None:
+    mallory, minute = kit.key("es256-mallory"), 60
+    for _ in range(GUESSES_MOST):
+        assert (await world.ask(mallory)).status_code == 401
+    turned_away(await world.ask(mallory))
+    assert (await world.ask(BY)).status_code == 200, "the client itself, with the key that it registered"
+    assert (await world.ask(OTHER, "ngo-two")).status_code == 200
+    assert (await world.ask(mallory, "no-such-client")).status_code == 401
+    world.clock.forward(minute)
+    assert (await world.ask(mallory)).status_code == 401
+
+
+async def test_a_client_with_a_proof_key_of_its_own_waits_for_a_minute_at_most(world: World) -> None:
+    """While somebody guesses in its name. It proves its identity, but with a key that we do not know."""
+    proof_key = kit.key("es256-proof")
+    for _ in range(GUESSES_MOST):
+        await world.ask(kit.key("es256-mallory"))
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    turned_away(await world.ask(BY, form=form, proof=kit.proof(proof_key)))
+    world.clock.forward(RESET)
+    form = kit.form(BY, "ngo-one", "dossiers:read", at=world.at)
+    assert (await world.ask(BY, form=form, proof=kit.proof(proof_key, at=world.at))).status_code == 200

@@ -1,0 +1,168 @@
+"""Signing keys over time: published before they sign, accepted after, and gone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from joserfc.jwk import ECKey
+
+from api.errors import Misconfigured, Unauthenticated
+from api.oauth import signing
+from api.oauth.signing import Schedule, SigningKey, SigningKeys, State
+from api.oauth.tokens import LIFETIME, SKEW, Issuer
+from api.vocabulary import ClientId, Scope
+from tests import oauth_kit as kit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST = ECKey.generate_key("P-256")
+NOW = datetime.fromtimestamp(kit.NOW, UTC)
+LATER = NOW + timedelta(seconds=signing.AHEAD_LEAST)
+CLIENT, SCOPES = ClientId("ngo-one"), frozenset({Scope.CASES_READ})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys.signing"
+
+
+def states(schedule: Schedule, at: datetime) -> list[State]:
+    return [state for _, state in schedule.states(at.timestamp())]
+
+
+def ids(schedule: Schedule, at: datetime) -> set[str]:
+    return {key["kid"] for key in schedule.published(at.timestamp())}
+
+
+def test_a_key_goes_through_its_states(file: Path) -> None:
+    second = signing.rotate(FIRST, file, LATER, compromised=False)
+    third = signing.rotate(FIRST, file, LATER + timedelta(days=90), compromised=False)
+    schedule = signing.read(FIRST, file)
+    first = schedule.keys[0]
+    assert [key.kid for key in schedule.keys] == [first.kid, second.kid, third.kid]
+    second_later = timedelta(seconds=signing.STAYS)
+    for at, expected in (
+        (NOW, "active next next"),
+        (LATER, "retired active next"),
+        (LATER + second_later, "gone active next"),
+        (LATER + timedelta(days=90), "gone retired active"),
+        (LATER + timedelta(days=91), "gone gone active"),
+    ):
+        assert " ".join(states(schedule, at)) == expected
+    assert ids(schedule, NOW) == {first.kid, second.kid, third.kid}
+    assert ids(schedule, LATER + timedelta(days=91)) == {first.kid, third.kid}, "the first signs receipts too"
+
+
+def test_a_retired_key_is_accepted_for_as_long_as_its_tokens_live() -> None:
+    assert signing.STAYS >= LIFETIME + 2 * SKEW
+
+
+def test_what_is_published_holds_no_private_part(file: Path) -> None:
+    signing.rotate(FIRST, file, LATER, compromised=False)
+    for key in signing.read(FIRST, file).published(kit.NOW):
+        assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+
+
+def test_a_rotation_needs_no_restart_and_breaks_no_token(file: Path) -> None:
+    """The issuer signs with the new key when it begins, and takes what the old one signed to its end."""
+    issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
+    old = issuer.mint(CLIENT, SCOPES, "jkt", NOW)
+    new_key = signing.rotate(FIRST, file, LATER, compromised=False)
+    assert {key["kid"] for key in issuer.jwks(NOW + timedelta(seconds=6))["keys"]} >= {new_key.kid}
+    just_before = LATER - timedelta(seconds=1)
+    last = issuer.mint(CLIENT, SCOPES, "jkt", just_before)
+    fresh = issuer.mint(CLIENT, SCOPES, "jkt", LATER)
+    assert [kid(each.text) for each in (old, last, fresh)] == [issuer_kid(FIRST)] * 2 + [new_key.kid]
+    end = just_before + timedelta(seconds=LIFETIME - 1)
+    for each in (last, fresh):
+        assert issuer.verify(each.text, end).client_id == CLIENT
+
+
+def test_a_key_that_is_yet_to_begin_verifies_nothing(file: Path) -> None:
+    signing.rotate(FIRST, file, LATER, compromised=False)
+    schedule = signing.read(FIRST, file)
+    assert schedule.accepted(schedule.keys[1].kid, kit.NOW) is None
+    assert schedule.accepted("unknown", kit.NOW) is None
+
+
+def test_what_a_leaked_key_signed_holds_no_longer(file: Path) -> None:
+    """Also in a worker that has verified and remembered it."""
+    issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
+    token = issuer.mint(CLIENT, SCOPES, "jkt", NOW).text
+    issuer.verify(token, NOW)
+    signing.rotate(FIRST, file, NOW, compromised=True)
+    soon = NOW + timedelta(seconds=6)
+    with pytest.raises(Unauthenticated):
+        issuer.verify(token, soon)
+    issuer.verify(issuer.mint(CLIENT, SCOPES, "jkt", soon).text, soon)
+    assert issuer_kid(FIRST) not in {key["kid"] for key in issuer.jwks(soon)["keys"]}
+
+
+def test_one_key_is_active_also_for_a_clock_that_is_behind(file: Path) -> None:
+    new = signing.rotate(FIRST, file, NOW, compromised=True)
+    assert signing.read(FIRST, file).active(kit.NOW - 30).kid == new.kid
+
+
+def test_two_keys_do_not_wait_at_once(file: Path) -> None:
+    signing.rotate(FIRST, file, LATER, compromised=False)
+    with pytest.raises(Misconfigured, match="published already"):
+        signing.rotate(FIRST, file, NOW, compromised=False)
+
+
+def test_the_file_is_for_its_owner_only(file: Path) -> None:
+    signing.rotate(FIRST, file, LATER, compromised=False)
+    assert file.stat().st_mode & 0o777 == 0o400
+    assert [each.name for each in file.parent.iterdir()] == [file.name], "nothing is left beside it"
+    file.chmod(0o440)
+    with pytest.raises(Misconfigured, match="open to group"):
+        SigningKeys(FIRST, file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"keys": [{}], "lost": []}', '{"keys": [{"begins": "x", "jwk": {}}], "lost": []}'],
+)
+def test_a_damaged_file_stops_the_start(file: Path, content: str) -> None:
+    file.write_text(content)
+    file.chmod(0o400)
+    with pytest.raises(Misconfigured, match="damaged"):
+        SigningKeys(FIRST, file)
+
+
+def test_without_a_key_that_stands_nothing_starts(file: Path) -> None:
+    file.write_text(json.dumps({"keys": [], "lost": [issuer_kid(FIRST)]}))
+    file.chmod(0o400)
+    with pytest.raises(Misconfigured, match="damaged"):
+        SigningKeys(FIRST, file)
+
+
+def test_a_file_that_is_damaged_or_gone_while_we_run_changes_nothing(file: Path) -> None:
+    new = signing.rotate(FIRST, file, NOW, compromised=False)
+    keys = SigningKeys(FIRST, file)
+    file.unlink()
+    assert keys.at(kit.NOW).active(kit.NOW).kid == new.kid
+    file.write_text("x")
+    os.chmod(file, 0o400)  # noqa: PTH101 - as an editor leaves it
+    assert keys.at(kit.NOW + 60).active(kit.NOW).kid == new.kid
+
+
+def test_keys_do_not_show_themselves(file: Path) -> None:
+    secret = FIRST.as_dict(private=True)["d"]
+    assert str(secret) not in f"{SigningKeys(FIRST, file)!r} {SigningKey.of(FIRST)!r}"
+
+
+def kid(token: str) -> str:
+
+    header = token.partition(".")[0]
+    found: str = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
+    return found
+
+
+def issuer_kid(key: ECKey) -> str:
+    return SigningKey.of(key).kid
