@@ -14,7 +14,8 @@ policy       pure: which witnesses, and how many of them are enough
 witnessing   asks them for cosignatures, and keeps those
 projection   pure: the search columns of a leaf
 proofs       the read side: checkpoint, entry, inclusion, consistency
-search       entries by closed filters, newest first
+query        pure: the language in which auditors ask, from text to terms
+search       entries by terms, newest first
 export       what outsiders need to check the log, as a directory
 tables       `entry` is written by requests; everything else by the sequencer; nothing is ever changed
 

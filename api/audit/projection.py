@@ -6,6 +6,7 @@ has no columns at all. The leaf keeps what it says; only finding it by that memb
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _TEXT_MOST: Final = 200
 """Characters: a B-tree refuses rows of more than some 2,700 bytes."""
 
+_WORDS_MOST: Final = 64
+
+SEPARATOR: Final = "\x1f"
+"""Stands between words where several are sent as one text: in no word."""
+
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _NOTHING: Final[dict[str, Any]] = {}
 
@@ -33,11 +39,16 @@ class Columns:
     result: str | None
     reason: str | None
     organisation: UUID | None
+    kind: str | None
     client: str | None
+    actor: str | None
     object_type: str | None
     object_id: UUID | None
     purpose: str | None
     request_id: UUID | None
+    grounds: tuple[str, ...] | None
+    categories: tuple[str, ...] | None
+    withheld: tuple[str, ...] | None
     persons: frozenset[UUID]
 
 
@@ -51,11 +62,16 @@ def of(leaf: bytes) -> Columns:
         result=_text(members.get("result")),
         reason=_text(members.get("reason")),
         organisation=_uuid(actor.get("organisation")),
+        kind=_text(actor.get("kind")),
         client=_text(actor.get("client")),
+        actor=_text(actor.get("person")),
         object_type=_text(thing.get("type")),
         object_id=_uuid(thing.get("id")),
         purpose=_text(members.get("purpose")),
         request_id=_uuid(origin.get("requestId")),
+        grounds=_words(_list(members.get("ground"))),
+        categories=_words(_members(members.get("disclosed"))),
+        withheld=_words(_members(members.get("withheld"))),
         persons=frozenset(_uuids([members.get("person"), *_list(members.get("persons"))])),
     )
 
@@ -63,6 +79,13 @@ def of(leaf: bytes) -> Columns:
 def identity(leaf: bytes) -> UUID | None:
     """The id that the entry gave itself."""
     return _uuid(content(leaf).get("id"))
+
+
+def consents(leaf: bytes) -> tuple[tuple[UUID, int], ...]:
+    """The consents that carried it, each with its version then."""
+    each = [_members(value) for value in _list(content(leaf).get("consents"))]
+    pairs = [(_uuid(one.get("id")), one.get("version")) for one in each]
+    return tuple((which, version) for which, version in pairs if which is not None and isinstance(version, int))
 
 
 def content(leaf: bytes) -> dict[str, Any]:
@@ -84,6 +107,12 @@ def _list(value: Any) -> list[object]:  # noqa: ANN401 - JSON
 def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
     # PostgreSQL holds no NUL in a text.
     return value if isinstance(value, str) and len(value) <= _TEXT_MOST and "\x00" not in value else None
+
+
+def _words(values: Iterable[Any]) -> tuple[str, ...] | None:
+    """Those that are words; None when there are none."""
+    found = (each for value in values if (each := _text(value)) is not None and SEPARATOR not in each)
+    return tuple(itertools.islice(found, _WORDS_MOST)) or None
 
 
 def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 - JSON

@@ -1,88 +1,176 @@
-"""Entries by closed filters, newest first. Each filter is a column of the projection; together they narrow.
+"""Entries by a query, newest first. Each term is a condition on the projection; together they narrow.
 
-A statement is compiled once for each set of filters that is ever used: one text with every filter optional would make
-PostgreSQL plan for none of them.
+A statement is compiled once for each shape of query: which keys, turned round or not, and of which kind their values
+are. Every value is bound. One text with every key optional would make PostgreSQL plan for none of them.
+
+A page is sought twice at most: among the newest entries by walking back through them, and if those do not fill it,
+among all older ones by the indexes of the terms. PostgreSQL would choose one of the two for the whole log, and hope: it
+walked through all of it for two words that are common and never stand together (measured).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, bindparam, select
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, exists, func, or_, select, true
 
 from api.audit.proofs import Logged
+from api.audit.query import Key, Pattern, Span
 from api.audit.tables import entry, leaf, projection, projection_person
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement
 
     from api.audit.proofs import Reader
+    from api.audit.query import Term, Value
     from api.storage.statement import Statement
-    from api.vocabulary import Purpose, Result
 
 END: Final = 2**63 - 1
 """No index reaches this: where the first page begins."""
 
-_PERSON: Final = "person"
+_NEWEST: Final = statement(select(func.max(leaf.c.index).label("index")))
+_COLUMNS: Final[Mapping[Key, ColumnElement[Any]]] = {
+    Key.ACTOR: projection.c.actor,
+    Key.CLIENT: projection.c.client,
+    Key.ACTION: projection.c.action,
+    Key.OBJECT: projection.c.object_type,
+    Key.PURPOSE: projection.c.purpose,
+    Key.RESULT: projection.c.result,
+    Key.REASON: projection.c.reason,
+    Key.REQUEST: projection.c.request_id,
+    Key.ORG: projection.c.kind,
+    Key.AFTER: projection.c.at,
+    Key.BEFORE: projection.c.at,
+    Key.AT: projection.c.at,
+    Key.SEQ: projection.c.index,
+}
+_BY_ID: Final[Mapping[Key, ColumnElement[Any]]] = {
+    Key.ORG: projection.c.organisation,
+    Key.OBJECT: projection.c.object_id,
+    Key.REQUEST: projection.c.request_id,
+}
+_LISTS: Final[Mapping[Key, ColumnElement[Any]]] = {
+    Key.GROUND: projection.c.grounds,
+    Key.CATEGORY: projection.c.categories,
+    Key.WITHHELD: projection.c.withheld,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What is asked; None asks nothing. `person` is an alias of this log; `after` is included, `before` is not."""
-
-    organisation: UUID | None = None
-    client: str | None = None
-    person: UUID | None = None
-    action: str | None = None
-    result: Result | None = None
-    purpose: Purpose | None = None
-    object_type: str | None = None
-    object_id: UUID | None = None
-    request_id: UUID | None = None
-    after: datetime | None = None
-    before: datetime | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """The filters that ask something."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+WINDOW: Final = 20_000
+"""Entries that are walked through. What is common fills a page from them; the rest is rare enough for an index."""
 
 
-async def page(reader: Reader, filters: Filters, below: int, most: int) -> list[Logged]:
+class _Form(NamedTuple):
+    """A term without its values: what its condition looks like. `kinds`: of each value, a letter."""
+
+    key: Key
+    negated: bool
+    kinds: str
+
+
+_Forms: TypeAlias = tuple[_Form, ...]
+
+
+async def page(reader: Reader, terms: Sequence[Term], below: int, most: int) -> list[Logged]:
     """At most `most` entries with an index under `below`, the newest first."""
-    asked = filters.asked()
-    rows = await reader.all(_page(frozenset(asked))(below=below, most=most, **asked))
+    forms = tuple(_Form(each.key, each.negated, "".join(map(_kind, each.values))) for each in terms)
+    values = {name: value for place, each in enumerate(terms) for name, value in _values(place, each).items()}
+    newest = (await reader.all(_NEWEST()))[0]["index"]
+    floor = max(0, min(below, 0 if newest is None else newest + 1) - WINDOW)
+    rows = await reader.all(_page(forms, walked=True)(above=floor, below=below, most=most, **values))
+    if len(rows) < most and floor:
+        left = most - len(rows)
+        rows += await reader.all(_page(forms, walked=False)(above=0, below=floor, most=left, **values))
     return [Logged(row["index"], row["leaf"]) for row in rows]
 
 
-@cache
-def _page(names: frozenset[str]) -> Statement:
-    """At most 2,048 of them: every name is one of `Filters`."""
-    found = select(leaf.c.index, entry.c.leaf).join(entry, entry.c.id == leaf.c.entry_id)
-    index = leaf.c.index
-    # The order is that of the table that narrows, so that its own index gives the page without sorting.
-    if names - {_PERSON}:
-        found, index = found.join(projection, projection.c.index == leaf.c.index), projection.c.index
-    if _PERSON in names:
-        found, index = found.join(projection_person, projection_person.c.index == index), projection_person.c.index
-    below, most = bindparam("below", type_=BigInteger), bindparam("most", type_=Integer)
-    narrowed = found.where(index < below, *(_condition(name) for name in sorted(names)))
-    return statement(narrowed.order_by(index.desc()).limit(most))
-
-
-def _condition(name: str) -> ColumnElement[bool]:
-    match name:
-        case "person":
-            return projection_person.c.person == bindparam(name)
-        case "after":
-            return projection.c.at >= bindparam(name)
-        case "before":
-            return projection.c.at < bindparam(name)
+def _kind(value: Value) -> str:
+    match value:
+        case UUID():
+            return "u"
+        case Pattern():
+            return "p"
+        case Span(low=low, high=high):
+            return "s" if low is not None and high is not None else "l" if low is not None else "h"
         case _:
-            return projection.c[name] == bindparam(name)
+            return "t"
+
+
+def _values(place: int, term: Term) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, value in enumerate(term.values):
+        name = _name(place, number)
+        match value:
+            case Pattern(like=like):
+                found[name] = like
+            case Span(low=low, high=high):
+                found |= {f"{name}_low": low, f"{name}_high": high}
+            case _:
+                found[name] = [value] if term.key in _LISTS else value
+    return found
+
+
+def _name(place: int, number: int) -> str:
+    return f"v{place}_{number}"
+
+
+@lru_cache(maxsize=256)
+def _page(forms: _Forms, *, walked: bool) -> Statement:
+    index: ColumnElement[int] = projection.c.index
+    found = select(index)
+    one = next((place for place, each in enumerate(forms) if each == _Form(Key.PERSON, negated=False, kinds="u")), None)
+    if one is not None:
+        # The order is that of the table that narrows most.
+        found, index = found.join(projection_person, projection_person.c.index == index), projection_person.c.index
+        found = found.where(
+            projection_person.c.person == bindparam(_name(one, 0), type_=projection_person.c.person.type)
+        )
+    conditions = [_condition(place, each) for place, each in enumerate(forms) if place != one]
+    above, below = (bindparam(name, type_=BigInteger) for name in ("above", "below"))
+    # A sum is no column: no index has its order, so that the terms have to find the rows.
+    order = index if walked else index + 0
+    found = found.where(index >= above, index < below, *conditions)
+    # Only those on the page are looked up in the log itself.
+    chosen = found.order_by(order.desc()).limit(bindparam("most", type_=Integer)).subquery()
+    logged = select(leaf.c.index, entry.c.leaf).join(entry, entry.c.id == leaf.c.entry_id)
+    return statement(logged.join(chosen, chosen.c.index == leaf.c.index).order_by(leaf.c.index.desc()))
+
+
+def _condition(place: int, form: _Form) -> ColumnElement[bool]:
+    holds = or_(*(_holds(form.key, kind, _name(place, number)) for number, kind in enumerate(form.kinds)))
+    # What is not there is none of what was named.
+    return holds.is_not(true()) if form.negated else holds
+
+
+def _holds(key: Key, kind: str, name: str) -> ColumnElement[bool]:
+    if key is Key.PERSON:
+        about = projection_person.alias()
+        same = about.c.person == bindparam(name, type_=about.c.person.type)
+        return exists().where(about.c.index == projection.c.index, same)
+    if key in _LISTS:
+        return _in_list(_LISTS[key], kind, name)
+    column = _BY_ID[key] if kind == "u" else _COLUMNS[key]
+    low, high = (bindparam(f"{name}_{end}", type_=column.type) for end in ("low", "high"))
+    match kind:
+        case "p":
+            return column.like(bindparam(name, type_=Text))
+        case "s":
+            return (column >= low) & (column < high)
+        case "l":
+            return column >= low
+        case "h":
+            return column < high
+        case _:
+            return column == bindparam(name, type_=column.type)
+
+
+def _in_list(column: ColumnElement[Any], kind: str, name: str) -> ColumnElement[bool]:
+    if kind == "p":
+        each = func.unnest(column).column_valued("each")
+        return exists(select(each).where(each.like(bindparam(name, type_=Text))).correlate(projection))
+    return column.op("@>", is_comparison=True)(bindparam(name, type_=ARRAY(Text)))

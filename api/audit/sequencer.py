@@ -20,10 +20,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
-from sqlalchemy import ARRAY, BigInteger, Integer, bindparam, exists, func, insert, select, tuple_
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, exists, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.audit import projection, standing, tree
@@ -59,9 +59,16 @@ ALL: Final = 2**63 - 1
 
 def _rows(table: Table, *names: str) -> Statement:
     """An INSERT of many rows: each name is bound to the list of that column's values."""
-    lists = [bindparam(name, type_=ARRAY(table.c[name].type)) for name in names]
+    # An array of arrays would be taken apart to its last element: a column of words is sent as texts.
+    several = {name for name in names if isinstance(table.c[name].type, ARRAY)}
+    lists = [bindparam(name, type_=ARRAY(Text if name in several else table.c[name].type)) for name in names]
     given = func.unnest(*lists).table_valued(*names, name="given").render_derived()
-    return statement(insert(table).from_select(list(names), select(*(given.c[name] for name in names))))
+    values = (func.string_to_array(given.c[n], projection.SEPARATOR) if n in several else given.c[n] for n in names)
+    return statement(insert(table).from_select(list(names), select(*values)))
+
+
+def _sent(value: Any) -> Any:  # noqa: ANN401 - a search column
+    return projection.SEPARATOR.join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
 
 
 _COLUMNS: Final = tuple(each.name for each in search_columns.c if each.name != "index")
@@ -255,7 +262,7 @@ def _written(first: int, taken: Sequence[Record], hashes: Sequence[bytes]) -> li
     persons = [(person, index) for index, each in zip(indexes, found, strict=True) for person in each.persons]
     return [
         _LEAVES(index=indexes, entry_id=[row["id"] for row in taken], leaf_hash=list(hashes)),
-        _PROJECTION(index=indexes, **{name: [getattr(each, name) for each in found] for name in _COLUMNS}),
+        _PROJECTION(index=indexes, **{name: [_sent(getattr(each, name)) for each in found] for name in _COLUMNS}),
         _PERSONS(person=[person for person, _ in persons], index=[index for _, index in persons]),
     ]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     func,
+    text,
 )
 
 from api.storage.base import Xid8, instant, metadata
@@ -144,15 +146,28 @@ projection: Final = Table(
     Column("result", Text),
     Column("reason", Text),
     Column("organisation", Uuid),
+    Column("kind", Text),
     Column("client", Text),
+    Column("actor", Text),
     Column("object_type", Text),
     Column("object_id", Uuid),
     Column("purpose", Text),
     Column("request_id", Uuid),
+    Column("grounds", ARRAY(Text)),
+    Column("categories", ARRAY(Text)),
+    Column("withheld", ARRAY(Text)),
     Index("ix_projection_organisation_index", "organisation", "index"),
     Index("ix_projection_action_index", "action", "index"),
     Index("ix_projection_object_id_index", "object_id", "index"),
     Index("ix_projection_at_index", "at", "index"),
+    Index("ix_projection_client_index", "client", "index"),
+    Index("ix_projection_kind_index", "kind", "index"),
+    Index("ix_projection_request_id", "request_id", postgresql_using="hash"),
+    Index("ix_projection_actor_index", "actor", "index", postgresql_where=text("actor IS NOT NULL")),
+    Index("ix_projection_purpose_index", "purpose", "index", postgresql_where=text("purpose IS NOT NULL")),
+    Index("ix_projection_reason_index", "reason", "index", postgresql_where=text("reason IS NOT NULL")),
+    Index("ix_projection_result_index", "result", "index", postgresql_where=text("result <> 'permitted'")),
+    Index("ix_projection_words", "grounds", "categories", "withheld", postgresql_using="gin"),
     schema="audit",
     comment="Search columns, read from the leaves by the sequencer. A member that is missing or odd is NULL.",
 )

@@ -7,8 +7,9 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api import problems
-from api.audit import projection, search
+from api.audit import projection, query, search
 from api.audit.proofs import Logged
+from api.audit.query import Key, Span, Term
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
@@ -16,6 +17,7 @@ from api.edge.call import calls
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
 from api.edge.routing import router
+from api.problems import InputError, Problem, Stopped
 from api.schemas import audit as wire
 from api.schemas.base import Page
 from api.supervision import operations
@@ -49,9 +51,9 @@ _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
 async def search_audit(
     request: Request, body: wire.AuditSearch, call: Annotated[Call, calls(authority.SEARCH_AUDIT)], page: Paging
 ) -> Response:
-    """Entries by filters, newest first. Persons have a name of their own here, which tells nothing outside the log."""
+    """Entries by a query, newest first. Persons have a name of their own here, which tells nothing outside the log."""
     below = search.END if page.number is None else page.number
-    outcome = await operations.find(call, _filters(body), below, page.fetch)
+    outcome = await operations.find(call, _terms(body), below, page.fetch)
     return replies.shown(request, outcome, paged(page, call, _entry, lambda found: found.index))
 
 
@@ -108,20 +110,27 @@ async def prove_consistency(
     return replies.shown(request, await operations.consistency(call, first, second), _consistency)
 
 
-def _filters(body: wire.AuditSearch) -> search.Filters:
-    return search.Filters(
-        organisation=body.organisation_id,
-        client=body.client_id,
-        person=body.person_alias,
-        action=body.action,
-        result=body.result,
-        purpose=body.purpose,
-        object_type=body.object_type,
-        object_id=body.object_id,
-        request_id=body.request_id,
-        after=body.after_at,
-        before=body.before_at,
-    )
+def _terms(body: wire.AuditSearch) -> tuple[Term, ...]:
+    """The query, narrowed by the filters. Raises `Stopped`."""
+    try:
+        asked = query.parse(body.query)
+    except query.Unreadable as error:
+        fault = InputError("body", "/query", "query", f"Character {error.place}: {error}")
+        raise Stopped(Problem(problems.INVALID_INPUT, errors=(fault,))) from None
+    span = {Key.AFTER: Span(body.after_at, None), Key.BEFORE: Span(None, body.before_at)}
+    filters = {
+        Key.ORG: body.organisation_id,
+        Key.CLIENT: body.client_id,
+        Key.PERSON: body.person_alias,
+        Key.ACTION: body.action,
+        Key.RESULT: body.result,
+        Key.PURPOSE: body.purpose,
+        Key.REQUEST: body.request_id,
+        **{key: each for key, each in span.items() if each != Span(None, None)},
+    }
+    things = (body.object_type, body.object_id)
+    named = [*filters.items(), *((Key.OBJECT, each) for each in things)]
+    return (*asked, *(Term(key, (value,)) for key, value in named if value is not None))
 
 
 def _entry(found: Logged) -> wire.AuditEntry:

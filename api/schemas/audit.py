@@ -14,9 +14,25 @@ Index = Annotated[int, Field(ge=0, description="Place in the log, from 0.", exam
 Size = Annotated[int, Field(ge=0, description="Number of entries in the tree.", examples=[1095])]
 
 
-class AuditSearch(Wire):
-    """Filters (auditlog doorzoeken). All that are given must hold; none gives everything, newest first."""
+Query = Annotated[
+    str,
+    Field(
+        max_length=1_000,
+        description=(
+            "Terms as `key:value`, separated by spaces; all must hold. `-` before a term turns it round; a comma is "
+            "between alternatives, `*` in a value for anything, quotes round a value with spaces. Keys: actor, client, "
+            "org (id or kind), person (alias), action, object (type or id), purpose, ground, result, reason, category, "
+            "withheld, request, after, before, at (day or instant, or a range with `..`), seq (place, or a range)."
+        ),
+        examples=["action:dossiers.* -result:permitted after:2026-11-01", "org:ngo category:medical,belief"],
+    ),
+]
 
+
+class AuditSearch(Wire):
+    """What is looked for (auditlog doorzoeken): a query and filters, which all must hold. Nothing gives everything."""
+
+    query: Query = ""
     organisation_id: Annotated[UUID | None, Field(description="Who acted.")] = None
     client_id: Annotated[ShortText | None, Field(description="Which client acted.")] = None
     person_alias: Annotated[UUID | None, Field(description="Whom it is about, as named in the log.")] = None

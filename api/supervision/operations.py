@@ -13,7 +13,7 @@ from api.vocabulary import Reason
 
 if TYPE_CHECKING:
     from api.audit.proofs import Checkpoint, Logged
-    from api.audit.search import Filters
+    from api.audit.query import Term
     from api.disclosure.call import Call
 
 T = TypeVar("T")
@@ -49,9 +49,9 @@ class Consistency:
     hashes: tuple[bytes, ...]
 
 
-async def find(call: Call, filters: Filters, below: int, most: int) -> list[Logged] | Refusal:
-    """Entries by filters, newest first."""
-    found = await search.page(call.unit, filters, below, most)
+async def find(call: Call, terms: tuple[Term, ...], below: int, most: int) -> list[Logged] | Refusal:
+    """Entries of which every term holds, newest first."""
+    found = await search.page(call.unit, terms, below, most)
     return _admitted(call, Thing(_ENTRY), found)
 
 

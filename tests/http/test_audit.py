@@ -42,10 +42,10 @@ class Auditor:
         """Read."""
         return _body(await self.world.call(BY, self._token, path=path), status)
 
-    async def search(self, query: str = "", status: int = 200, **filters: Any) -> dict[str, Any]:
+    async def search(self, address: str = "", status: int = 200, **filters: Any) -> dict[str, Any]:
         """Search with these filters."""
         headers = self.world.headers(BY, self._token, "POST", f"{kit.ISSUER}{SEARCH}")
-        return _body(await self.world.http.post(f"{SEARCH}{query}", json=filters, headers=headers), status)
+        return _body(await self.world.http.post(f"{SEARCH}{address}", json=filters, headers=headers), status)
 
 
 def _body(answer: httpx.Response, status: int) -> dict[str, Any]:
@@ -169,6 +169,19 @@ async def test_filters_narrow_a_search(auditor: Auditor) -> None:
     assert (await auditor.search(requestId=request, afterAt=at))["items"] == [found]
     assert (await auditor.search(requestId=request, beforeAt=at))["items"] == []
     await auditor.search(status=400, person="Jan")
+
+
+async def test_a_query_narrows_a_search_and_one_that_cannot_be_read_says_how_to_write_it(auditor: Auditor) -> None:
+    await auditor.get("/v1/audit/entries/9999", 404)
+    await integrate(auditor.world)
+    (found,) = (await auditor.search(query="action:audit.* -result:permitted org:auditor"))["items"]
+    assert found["content"]["reason"] == "not-found"
+    assert (await auditor.search(query="result:refused", action="audit.search"))["items"] == []
+    refused = await auditor.search(status=400, query="name:Canary")
+    (fault,) = refused["errors"]
+    assert (fault["in"], fault["code"]) == ("body", "query")
+    assert "There is no such key; there are: actor, client" in str(fault)
+    assert "Canary" not in str(refused)
 
 
 async def test_nobody_but_an_auditor_sees_the_log(world: World) -> None:

@@ -1,35 +1,29 @@
-"""Reading the log from PostgreSQL: proofs that the verifier takes, entries by filters, exports that hold."""
+"""Reading the log from PostgreSQL: proofs that the verifier takes, exports that hold."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from api.audit import export, proofs, search, tree, witnessing
-from api.audit.search import Filters
+from api.audit import export, proofs, tree, witnessing
 from api.cli import audit as command
 from api.errors import LogDamaged, NotExportable
 from api.settings import now
 from api.storage.pool import Database
-from api.vocabulary import Purpose, Result
 from clients import verifier
 from tests.audit_kit import ORIGIN
-from tests.audit_store import APPEND, SIGNER, Rows, append, leaf, settle, tamper
+from tests.audit_store import SIGNER, Rows, append, settle, tamper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests import servers
-
-NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-NGO, OTHER, PERSON, THING, REQUEST = (UUID(int=n) for n in range(1, 6))
 
 
 @pytest.fixture
@@ -47,20 +41,6 @@ async def integrated(connection: Any, *sizes: int) -> list[bytes]:
         leaves += await append(connection, size - len(leaves))
         await settle(connection)
     return leaves
-
-
-def entry(number: int, **members: Any) -> bytes:
-    at = (NOON + timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return leaf(at=at, n=number, **members)
-
-
-async def write(connection: Any, leaves: Iterable[bytes]) -> None:
-    await connection.executemany(APPEND, [(each,) for each in leaves])
-    await settle(connection)
-
-
-async def found(connection: Any, below: int = search.END, most: int = 100, **asked: Any) -> list[int]:
-    return [each.index for each in await search.page(Rows(connection), Filters(**asked), below, most)]
 
 
 async def test_before_it_has_begun_a_log_has_no_head(connection: Any, tmp_path: Path) -> None:
@@ -111,63 +91,6 @@ async def test_nothing_is_proven_from_a_damaged_log(
     await tamper(database, damage)
     with pytest.raises(LogDamaged, match=what):
         await proofs.inclusion(Rows(connection), 599, 600)
-
-
-async def test_entries_are_found_by_each_filter(connection: Any) -> None:
-    actor = {"organisation": str(NGO), "client": "one"}
-    await write(
-        connection,
-        [
-            entry(0, actor=actor, action="dossiers.read", result="permitted", purpose="legal-screening"),
-            entry(1, actor={"organisation": str(OTHER), "client": "two"}, action="dossiers.read", result="refused"),
-            entry(2, actor=actor, object={"type": "dossier", "id": str(THING)}, person=str(PERSON)),
-            entry(3, actor=actor, persons=[str(PERSON), str(uuid4())], origin={"requestId": str(REQUEST)}),
-        ],
-    )
-    assert await found(connection) == [3, 2, 1, 0]
-    assert await found(connection, organisation=NGO) == [3, 2, 0]
-    assert await found(connection, client="two") == [1]
-    assert await found(connection, action="dossiers.read") == [1, 0]
-    assert await found(connection, result=Result.REFUSED) == [1]
-    assert await found(connection, purpose=Purpose.LEGAL_SCREENING) == [0]
-    assert await found(connection, object_type="dossier", object_id=THING) == [2]
-    assert await found(connection, request_id=REQUEST) == [3]
-    assert await found(connection, person=PERSON) == [3, 2]
-    assert await found(connection, person=PERSON, organisation=NGO, request_id=REQUEST) == [3]
-    assert await found(connection, person=PERSON, organisation=OTHER) == []
-    assert await found(connection, after=NOON + timedelta(minutes=1), before=NOON + timedelta(minutes=3)) == [2, 1]
-
-
-async def test_every_pair_of_filters_is_a_statement_that_postgresql_takes(connection: Any) -> None:
-    every: dict[str, Any] = {
-        "organisation": NGO,
-        "client": "one",
-        "person": PERSON,
-        "action": "a",
-        "result": Result.FAILED,
-        "purpose": Purpose.ESCALATION,
-        "object_type": "t",
-        "object_id": THING,
-        "request_id": REQUEST,
-        "after": NOON,
-        "before": NOON,
-    }
-    assert set(every) == set(Filters(**every).asked())
-    for one in every.items():
-        for other in every.items():
-            assert await found(connection, **dict([one, other])) == []
-    assert await found(connection, **every) == []
-
-
-async def test_pages_follow_each_other_without_gap_or_repetition(connection: Any) -> None:
-    await write(connection, [entry(n, person=str(PERSON), action="a" if n % 2 else "b") for n in range(50)])
-    for asked in ({}, {"person": PERSON}, {"action": "a"}, {"action": "a", "person": PERSON}):
-        pages: list[int] = []
-        below = search.END
-        while page := await found(connection, below, 7, **asked):
-            pages += page
-            below = page[-1]
-        assert pages == [n for n in reversed(range(50)) if "action" not in asked or n % 2]
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, 257, 700])
@@ -242,7 +165,7 @@ async def test_an_export_that_cannot_be_whole_says_so(
 
 async def test_a_proof_in_a_log_of_thousands_asks_the_database_twice_at_most(connection: Any) -> None:
     """The tiles in one question, and the hashes of the last leaves in another."""
-    await write(connection, [entry(n) for n in range(2_000)])
+    await integrated(connection, 2_000)
     asked = 0
 
     class Counting(Rows):

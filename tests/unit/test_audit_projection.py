@@ -22,11 +22,14 @@ LEAF: dict[str, Any] = {
     "action": "dossiers.read",
     "result": "refused",
     "reason": "not-permitted",
-    "actor": {"organisation": str(A), "kind": "ngo", "client": "a-client"},
+    "actor": {"organisation": str(A), "kind": "ngo", "client": "a-client", "person": "worker-7"},
     "origin": {"zone": "public", "requestId": str(B), "traceId": "00", "spanId": "00"},
     "object": {"type": "dossier", "id": str(UUID(int=12)), "version": 3},
     "person": str(A),
     "purpose": "legal-screening",
+    "ground": ["public-task", "vw-107-8"],
+    "disclosed": {"contact": [], "identity": ["name"]},
+    "withheld": {"medical": "consent-refused"},
 }
 
 
@@ -41,11 +44,16 @@ def test_an_entry_is_found_by_its_members() -> None:
         result="refused",
         reason="not-permitted",
         organisation=A,
+        kind="ngo",
         client="a-client",
+        actor="worker-7",
         object_type="dossier",
         object_id=UUID(int=12),
         purpose="legal-screening",
         request_id=B,
+        grounds=("public-task", "vw-107-8"),
+        categories=("contact", "identity"),
+        withheld=("medical",),
         persons=frozenset({A}),
     )
 
@@ -76,8 +84,11 @@ def test_an_odd_member_is_no_column(member: str, value: object) -> None:
 
 
 def test_odd_groups_leave_the_rest_as_it_is() -> None:
-    odd = of(actor="me", object=[], origin=None, person=7, persons={"a": 1})
+    odd = of(actor="me", object=[], origin=None, person=7, persons={"a": 1}, ground="vw", disclosed=[], withheld=None)
     assert (odd.organisation, odd.object_id, odd.request_id, odd.persons) == (None, None, None, frozenset())
+    assert (odd.grounds, odd.categories, odd.withheld) == (None, None, None)
+    assert of(ground=["a", 1, "b\x1fc", "d" * 201, "e"]).grounds == ("a", "e")
+    assert len(of(ground=[str(n) for n in range(100)]).grounds or ()) == 64
     assert odd.action == "dossiers.read"
     assert of(person="not a uuid", persons=[None, str(B)]).persons == {B}
 
