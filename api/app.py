@@ -54,6 +54,7 @@ from api.routes import (
     events,
     oauth,
     organisations,
+    persons,
     screening_outcomes,
     statistics,
 )
@@ -83,6 +84,7 @@ ROUTES: Final = (
     dossiers.routes,
     screening_outcomes.routes,
     advice.routes,
+    persons.routes,
     events.routes,
     statistics.routes,
     audit.routes,

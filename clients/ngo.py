@@ -10,6 +10,7 @@ from clients._consents import Consents
 from clients._dossiers import OwnDossierRequests, ReceivedDossiers
 from clients._drivers import Awaiting, Blocking
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
+from clients._persons import Persons
 from clients._rooms import D
 
 
@@ -20,6 +21,11 @@ class _Ngo(Exchanging[D]):
     def cases(self) -> Cases[D]:
         """Cases (casus)."""
         return Cases(self._driver)
+
+    @property
+    def persons(self) -> Persons[D]:
+        """Persons (vreemdeling): what was disclosed of them."""
+        return Persons(self._driver)
 
     @property
     def admission_checks(self) -> AskedAdmissionChecks[D]:

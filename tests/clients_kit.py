@@ -41,6 +41,7 @@ T = TypeVar("T")
 CASE_ID: Final = UUID("0197d1e0-0000-7000-8000-000000000001")
 CASE: Final[dict[str, Any]] = {
     "id": str(CASE_ID),
+    "personId": "0197d1e0-0000-4000-8000-000000000002",
     "municipality": "utrecht",
     "vNumber": "0000000042",
     "withStatus": True,

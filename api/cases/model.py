@@ -60,6 +60,7 @@ class Case:
     """A case as its own parties see it."""
 
     id: CaseId
+    person_id: PersonId
     municipality: Municipality
     v_number: str | None = field(repr=False)
     with_status: bool

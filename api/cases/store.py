@@ -6,10 +6,11 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, Integer, LargeBinary, any_, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Integer, LargeBinary, Text, any_, bindparam, func, insert, select, update
 
 from api.cases.model import Assignment, Case, CaseFacts, CaseSummary
 from api.cases.tables import assignment, case
+from api.consent.model import GUIDING
 from api.crypto.tables import person_key
 from api.persons import store as persons
 from api.persons.tables import PERSON, person, person_alias
@@ -63,6 +64,18 @@ _FIND: Final = statement(
     .join(person_alias, person_alias.c.person_id == case.c.person_id)
     .where(case.c.id == bindparam("case_id"))
 )
+_GUIDED: Final = statement(
+    select(person_alias.c.alias)
+    .join(case, case.c.person_id == person_alias.c.person_id)
+    .join(assignment, assignment.c.case_id == case.c.id)
+    .where(
+        person_alias.c.person_id == bindparam("person_id"),
+        assignment.c.organisation_id == bindparam("organisation_id"),
+        assignment.c.function == any_(bindparam("functions", sorted(GUIDING), type_=ARRAY(Text))),
+        assignment.c.until_at.is_(None),
+    )
+    .limit(1)
+)
 _LOCK: Final = statement(select(case.c.version).where(case.c.id == bindparam("case_id")).with_for_update())
 _ASSIGNED: Final = (
     select(case.c.id, case.c.person_id, person_alias.c.alias, case.c.municipality, case.c.opened_at, case.c.closed_date)
@@ -108,6 +121,12 @@ async def find(unit: Unit, case_id: CaseId) -> CaseFacts | None:
     """The case, or None."""
     row = await unit.one(_FIND(case_id=case_id))
     return None if row is None else _facts(row)
+
+
+async def guided(unit: Unit, who: PersonId, organisation: OrganisationId) -> PersonAlias | None:
+    """The alias of a person whom this organisation guides in a case; None if it guides them in none."""
+    row = await unit.one(_GUIDED(person_id=who, organisation_id=organisation))
+    return None if row is None else PersonAlias(row["alias"])
 
 
 async def lock(unit: Unit, case_id: CaseId) -> None:
@@ -160,6 +179,7 @@ async def open_case(permit: Permit, unit: Unit, vault: Vault, facts: CaseFacts) 
     v_number = await open_v_number(permit, unit, vault, facts.person) if facts.has_v_number else None
     return Case(
         facts.id,
+        facts.person,
         facts.municipality,
         v_number,
         facts.with_status,

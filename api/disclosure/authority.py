@@ -92,6 +92,9 @@ READ_ADVICE: Final = Operation("advice.read", Scope.ADVICE_READ, Reach.CROSSING,
 READ_EVENTS: Final = Operation("events.read", Scope.EVENTS_READ, Reach.NONE, _EXCHANGE)
 READ_FLOW: Final = Operation("statistics.flow", Scope.STATISTICS_READ, Reach.NONE, _EXCHANGE | _OFFICIAL)
 
+# The person's own account
+LIST_DISCLOSURES: Final = Operation("persons.list-disclosures", Scope.PERSONS_READ, Reach.OWN, _NGO)
+
 # Supervision
 SEARCH_AUDIT: Final = Operation("audit.search", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)

@@ -60,6 +60,7 @@ class Member:
 
 _NGO: Final = frozenset(
     {
+        Scope.PERSONS_READ,
         Scope.CASES_READ,
         Scope.CASES_WRITE,
         Scope.CONSENTS_READ,

@@ -43,6 +43,7 @@ class Case(Wire):
     """A case (casus): one person's participation in one municipality."""
 
     id: UUID
+    person_id: Annotated[UUID, Field(description="Of the person (vreemdeling): for their account of disclosures.")]
     municipality: Municipality
     v_number: VNumber | None
     with_status: bool

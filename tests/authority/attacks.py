@@ -245,6 +245,9 @@ ATTACKS: Final[dict[str, Attack]] = {
         about=("asked",),
     ),
     "readAdvice": Attack(authority.READ_ADVICE, "GET", "/advice/{advice}", "ngo", purpose=RESIDENCE, about=("advice",)),
+    "listDisclosures": Attack(
+        authority.LIST_DISCLOSURES, "GET", "/persons/{person}/disclosures", "ngo", about=("person",)
+    ),
     "readEvents": Attack(authority.READ_EVENTS, "GET", "/events", "ngo"),
     "readFlow": Attack(authority.READ_FLOW, "GET", "/statistics/flow?referenceDate=2019-12-31", "ngo"),
     "searchAudit": Attack(authority.SEARCH_AUDIT, "POST", "/audit/entries/_search", "auditor", lambda _: {}),
@@ -295,6 +298,7 @@ async def staged(
     return {
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
+        "person": dealings.case.person_id,
         "number": number,
         "consent": consent.id,
         "mistaken": mistaken.id,

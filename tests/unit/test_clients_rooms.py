@@ -52,6 +52,7 @@ OFFERED: Final = {
         dossiers.read                GET  dossiers/{} purpose
         events.read                  GET  events
         organisations.list           GET  organisations
+        persons.disclosures          GET  persons/{}/disclosures
         receipts.prove               GET  audit/receipts/{}/proof
         screening_outcomes.list      GET  screening-outcomes?caseId
         screening_outcomes.read      GET  screening-outcomes/{}

@@ -1,0 +1,78 @@
+"""The account (inzage in verstrekkingen): who saw what of a person's file, when and why, as the log has it.
+
+It is asked for the person by the NGO that guides them. An entry is in it when it disclosed something; one that named
+the person in a list, or refused, did not. It is read from the search columns of the log, so that it is a second behind
+at most; each line names its place in the log, where an auditor can have it proven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from api.audit import projection, search
+from api.audit.entry import Thing
+from api.audit.query import Key, Pattern, Term
+from api.cases import store
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.oauth import registry
+from api.vocabulary import OrganisationId, Reason, Result
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from api.audit.proofs import Logged
+    from api.disclosure.call import Call
+    from api.vocabulary import PersonAlias, PersonId
+
+_SOMETHING: Final = (Term(Key.CATEGORY, (Pattern("%"),)), Term(Key.RESULT, (Result.PERMITTED,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One access: by whom, when, why, on which ground and consent, and what was shown."""
+
+    index: int
+    at: datetime | None
+    action: str
+    organisation: UUID | None
+    organisation_name: str | None
+    purpose: str | None
+    grounds: tuple[str, ...]
+    consents: tuple[tuple[UUID, int], ...]
+    categories: tuple[str, ...]
+
+
+async def of(call: Call, who: PersonId, below: int, most: int) -> list[Disclosure] | Refusal:
+    """What was disclosed of a person, newest first."""
+    thing = Thing("person", who)
+    alias = await store.guided(call.unit, who, call.caller.organisation.id)
+    if alias is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    answer = gate.admit(call, thing, persons={who: alias})
+    if isinstance(answer, Refusal):
+        return answer
+    found = await search.page(call.unit, _terms(alias), below, most)
+    names = {each.id: each.name for each in await registry.organisations(call.unit)}
+    return [_disclosure(each, names) for each in found]
+
+
+def _terms(alias: PersonAlias) -> tuple[Term, ...]:
+    return (Term(Key.PERSON, (alias,)), *_SOMETHING)
+
+
+def _disclosure(logged: Logged, names: dict[OrganisationId, str]) -> Disclosure:
+    columns = projection.of(logged.leaf)
+    return Disclosure(
+        index=logged.index,
+        at=columns.at,
+        action=columns.action or "",
+        organisation=columns.organisation,
+        organisation_name=None if columns.organisation is None else names.get(OrganisationId(columns.organisation)),
+        purpose=columns.purpose,
+        grounds=columns.grounds or (),
+        consents=projection.consents(logged.leaf),
+        categories=columns.categories or (),
+    )
