@@ -168,7 +168,7 @@ async def test_what_is_no_token_of_ours_is_refused(shared: World, token: str) ->
         {"header": {"jwk": kit.key("rsa2048").public}},
         {"header": {"jwk": BY.public | {"d": "AA"}}},
     ],
-    ids=str,
+    ids=kit.name,
 )
 async def test_a_proof_that_does_not_hold_is_refused(world: World, changes: dict[str, Any]) -> None:
     token = await world.token(BY)

@@ -135,7 +135,9 @@ def test_an_organisation_may_have_keys_that_sign_agreements(terminal: Terminal, 
 
 
 @pytest.mark.parametrize(
-    "content", ["no json", [], {"keys": []}, {"keys": 7}, {"keys": [7]}, kit.key("es256").public | {"d": "AA"}], ids=str
+    "content",
+    ["no json", [], {"keys": []}, {"keys": 7}, {"keys": [7]}, kit.key("es256").public | {"d": "AA"}],
+    ids=kit.name,
 )
 def test_a_key_that_is_none_or_private_is_refused(terminal: Terminal, tmp_path: Path, content: Any) -> None:
     words = ("--organisation", str(uuid4()), "--key", key_file(tmp_path, content), "--scope", "cases:read")

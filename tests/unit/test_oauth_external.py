@@ -129,7 +129,7 @@ async def test_with_our_own_server_switched_off_its_tokens_hold_no_longer(there:
         {"iss": 7},
         {"by": kit.key("es256-mallory")},
     ],
-    ids=str,
+    ids=kit.name,
 )
 async def test_what_is_demanded_of_our_tokens_is_demanded_of_theirs(issuers: Issuers, changes: dict[str, Any]) -> None:
     """A client id is somebody only together with its issuer; a person's token is not a client's."""
@@ -161,7 +161,7 @@ async def test_the_path_of_openid_connect_serves_too(issuers: Issuers, there: El
         {"jwks_uri": "https://idp.example:8443/keys"},
         {"jwks_uri": 7},
     ],
-    ids=str,
+    ids=kit.name,
 )
 async def test_metadata_that_lead_elsewhere_are_not_followed(
     issuers: Issuers, there: Elsewhere, metadata: dict[str, Any]
@@ -222,7 +222,7 @@ async def test_without_any_key_the_token_is_not_called_bad(issuers: Issuers, the
 
 
 @pytest.mark.parametrize(
-    "keys", [None, "x", [], [7, {}, {"kid": 1}], [KEY.public | {"kid": "one", "use": "enc"}]], ids=str
+    "keys", [None, "x", [], [7, {}, {"kid": 1}], [KEY.public | {"kid": "one", "use": "enc"}]], ids=kit.name
 )
 async def test_a_set_without_a_key_of_ours_is_none(issuers: Issuers, there: Elsewhere, keys: Any) -> None:
     there.keys = keys

@@ -60,7 +60,7 @@ def test_the_old_name_of_ed25519_is_taken() -> None:
         {"nbf": kit.NOW + 10},
         {"exp": kit.NOW + 600},
     ],
-    ids=str,
+    ids=kit.name,
 )
 def test_what_fapi_allows_is_taken(changes: dict[str, Any]) -> None:
     by = kit.key("es256")
@@ -102,7 +102,7 @@ def test_what_fapi_allows_is_taken(changes: dict[str, Any]) -> None:
         {"header": {"crit": ["zz"], "zz": 1}},
         {"by": kit.key("ps256-mallory")},
     ],
-    ids=str,
+    ids=kit.name,
 )
 def test_an_assertion_that_differs_in_one_thing_proves_nobody(changes: dict[str, Any]) -> None:
     by = kit.key("ps256")
@@ -132,7 +132,7 @@ def test_an_unknown_client_is_as_a_wrong_key() -> None:
         {"client_assertion": kit.key("es256").jws({}, kit.b64(b'{"sub":' + b"[" * 4000 + b"]" * 4000 + b"}"))},
         {"client_assertion": f"{kit.b64(b'[' * 700)}.e30.AA"},
     ],
-    ids=lambda form: str(form)[:60],
+    ids=kit.name,
 )
 def test_a_form_without_a_readable_assertion_proves_nobody(form: dict[str, str]) -> None:
     by = kit.key("es256")
