@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 NONE: Final = "no idempotency key"
 ANY_VERSION: Final = {"If-Match": "*"}
 OCCURRENCE: Final = ("instance", "requestId")
-OF_ONE_REQUEST: Final = frozenset({"request-id", "traceparent", "audit-receipt"})
-"""Headers that no two answers share."""
 """What differs between two equal problems."""
+OF_ONE_REQUEST: Final = frozenset({"request-id", "traceparent", "audit-receipt", "ratelimit"})
+"""Headers that no two answers share; `ratelimit` counts down with each request of the client."""
 
 
 @dataclass
