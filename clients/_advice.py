@@ -101,6 +101,12 @@ class ReceivedAdvice(Room[D]):
         """An advice as far as you may see it."""
         return reads(path("advice", advice_id), Advice, purpose=purpose, known=known)
 
+    @listing("advice.list")
+    def list(self, *, case_id: UUID, purpose: Purpose, limit: int | None = None) -> Series[Page[Advice], Advice]:
+        """The advice on a case that you may see for a purpose, newest first; `limit` items at most a page."""
+        query = (("caseId", case_id), ("limit", limit))
+        return paged(reads("advice", Page[Advice], purpose=purpose, query=query))
+
 
 class GivenAdvice(Room[D]):
     """Advice (advies), for IND, DT&V and AVIM. It is no decision: it has no legal effect."""

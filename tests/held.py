@@ -59,6 +59,7 @@ class Held:
             await ind.get(f"/screening-outcomes/{self.outcome}", purpose=Purpose.RESIDENCE_ADVICE),
             await ngo.get(f"/screening-outcomes?caseId={case}"),
             await ngo.get(f"/advice/{self.advice}", purpose=Purpose.RESIDENCE_ADVICE),
+            await ngo.get(f"/advice?caseId={case}", purpose=Purpose.RESIDENCE_ADVICE),
             await ngo.get("/events"),
             await ngo.get("/organisations"),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from api.cases import terms
 from api.vocabulary import DataCategory, Party, Purpose
@@ -115,7 +115,10 @@ class NewAdvice:
 
 @dataclass(frozen=True, slots=True)
 class AdviceFacts:
-    """An advice without what is sealed, and the situation of the caller around it."""
+    """An advice without what is sealed, and the situation of the caller around it.
+
+    `seals`: the digest of its seal, by row, as the log names it.
+    """
 
     id: AdviceId
     request_id: AdviceRequestId
@@ -126,6 +129,7 @@ class AdviceFacts:
     valid_until: date | None
     given_at: datetime
     situation: Situation
+    seals: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +139,10 @@ class Advice:
     facts: AdviceFacts
     summary: str = field(repr=False)
     body: Mapping[str, Any] | None = field(repr=False)
+
+
+class Listed(NamedTuple):
+    """A page of advice that the caller may see, and whether there is more."""
+
+    rows: list[Advice]
+    more: bool

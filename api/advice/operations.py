@@ -1,4 +1,4 @@
-"""The use cases of advice: ask for it, read the question, give it, read it."""
+"""The use cases of advice: ask for it, read the question, give it, read it alone or with the others of a case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api import events
 from api.advice import request_store, store
-from api.advice.model import ADVISES, BODY_KIND, Advice, Request
+from api.advice.model import ADVISES, BODY_KIND, Advice, Listed, Request
 from api.audit.entry import Thing
 from api.cases import situation, terms
 from api.consent.model import Question, day_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from api.advice.model import NewAdvice, NewRequest, RequestFacts, RequestSummary
     from api.disclosure.call import Call
-    from api.vocabulary import AdviceId, AdviceRequestId, PersonAlias, PersonId, Purpose
+    from api.vocabulary import AdviceId, AdviceRequestId, CaseId, PersonAlias, PersonId, Purpose
 
 
 async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> Request | Refusal:
@@ -107,12 +107,29 @@ async def read(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Advi
     if facts is None:
         answer = gate.ask(call, thing, question, None)
     elif (around := facts.situation).relation.supplied:
-        answer = gate.admit(call, thing, persons={around.person: around.alias}, holdings=around.holdings)
+        answer = gate.admit(
+            call, thing, persons={around.person: around.alias}, holdings=around.holdings, seals=facts.seals
+        )
     else:
-        answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose))
+        answer = gate.ask(call, thing, question, around.asked_for(facts.purpose, purpose), seals=facts.seals)
     if isinstance(answer, Refusal) or facts is None:
         return gate.refusal(answer)
-    return await store.open_advice(answer, call, facts)
+    (advice,) = await store.open_advice(answer, call, [facts])
+    return advice
+
+
+async def listed_advice(
+    call: Call, case_id: CaseId, purpose: Purpose | None, before: UUID, most: int
+) -> Listed | Refusal:
+    """The advice on a case that the caller may see for a purpose, newest first. The last of `most` is not opened."""
+    found = [] if purpose is None else await store.listed(call, case_id, purpose, before, most)
+    shown = found[: most - 1]
+    question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
+    rows = [gate.Row(each.situation.asked_for(each.purpose, purpose), each.seals) for each in shown]
+    answer = gate.ask_all(call, Thing("advice"), question, rows)
+    if isinstance(answer, Refusal):
+        return answer
+    return Listed(await store.open_advice(answer, call, shown), more=len(found) > len(shown))
 
 
 def _complete(new: NewAdvice, kind: str | None) -> bool:

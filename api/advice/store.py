@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ARRAY, Integer, Uuid, any_, bindparam, insert, select, update
 
 from api.advice.model import Advice, AdviceFacts, RequestFacts
 from api.advice.tables import ADVICE, advice, advice_request
 from api.cases import situation
 from api.cases.tables import case
+from api.consent import visibility
+from api.crypto.rows import digest
 from api.crypto.tables import person_key
+from api.oauth.tables import organisation
 from api.persons import store as persons
 from api.persons.tables import person_alias
 from api.storage.statement import statement
@@ -24,12 +27,16 @@ from api.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     from api.advice.model import NewAdvice
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.storage.unit import Record
+    from api.vocabulary import CaseId
 
-_FIND_ADVICE: Final = statement(
+_FACTS: Final = (
     select(
         advice.c.id,
         advice.c.request_id,
@@ -37,6 +44,7 @@ _FIND_ADVICE: Final = statement(
         advice.c.answer,
         advice.c.valid_until,
         advice.c.given_at,
+        advice.c.seal,
         advice_request.c.requester,
         advice_request.c.purpose,
         *situation.columns(
@@ -49,7 +57,27 @@ _FIND_ADVICE: Final = statement(
     .join(advice_request, advice_request.c.id == advice.c.request_id)
     .join(case, case.c.id == advice_request.c.case_id)
     .join(person_alias, person_alias.c.person_id == advice_request.c.person_id)
-    .where(advice.c.id == bindparam("advice_id"))
+)
+_FIND_ADVICE: Final = statement(_FACTS.where(advice.c.id == bindparam("advice_id")))
+_AUTHOR: Final = organisation.alias()
+_LISTED: Final = situation.row(
+    case_id=advice_request.c.case_id,
+    municipality=case.c.municipality,
+    supplier=advice.c.author,
+    supplier_kind=_AUTHOR.c.kind,
+    purpose=advice_request.c.purpose,
+)
+_LIST: Final = statement(
+    _FACTS.join(_AUTHOR, _AUTHOR.c.id == advice.c.author)
+    .where(
+        advice_request.c.case_id == bindparam("of_case"),
+        advice_request.c.purpose == bindparam("asked_for"),
+        advice.c.id < bindparam("before"),
+        situation.open_to(_LISTED, addressed=advice_request.c.requester == situation.RECIPIENT),
+        visibility.granted(DataCategory.ADVICE, _LISTED),
+    )
+    .order_by(advice.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
 )
 _ANSWERED: Final = statement(
     update(advice_request)
@@ -63,7 +91,7 @@ _OPEN_ADVICE: Final = statement(
     select(*ADVICE.selected("content"), *persons.KEY_COLUMNS)
     .join(advice_request, advice_request.c.id == advice.c.request_id)
     .join(person_key, person_key.c.person_id == advice_request.c.person_id)
-    .where(advice.c.id == bindparam("advice_id"))
+    .where(advice.c.id == any_(bindparam("advice_ids", type_=ARRAY(Uuid))))
 )
 
 
@@ -71,6 +99,12 @@ async def find_advice(call: Call, advice_id: AdviceId) -> AdviceFacts | None:
     """An advice and the situation of the caller around it, or None."""
     row = await call.unit.one(_FIND_ADVICE(advice_id=advice_id, **situation.binds(call)))
     return None if row is None else await _advice_facts(call, row)
+
+
+async def listed(call: Call, case_id: CaseId, purpose: Purpose, before: UUID, most: int) -> list[AdviceFacts]:
+    """The advice on a case that the caller may see for this purpose, newest first, as `visibility` chooses it."""
+    asked = {"of_case": case_id, "asked_for": str(purpose), "before": before, "most": most}
+    return [await _advice_facts(call, row) for row in await call.unit.all(_LIST(**asked, **situation.list_binds(call)))]
 
 
 async def add_advice(call: Call, advice_id: AdviceId, facts: RequestFacts, new: NewAdvice) -> None:
@@ -91,15 +125,21 @@ async def add_advice(call: Call, advice_id: AdviceId, facts: RequestFacts, new: 
     await call.unit.run(_ANSWERED(request_id=facts.id, at=answered))
 
 
-async def open_advice(permit: Permit, call: Call, facts: AdviceFacts) -> Advice:
-    """The advice, if the permit names it. This is the unit's last statement."""
+async def open_advice(permit: Permit, call: Call, shown: Sequence[AdviceFacts]) -> list[Advice]:
+    """Advice that the permit names, in this order. This is the unit's last statement; of none, there is none."""
+    if not shown:
+        return []
     if DataCategory.ADVICE not in permit.categories:
         raise AssertionError("the gate names the advice or refuses")
-    (row,) = await call.unit.last(_OPEN_ADVICE(advice_id=facts.id))
-    await call.vault.take(persons.wrapped([row]))
-    (who,) = permit.persons
-    content = call.vault.open_row(who, ADVICE, row, ("content",))["content"]
-    return Advice(facts, content["summary"], content["body"])
+    rows = await call.unit.last(_OPEN_ADVICE(advice_ids=[each.id for each in shown]))
+    await call.vault.take(persons.wrapped(rows))
+    found = {ADVICE.row(row): row for row in rows}
+    opened: list[Advice] = []
+    for facts in shown:
+        (who,) = permit.persons & {facts.situation.person}
+        content = call.vault.open_row(who, ADVICE, found[facts.id], ("content",))["content"]
+        opened.append(Advice(facts, content["summary"], content["body"]))
+    return opened
 
 
 async def _advice_facts(call: Call, row: Record) -> AdviceFacts:
@@ -120,4 +160,5 @@ async def _advice_facts(call: Call, row: Record) -> AdviceFacts:
             addressed=row["requester"] == mine,
             holdings={DataCategory.ADVICE: ("body", "summary")},
         ),
+        {f"{advice.fullname}/{row['id']}": digest(row["seal"])},
     )

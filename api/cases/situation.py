@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Date, Text, Uuid, bindparam, func, select
+from sqlalchemy import Boolean, Date, DateTime, Text, Uuid, and_, bindparam, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import array
 
 from api.cases.tables import assignment, case
-from api.consent import agreements, standing
+from api.consent import agreements, standing, visibility
 from api.consent.model import Relation, Situation, day_of
 from api.oauth.tables import organisation
 from api.persons.tables import person_alias
@@ -43,18 +43,13 @@ def columns(
 
     It joins `person_alias`: whoever was erased has none, and so nothing of theirs is found.
     """
-    functions = select(func.array_agg(assignment.c.function)).where(
-        assignment.c.case_id == case_id,
-        assignment.c.organisation_id == RECIPIENT,
-        assignment.c.until_at.is_(None),
-    )
     by = select(func.json_build_array(organisation.c.kind, organisation.c.name)).where(organisation.c.id == supplier)
     return (
         case_id.label("situation_case"),
         person_id.label("situation_person"),
         municipality.label("situation_municipality"),
         supplier.label("situation_supplier"),
-        func.coalesce(functions.scalar_subquery(), array([], type_=Text)).label("situation_functions"),
+        _functions(case_id).label("situation_functions"),
         person_alias.c.alias.label("situation_alias"),
         by.scalar_subquery().label("situation_by"),
         agreements.in_force_column(
@@ -65,9 +60,57 @@ def columns(
     )
 
 
+def row(
+    *,
+    case_id: ColumnElement[Any],
+    municipality: ColumnElement[Any],
+    supplier: ColumnElement[Any],
+    supplier_kind: ColumnElement[Any],
+    purpose: ColumnElement[Any],
+) -> visibility.Row:
+    """The same for a list, which is chosen by the rule as SQL. The statement binds `list_binds`."""
+    return visibility.Row(
+        case=case_id,
+        municipality=municipality,
+        supplier=supplier,
+        supplier_kind=supplier_kind,
+        recipient=RECIPIENT,
+        recipient_kind=bindparam("recipient_kind", type_=Text),
+        designated=bindparam("designated", type_=Boolean),
+        functions=_functions(case_id),
+        purpose=purpose,
+        noted=false(),
+        now=bindparam("now", type_=DateTime(timezone=True)),
+        today=_TODAY,
+    )
+
+
+def open_to(listed: visibility.Row, *, addressed: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the recipient has a relation to a row, and something is there for it: after the end, not from outside."""
+    assigned = func.cardinality(listed.functions) > literal_column("0")
+    return or_(assigned, and_(addressed, case.c.closed_date.is_(None)))
+
+
+def list_binds(call: Call) -> dict[str, Any]:
+    """What a statement with `columns` and a `row` binds."""
+    caller = call.caller.organisation
+    asking = {"recipient_kind": str(caller.kind), "designated": caller.designated, "now": call.unit.now}
+    return binds(call) | asking
+
+
 def binds(call: Call, recipient: OrganisationId | None = None) -> dict[str, Any]:
     """What a statement with these columns binds. The caller receives, if nobody else is said to."""
     return {"recipient": recipient or call.caller.organisation.id, "today": day_of(call.unit.now)}
+
+
+def _functions(case_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The functions that the recipient has in a case, as text[]."""
+    assigned = select(func.array_agg(assignment.c.function)).where(
+        assignment.c.case_id == case_id,
+        assignment.c.organisation_id == RECIPIENT,
+        assignment.c.until_at.is_(None),
+    )
+    return func.coalesce(assigned.correlate_except(assignment).scalar_subquery(), array([], type_=Text))
 
 
 async def of(

@@ -87,6 +87,7 @@ READ_ADVICE_REQUEST: Final = Operation("advice-requests.read", Scope.ADVICE_REQU
 LIST_ADVICE_REQUESTS: Final = Operation("advice-requests.list", Scope.ADVICE_REQUESTS_READ, Reach.OWN, _EXCHANGE)
 GIVE_ADVICE: Final = Operation("advice.give", Scope.ADVICE_WRITE, Reach.OWN, CHAIN)
 READ_ADVICE: Final = Operation("advice.read", Scope.ADVICE_READ, Reach.CROSSING, _EXCHANGE)
+LIST_ADVICE: Final = Operation("advice.list", Scope.ADVICE_READ, Reach.CROSSING, _GUIDES)
 
 # Events and figures
 READ_EVENTS: Final = Operation("events.read", Scope.EVENTS_READ, Reach.NONE, _EXCHANGE)

@@ -1,6 +1,7 @@
 """THE gate. Every operation asks it exactly once, before any effect; it answers, and writes the answer down.
 
     ask      data crosses organisations: purpose, ground, agreement, consent, per category
+    ask_all  the same for a page of a list, whose rows SQL has chosen by the same rule
     may_hear whether an organisation may be told that something is there for it
     admit    what is one's own, supervision, or no person at all: party and relation
     preview  the answer that `ask` would give, without disclosing
@@ -26,7 +27,7 @@ from api.disclosure.permit import Permit, Refusal
 from api.vocabulary import CONSENT_REASONS, Party, Purpose, Reason, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from api.audit.entry import Thing
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 
 _BEFORE_LOOKING = frozenset({Reason.NOT_VISIBLE, Reason.PURPOSE_MISSING, Reason.PURPOSE_NEVER})
 """Refusals that say nothing about whether something is there."""
+
+
+class Row(NamedTuple):
+    """A row of a page: the situation around it, and the digest of its seal, by row, for the entry."""
+
+    situation: Situation
+    seals: Mapping[str, bytes]
 
 
 class _Weighed(NamedTuple):
@@ -72,9 +80,37 @@ def ask(
     if not granted and not known:
         return _refused(call, weighed.entry, _nothing(weighed), withheld)
     disclosed = {each: holdings[each] for each in granted}
-    entry = replace(_carried(weighed.entry, granted), disclosed=disclosed, withheld=withheld, seals=seals or {})
+    carried = _carried(weighed.entry, granted.values())
+    entry = replace(carried, disclosed=disclosed, withheld=withheld, seals=seals or {})
     log.append(call.unit, entry)
     return Permit(call.operation.name, frozenset({weighed.around.person}), granted, withheld)
+
+
+def ask_all(call: Call, thing: Thing, question: Question, rows: Sequence[Row]) -> Answer:
+    """Decide again each row of a page that `consent.visibility` chose: all that is asked goes, or choosing was wrong.
+
+    What was not chosen is as absent: one entry tells of the page, and an empty page is an answer. Raises
+    `AssertionError` on a difference: that is a fault of ours, and no shorter page.
+    """
+    entry = _asking(call, thing, question)
+    if isinstance(entry, Refusal):
+        return entry
+    granted: list[Granted] = []
+    disclosed: dict[DataCategory, tuple[str, ...]] = {}
+    seals: dict[str, bytes] = {}
+    for around, sealed in rows:
+        decision = decide(question, around, call.unit.now)
+        if not around.relation.any or question.categories != frozenset(decision.granted) & around.holdings.keys():
+            raise AssertionError("the list and the decision differ")
+        granted += decision.granted.values()
+        for category in decision.granted:
+            names = (*disclosed.get(category, ()), *around.holdings[category])
+            disclosed[category] = tuple(dict.fromkeys(names))
+        seals |= sealed
+    persons = {around.person: around.alias for around, _ in rows}
+    entry = replace(_carried(entry, granted), persons=tuple(persons.values()), disclosed=disclosed, seals=seals)
+    log.append(call.unit, entry)
+    return Permit(call.operation.name, frozenset(persons), dict.fromkeys(disclosed))
 
 
 def preview(call: Call, thing: Thing, question: Question, situation: Situation | None) -> Answer:
@@ -87,7 +123,7 @@ def preview(call: Call, thing: Thing, question: Question, situation: Situation |
     if isinstance(weighed, Refusal):
         return weighed
     granted, withheld = (weighed.decision.granted, _shown(weighed)) if weighed.knows else _there(weighed)
-    log.append(call.unit, replace(_carried(weighed.entry, granted), withheld=withheld))
+    log.append(call.unit, replace(_carried(weighed.entry, granted.values()), withheld=withheld))
     return Permit(call.operation.name, frozenset(), granted, withheld)
 
 
@@ -149,8 +185,8 @@ def _barred(call: Call) -> Reason | None:
     return None if call.caller.organisation.kind in call.operation.parties else Reason.WRONG_PARTY
 
 
-def _weighed(call: Call, thing: Thing, question: Question, situation: Situation | None) -> _Weighed | Refusal:
-    """The decision; or the refusal of whoever may not even ask."""
+def _asking(call: Call, thing: Thing, question: Question) -> Entry | Refusal:
+    """The entry on a question, before anything is looked at; or the refusal of whoever may not even ask."""
     if question.recipient != call.caller.organisation:
         raise AssertionError("who asks is who receives")
     entry = replace(_entry(call, thing, purpose=question.purpose), policy=POLICY)
@@ -161,6 +197,14 @@ def _weighed(call: Call, thing: Thing, question: Question, situation: Situation 
         return _refused(call, entry, Reason.PURPOSE_MISSING)
     if question.purpose is Purpose.ENFORCEMENT:
         return _refused(call, entry, Reason.PURPOSE_NEVER)
+    return entry
+
+
+def _weighed(call: Call, thing: Thing, question: Question, situation: Situation | None) -> _Weighed | Refusal:
+    """The decision; or the refusal of whoever may not ask this."""
+    entry = _asking(call, thing, question)
+    if isinstance(entry, Refusal):
+        return entry
     if situation is None or not situation.relation.any:
         return _refused(call, entry, Reason.NOT_VISIBLE)
     entry = replace(entry, persons=(situation.alias,))
@@ -216,10 +260,10 @@ def _entry(call: Call, thing: Thing, *, purpose: Purpose | None = None, persons:
     )
 
 
-def _carried(entry: Entry, granted: Mapping[DataCategory, Granted]) -> Entry:
+def _carried(entry: Entry, granted: Collection[Granted]) -> Entry:
     return replace(
         entry,
-        grounds=tuple({grant.ground for grant in granted.values()}),
-        agreements=tuple({(g.rule.agreement, g.rule.version, g.rule.rule) for g in granted.values()}),
-        consents=tuple({(c.id, c.version) for g in granted.values() for c in g.consents}),
+        grounds=tuple({grant.ground for grant in granted}),
+        agreements=tuple({(g.rule.agreement, g.rule.version, g.rule.rule) for g in granted}),
+        consents=tuple({(c.id, c.version) for g in granted for c in g.consents}),
     )

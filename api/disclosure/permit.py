@@ -20,7 +20,8 @@ class Permit:
     """The operation may go on. Made only in `api.disclosure.gate` (held by an AST rule).
 
     `persons` are those whose data may be touched. `granted` names the categories that may be opened, with what carries
-    each (None: the caller's own); `withheld` the ones that stay, with the reason that the caller may see.
+    each (None: the caller's own, or a page, whose rows may differ in it); `withheld` the ones that stay, with the
+    reason that the caller may see.
     """
 
     operation: str

@@ -129,6 +129,19 @@ def paged(
     return of
 
 
+def opened(
+    page: Page, call: Call, wire: Callable[[R], W], at: Callable[[R], object]
+) -> Callable[[tuple[Sequence[R], bool]], WirePage[W]]:
+    """As `paged`, of the rows that are shown and whether there are more: for lists that open no row in vain."""
+
+    def of(found: tuple[Sequence[R], bool]) -> WirePage[W]:
+        shown, more = found
+        cursor = page.seal(str(at(shown[-1])), call.caller.client_id) if more else None
+        return WirePage(items=tuple(wire(row) for row in shown), next_cursor=cursor)
+
+    return of
+
+
 def links(request: Request, value: Wire) -> dict[str, str]:
     """The header `Link` to the next page (RFC 8288), for a page that has one."""
     if not isinstance(value, WirePage) or value.next_cursor is None:

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api import problems
@@ -15,7 +15,7 @@ from api.disclosure.call import Call
 from api.edge import replies
 from api.edge.call import AskedPurpose, calls, creates
 from api.edge.openapi import told
-from api.edge.paging import Paging, paged
+from api.edge.paging import Paging, opened, paged
 from api.edge.routing import router
 from api.schemas import advice as wire
 from api.schemas.base import Page
@@ -93,6 +93,24 @@ async def give(body: wire.NewAdvice, call: Annotated[Call, creates(authority.GIV
     return replies.made(call, outcome, _advice, f"/advice/{made}")
 
 
+@routes.get(
+    "/advice",
+    operation_id="listAdvice",
+    response_model=Page[wire.Advice],
+    responses=told(problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.PURPOSE_NEVER),
+)
+async def list_advice(
+    request: Request,
+    call: Annotated[Call, calls(authority.LIST_ADVICE)],
+    page: Paging,
+    case_id: Annotated[UUID, Query(alias="caseId", description="Of which case.")],
+    purpose: AskedPurpose = None,
+) -> Response:
+    """The advice on a case that you may see for this purpose, newest first. What you may not see is as absent."""
+    outcome = await operations.listed_advice(call, CaseId(case_id), purpose, page.before, page.fetch)
+    return replies.shown(request, outcome, opened(page, call, _advice, _id))
+
+
 @routes.get("/advice/{adviceId}", operation_id="readAdvice", response_model=wire.Advice, responses=told(*_READ))
 async def read_advice(
     request: Request,
@@ -153,6 +171,10 @@ def _summary(summary: RequestSummary) -> wire.AdviceRequestSummary:
         due_date=summary.due_on,
         answered=summary.answered,
     )
+
+
+def _id(advice: Advice) -> AdviceId:
+    return advice.facts.id
 
 
 def _advice(advice: Advice) -> wire.Advice:

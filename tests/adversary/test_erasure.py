@@ -97,8 +97,9 @@ async def test_who_is_erased_is_as_if_they_had_never_been(exchange: Exchange, cu
         assert answer.status_code == 404, answer.text
     for listed in ("/cases", "/dossier-requests", "/advice-requests"):
         assert str(held.dealings.id) not in (await ngo.get(listed)).text
+    advice = await ngo.get(f"/advice?caseId={held.dealings.id}", purpose=Purpose.RESIDENCE_ADVICE)
     sought = await ngo.post("/cases/_search", {"vNumber": held.dealings.case.v_number})
-    assert sought.json()["items"] == []
+    assert advice.json()["items"] == sought.json()["items"] == []
     await other.open()
     (left,) = await custodian.rows("SELECT * FROM exchange.person WHERE erased_at IS NOT NULL")
     assert left["v_index"] is left["v_number"] is None

@@ -245,6 +245,9 @@ ATTACKS: Final[dict[str, Attack]] = {
         about=("asked",),
     ),
     "readAdvice": Attack(authority.READ_ADVICE, "GET", "/advice/{advice}", "ngo", purpose=RESIDENCE, about=("advice",)),
+    "listAdvice": Attack(
+        authority.LIST_ADVICE, "GET", "/advice?caseId={case}", "ngo", purpose=RESIDENCE, about=("case",)
+    ),
     "listDisclosures": Attack(
         authority.LIST_DISCLOSURES, "GET", "/persons/{person}/disclosures", "ngo", about=("person",)
     ),

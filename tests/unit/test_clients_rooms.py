@@ -23,6 +23,7 @@ OFFERED: Final = {
     "NgoClient": """
         admission_checks.ask         POST admission-checks key
         admission_checks.read        GET  admission-checks/{} purpose
+        advice.list                  GET  advice?caseId purpose
         advice.read                  GET  advice/{} purpose
         advice_requests.list         GET  advice-requests
         advice_requests.read         GET  advice-requests/{}
@@ -86,6 +87,7 @@ OFFERED: Final = {
         admission_checks.ask         POST admission-checks key
         admission_checks.decide      POST admission-checks/{}/decisions key
         admission_checks.read        GET  admission-checks/{} purpose
+        advice.list                  GET  advice?caseId purpose
         advice.read                  GET  advice/{} purpose
         advice_requests.list         GET  advice-requests
         advice_requests.read         GET  advice-requests/{}

@@ -14,7 +14,16 @@ from api.disclosure import authority, gate
 from api.disclosure.call import Call, Once
 from api.disclosure.permit import Permit, Refusal
 from api.storage.unit import Unit
-from api.vocabulary import CareFunction, ConsentEventKind, DataCategory, Party, Purpose, Reason
+from api.vocabulary import (
+    CareFunction,
+    ConsentEventKind,
+    DataCategory,
+    Party,
+    PersonAlias,
+    PersonId,
+    Purpose,
+    Reason,
+)
 from tests import consent_kit as kit
 from tests.consent_kit import C
 
@@ -284,6 +293,99 @@ def test_who_asks_is_who_receives() -> None:
     """No use case can ask for somebody else."""
     with pytest.raises(AssertionError, match="who asks is who receives"):
         gate.ask(Asking(kit.OTHER_NGO).call, DOSSIER, kit.question(C.IDENTITY), kit.situation())
+
+
+def page(asking: Asking, *situations: Situation, purpose: Purpose | None = Purpose.LEGAL_SCREENING) -> Answer:
+    """Ask for a page of the advice in each of these."""
+    question = replace(kit.question(C.ADVICE, recipient=asking.call.caller.organisation), purpose=purpose)
+    rows = [gate.Row(each, {f"row/{place}": bytes([place])}) for place, each in enumerate(situations)]
+    return gate.ask_all(asking.call, Thing("advice"), question, rows)
+
+
+def advised(**changes: Any) -> Situation:
+    """A case with an advice that may cross by consent."""
+    in_order: dict[str, Any] = {
+        "agreements": (kit.agreement(kit.rule(C.ADVICE)),),
+        "consents": (kit.consent(C.ADVICE),),
+        "holdings": {C.ADVICE: ("body", "summary")},
+    }
+    return kit.situation(**in_order | changes)
+
+
+def test_a_page_has_one_entry_that_names_everybody_on_it_and_what_carried_each() -> None:
+    """By alias, once each; with the consents of all rows, and the seal of each."""
+    one = advised()
+    other = advised(
+        person=PersonId(kit.number(311)),
+        alias=PersonAlias(kit.number(312)),
+        consents=(kit.consent(C.ADVICE, value=201),),
+        holdings={C.ADVICE: ("body", "source")},
+    )
+    asking = Asking(kit.NGO, authority.LIST_ADVICE)
+    answer = page(asking, one, one, other)
+    assert answer == Permit("advice.list", frozenset({one.person, other.person}), {C.ADVICE: None})
+    entry = asking.entry
+    assert entry["persons"] == sorted([str(one.alias), str(other.alias)])
+    assert entry["consents"] == [{"id": str(kit.number(each)), "version": 1} for each in (200, 201)]
+    assert entry["disclosed"] == {"advice": ["body", "source", "summary"]}
+    assert entry["seals"] == {"row/0": "00", "row/1": "01", "row/2": "02"}
+    assert (entry["object"], entry["purpose"]) == ({"type": "advice"}, "legal-screening")
+
+
+def test_an_empty_page_is_an_answer_that_opens_nothing() -> None:
+    asking = Asking(kit.NGO, authority.LIST_ADVICE)
+    assert page(asking) == Permit("advice.list", frozenset())
+    assert asking.entry["result"] == "permitted"
+    assert not asking.entry.keys() & {"person", "persons", "disclosed", "consents", "seals"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        advised(consents=()),
+        advised(consents=(kit.consent(C.ADVICE, last=ConsentEventKind.WITHDRAWN),)),
+        advised(agreements=()),
+        advised(holdings={}),
+        advised(relation=Relation()),
+        advised(relation=Relation(addressed=True)),
+    ],
+    ids=["no consent", "withdrawn", "no agreement", "not there", "no relation", "no function"],
+)
+def test_a_row_that_should_not_have_been_chosen_is_a_fault_and_no_shorter_page(wrong: Situation) -> None:
+    """Also among rows that may go; and nothing is written down as disclosed."""
+    asking = Asking(kit.NGO, authority.LIST_ADVICE)
+    with pytest.raises(AssertionError, match="the list and the decision differ"):
+        page(asking, advised(), wrong)
+    assert asking.unit.entries == []
+
+
+def test_a_relation_is_asked_for_where_a_rule_asks_for_none() -> None:
+    """A rule without functions carries to whoever is addressed, and never to an outsider."""
+    rule = kit.rule(C.ADVICE, functions=frozenset())
+    around = advised(agreements=(kit.agreement(rule),), consents=(kit.consent(C.ADVICE, function=None),))
+    addressed = replace(around, relation=kit.ADDRESSED)
+    assert isinstance(page(Asking(kit.NGO, authority.LIST_ADVICE), addressed), Permit)
+    with pytest.raises(AssertionError, match="differ"):
+        page(Asking(kit.NGO, authority.LIST_ADVICE), replace(around, relation=Relation()))
+
+
+@pytest.mark.parametrize(
+    ("who", "purpose", "reason"),
+    [
+        (kit.NGO, None, Reason.PURPOSE_MISSING),
+        (kit.NGO, Purpose.ENFORCEMENT, Reason.PURPOSE_NEVER),
+        (kit.DTV, Purpose.LEGAL_SCREENING, Reason.WRONG_PARTY),
+    ],
+    ids=["no purpose", "enforcement", "wrong party"],
+)
+def test_who_may_not_ask_for_a_page_is_refused_whatever_is_on_it(
+    who: Organisation, purpose: Purpose | None, reason: Reason
+) -> None:
+    """As for one thing; and the entry names nobody."""
+    for situations in ((), (advised(),)):
+        asking = Asking(who, authority.LIST_ADVICE)
+        assert page(asking, *situations, purpose=purpose) == Refusal(reason)
+        assert not asking.entry.keys() & {"person", "disclosed", "seals"}
 
 
 def test_admitting_names_whom_it_is_about_and_what_is_opened() -> None:
