@@ -1,6 +1,7 @@
 """Erasure of a person (vergetelheid, AVG 17): the key is destroyed, and what was sealed under it is noise.
 
-    (1) no hold stands    (2) the entry names the person by alias    (3) key, V-number, its index and the alias go
+    (1) the person is locked against holds    (2) no hold stands    (3) the entry names the person by alias
+    (4) key, V-number, its index and the alias go
 
 All of it is one transaction. What stays: sealed bytes that nobody can open, rows without a name (cases are counted),
 and the log, whose proofs hold and whose alias leads to nobody. Backups are reached when the epoch of the key-encryption
@@ -29,7 +30,7 @@ async def erase(call: Call, case_id: UUID, ground: ErasureGround) -> Erasure | R
     """Erase the person of a case, unless a hold stands."""
     thing = Thing("erasure", call.made)
     who = await store.of_case(call.unit, case_id)
-    if who is None:
+    if who is None or not await store.lock(call.unit, who.id):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     whom = {who.id: who.alias}
     if await store.held(call.unit, who.id) is not None:

@@ -43,7 +43,8 @@ async def release(unit: Unit, actor: Principal, case_id: UUID) -> None:
 
 
 async def _whom(unit: Unit, case_id: UUID) -> Person:
+    """The person of a case, locked: an erasure waits for us, or we find that it was first."""
     who = await store.of_case(unit, case_id)
-    if who is None:
+    if who is None or not await store.lock(unit, who.id):
         raise NotPossible("there is no such case, or its person was erased already")
     return who

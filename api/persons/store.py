@@ -69,6 +69,9 @@ KEY_COLUMNS: Final = (
 _KEYS: Final = statement(
     select(*KEY_COLUMNS).where(person_key.c.person_id == bindparam("person_id")).with_for_update(read=True)
 )
+_LOCK: Final = statement(
+    select(person_key.c.person_id).where(person_key.c.person_id == bindparam("person_id")).with_for_update()
+)
 
 _OF_CASE: Final = statement(
     select(person_alias.c.person_id, person_alias.c.alias)
@@ -141,6 +144,15 @@ async def of_case(unit: Unit, case_id: UUID) -> Person | None:
     return None if row is None else Person(PersonId(row["person_id"]), PersonAlias(row["alias"]))
 
 
+async def lock(unit: Unit, who: PersonId) -> bool:
+    """Let nobody else hold, release or erase this person until the unit ends; False when they are erased by now.
+
+    Their key is the lock, so that it waits for whoever seals with it, and what is read after it is as the others left
+    it.
+    """
+    return bool(await unit.run(_LOCK(person_id=who)))
+
+
 async def held(unit: Unit, who: PersonId) -> UUID | None:
     """The hold that forbids erasure, or None."""
     row = await unit.one(_STANDING(person_id=who))
@@ -158,16 +170,11 @@ async def release_hold(unit: Unit, hold_id: UUID) -> None:
 
 
 async def destroy(unit: Unit, who: PersonId) -> tuple[str, int, bytes]:
-    """Delete the key of a person and what finds them; which key it was: KEK, version, SHA-256 of it wrapped.
-
-    Raises `Overloaded` when somebody else just did.
-    """
-    rows = await unit.run(_DESTROY_KEY(person_id=who))
-    if not rows:
-        raise Overloaded
+    """Delete the key of a person, locked, and what finds them; which key: KEK, version, SHA-256 of it wrapped."""
+    (gone,) = await unit.run(_DESTROY_KEY(person_id=who))
     await unit.run(_FORGET_ALIAS(person_id=who))
     await unit.run(_FORGET_NUMBER(person_id=who, at=unit.now))
-    return rows[0]["kek"], rows[0]["version"], rows[0]["digest"]
+    return gone["kek"], gone["version"], gone["digest"]
 
 
 async def add_erasure(unit: Unit, done: Erasure) -> None:

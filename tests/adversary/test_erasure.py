@@ -9,16 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from typer.testing import CliRunner
 
 from api.cli.main import assembled
 from api.crypto import keyfile
+from api.crypto.blind import BlindIndex
+from api.crypto.vault import Vault
+from api.disclosure import authority
+from api.disclosure.call import Call, Once
 from api.errors import NotPossible
+from api.oauth import operator
+from api.persons import erasure, holds
+from api.persons.model import Erasure
 from api.sandbox import binaries
 from api.schemas.erasures import NewErasure
-from api.vocabulary import ErasureGround, Purpose
+from api.vocabulary import ErasureGround, HoldGround, Purpose
 from clients.errors import Conflict, NotFound
 from tests import exchange as world
 from tests import live, servers
@@ -133,29 +141,61 @@ async def test_an_erasure_is_written_down_and_happens_once(exchange: Exchange) -
 async def test_while_a_hold_stands_nobody_is_erased(exchange: Exchange, own: servers.Database, path: Path) -> None:
     """Whoever asks, over the API or on the machine; after it is released they are."""
     dealings = await Dealings.begin(exchange)
-    environment = {"KETENBRUG_DATABASE_URL": own.owner_url, "KETENBRUG_KEY_FILE": str(path)}
-
-    async def typed(*words: str) -> Any:
-        return await asyncio.to_thread(CliRunner().invoke, assembled(words), list(words), env=environment)
-
-    placed = await typed("legal-hold", "place", str(dealings.id), "--ground", "court-order")
+    placed = await typed(own, path, "legal-hold", "place", str(dealings.id), "--ground", "court-order")
     assert placed.exit_code == 0, placed.exception
-    assert (await typed("legal-hold", "place", str(dealings.id), "--ground", "archives-act")).exit_code == 0
+    assert (await typed(own, path, "legal-hold", "place", str(dealings.id), "--ground", "archives-act")).exit_code == 0
     with pytest.raises(Conflict):
         await exchange.operator.erasures.erase(NewErasure(case_id=dealings.id, ground=OBJECTED))
-    refused = await typed("erase-person", str(dealings.id), "--ground", "objection")
+    refused = await typed(own, path, "erase-person", str(dealings.id), "--ground", "objection")
     assert isinstance(refused.exception, NotPossible)
     assert "legal hold" in str(refused.exception)
     assert (await exchange.ngo.cases.read(dealings.id)).value.v_number == dealings.case.v_number
-    assert (await typed("legal-hold", "release", str(dealings.id))).exit_code == 0
-    assert "no legal hold" in str((await typed("legal-hold", "release", str(dealings.id))).exception)
-    erased = await typed("erase-person", str(dealings.id), "--ground", "objection")
+    assert (await typed(own, path, "legal-hold", "release", str(dealings.id))).exit_code == 0
+    assert "no legal hold" in str((await typed(own, path, "legal-hold", "release", str(dealings.id))).exception)
+    erased = await typed(own, path, "erase-person", str(dealings.id), "--ground", "objection")
     assert erased.exit_code == 0, erased.exception
     assert json.loads(erased.stdout)["keyVersion"] == 1
-    assert "no such case" in str((await typed("erase-person", str(dealings.id), "--ground", "objection")).exception)
-    assert "no such case" in str((await typed("legal-hold", "release", str(dealings.id))).exception)
+    assert "no such case" in str(
+        (await typed(own, path, "erase-person", str(dealings.id), "--ground", "objection")).exception
+    )
+    assert "no such case" in str((await typed(own, path, "legal-hold", "release", str(dealings.id))).exception)
     assert len(await exchange.entries("legal-holds.place")) == 2
     assert len(await exchange.entries("legal-holds.release")) == 1
+
+
+async def test_an_erasure_waits_for_a_hold_that_is_being_placed(
+    exchange: Exchange, custodian: Custody, own: servers.Database
+) -> None:
+    """Two at once: the hold was first, so the key is there under it."""
+    dealings = await Dealings.begin(exchange)
+    holding = custodian.units()
+    await holds.place(holding, operator.local(), dealings.id, HoldGround.COURT)
+    erasing = asyncio.create_task(exchange.operator.erasures.erase(NewErasure(case_id=dealings.id, ground=OBJECTED)))
+    await until_it_waits(own, erasing)
+    await holding.finish()
+    with pytest.raises(Conflict):
+        await erasing
+    assert (await exchange.ngo.cases.read(dealings.id)).value.v_number == dealings.case.v_number
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["legal-hold place {} --ground court-order", "legal-hold release {}", "erase-person {} --ground objection"],
+)
+async def test_who_comes_while_a_person_is_being_erased_finds_nobody(
+    exchange: Exchange, custodian: Custody, own: servers.Database, path: Path, words: str
+) -> None:
+    """Two at once: the erasure was first, so no hold comes to stand on nobody, and nobody is erased twice."""
+    dealings = await Dealings.begin(exchange)
+    unit, once = custodian.units(), Once("", uuid4(), replayed=False)
+    vault, index = Vault(custodian.keys()), BlindIndex(keyfile.load(path).blind_index)
+    call = Call(authority.ERASE_PERSON, operator.local(), unit, vault, index, once)
+    assert isinstance(await erasure.erase(call, dealings.id, OBJECTED), Erasure)
+    other = asyncio.create_task(typed(own, path, *words.format(dealings.id).split()))
+    await until_it_waits(own, other)
+    await unit.finish()
+    assert "no such case" in str((await other).exception)
+    assert not await custodian.rows("SELECT 1 FROM exchange.legal_hold")
 
 
 async def test_the_restore_drill(
@@ -183,6 +223,23 @@ async def test_the_restore_drill(
         assert (found.holds, found.persons) == (True, 1)
         assert len((await thief.check()).locked) == 2, "the key table of yesterday opens nobody, not even the living"
     await held.open()
+
+
+async def typed(own: servers.Database, path: Path, *words: str) -> Any:
+    """What the operator types, at the key file and as the owner of the database."""
+    environment = {"KETENBRUG_DATABASE_URL": own.owner_url, "KETENBRUG_KEY_FILE": str(path)}
+    return await asyncio.to_thread(CliRunner().invoke, assembled(words), list(words), env=environment)
+
+
+async def until_it_waits(own: servers.Database, task: asyncio.Task[Any]) -> None:
+    """Until what the task does waits for a lock, or is done and did not wait."""
+    connection: Any = await asyncpg.connect(own.superuser_url)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    try:
+        while not task.done() and not await connection.fetchval(waiting):
+            await asyncio.wait({task}, timeout=0.01)
+    finally:
+        await connection.close()
 
 
 def run(*words: str) -> str:
