@@ -149,9 +149,9 @@ def rotate_signing(
     ] = False,
 ) -> None:
     """Publish a new key that will sign access tokens. Running services see it within seconds, without a restart."""
-    first, file, now = keyfile.load(settings.key_file()).token, settings.signing_file(), settings.now()
+    keys, file, now = keyfile.load(settings.key_file()), settings.signing_file(), settings.now()
     begins = now if compromised else now + timedelta(seconds=ahead)
-    new = signing.rotate(first, file, begins, compromised=compromised)
+    new = signing.rotate(keys.token, file, begins, compromised=compromised, like=keys.path)
     typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
 
 

@@ -3,6 +3,7 @@
 envelopes   one field sealed to its place: AES-256-GCM, associated data = header, table, column, person, row
 rows        the seal over the sealed columns of a row: none is nulled, rolled back or moved
 wrappers    who keeps the key-encryption keys: today a key file
+secretfile  files of secrets: for their owner only, replaced whole, by one command at a time
 keyfile     the file with the service's own keys (`ketenbrug keys init`), refused when others can read it
 vault       the keys of the persons of one request; opens only what it is told to
 stream      documents: chunks that are opened one by one, any range of them

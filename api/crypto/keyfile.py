@@ -5,33 +5,30 @@ JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44
 also `formerKeks` [{id, key}], `blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has one use. Lose
 the file and everything sealed is lost: see docs/how/keys.md.
 
-A change writes a new file beside the old one and renames it: whoever reads meets the one or the other, whole. Processes
-that run follow it (`Following`).
+How the file is changed: see `secretfile`. Processes that run follow it (`Following`).
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from joserfc.jwk import ECKey
 
+from api.crypto import secretfile
 from api.crypto.wrappers import Ring
 from api.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from api.crypto.blind import Versions
 
 _SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "logPostQuantum", "nonce", "receipt")
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LENGTH: Final = 32
 
 
@@ -61,13 +58,12 @@ class Following:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
 
     def __call__(self) -> KeyFile | None:
         """The keys, if they are not those that were read last. A file that is gone or damaged changes nothing."""
         try:
-            status = self._path.stat()
-            found = (status.st_ino, status.st_mtime_ns)
+            found = secretfile.version(self._path)
             if found == self._seen:
                 return None
             keys = load(self._path)
@@ -95,15 +91,19 @@ def create(path: Path) -> None:
         "token": token.as_dict(private=True),
         **{name: _text(secrets.token_bytes(_LENGTH)) for name in _SECRETS},
     }
-    _write(path, content)
+    secretfile.write(path, content)
 
 
-def renew_kek(path: Path) -> str:
-    """Make a new KEK the current one; the others go on unwrapping. Returns its id."""
+def renew_kek(path: Path, former: str) -> str:
+    """Make a new KEK the current one in place of this one, unless another command just did; the id of the current.
+
+    The others go on unwrapping.
+    """
 
     def renewed(content: dict[str, Any]) -> dict[str, Any]:
-        former = [content["kek"], *content.get("formerKeks", [])]
-        return content | {"kek": _new_kek(), "formerKeks": former}
+        if content["kek"]["id"] != former:
+            return content
+        return content | {"kek": _new_kek(), "formerKeks": [content["kek"], *content.get("formerKeks", [])]}
 
     return str(_change(path, renewed)["kek"]["id"])
 
@@ -173,7 +173,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise Misconfigured((f"the key file {path} does not exist: make one with `ketenbrug keys init`",)) from None
     except OSError:
         raise Misconfigured((f"the key file {path} cannot be read by this user",)) from None
-    if status.st_mode & _OTHERS:
+    if status.st_mode & secretfile.OTHERS:
         raise Misconfigured((f"the key file {path} is open to group or others: chmod 0400 it",))
     try:
         content: dict[str, Any] = json.loads(text)
@@ -187,28 +187,12 @@ def _damaged(path: Path, guess: str = "") -> Misconfigured:
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Replace the file by a changed one, whole."""
+    """Replace the file by a changed one, whole. What others changed before is in what is changed here."""
     load(path)
-    content = change(_content(path))
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    _write(beside, content)
-    load(beside)
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with secretfile.alone(path):
+        content = change(_content(path))
+        secretfile.replace(path, content, load)
     return content
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _new_kek() -> dict[str, str]:

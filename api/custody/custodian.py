@@ -31,8 +31,11 @@ class Custodian(KeyWrapper, Protocol):
         """The KEK under which is wrapped from now on. Raises `Unavailable`."""
         ...
 
-    async def renew(self) -> str:
-        """Make a new KEK the current one, and return its id. The others go on unwrapping. Raises `Unavailable`."""
+    async def renew(self, former: str) -> str:
+        """Make a new KEK the current one in place of this one, unless that was done already; the id of the current.
+
+        The others go on unwrapping. Raises `Unavailable`.
+        """
         ...
 
     async def destroy(self, kek: str) -> None:

@@ -34,18 +34,18 @@ async def rotate(units: Units, keys: Custodian, actor: Principal, progress: Prog
     under = await store.under(unit)
     current = await keys.current()
     if not under.keys() - {current}:
-        current = await keys.renew()
+        await keys.renew(current)
     custodian.write_down(unit, actor, custodian.ROTATE_KEK, "key-epoch")
     await unit.finish()
     done = 0
     for _ in range(_TRIES):
         try:
-            while count := await _rewrap(units, keys, current):
+            while count := await _rewrap(units, keys):
                 done += count
                 progress(done, 0)
         except Overloaded:
             continue
-        return current
+        return await keys.current()
     raise NotPossible("a key is held by somebody else: run it again")
 
 
@@ -67,11 +67,11 @@ async def destroy(units: Units, keys: Custodian, actor: Principal, kek: str) -> 
     await keys.destroy(kek)
 
 
-async def _rewrap(units: Units, keys: Custodian, current: str) -> int:
+async def _rewrap(units: Units, keys: Custodian) -> int:
     """Wrap a batch of keys under the current KEK, and return how many there were."""
     unit = units()
     try:
-        found = await store.former(unit, current, _BATCH)
+        found = await store.former(unit, await keys.current(), _BATCH)
         for old, key in zip(found, await keys.unwrap(found) if found else (), strict=True):
             await store.rewrap(unit, await keys.wrap(old.person, old.version, key))
             key[:] = bytes(len(key))

@@ -59,9 +59,9 @@ class FileCustodian:
         """Unwrap a batch."""
         return await self._wrapper.unwrap(wrapped)
 
-    async def renew(self) -> str:
+    async def renew(self, former: str) -> str:
         """Write a file with a new KEK."""
-        return keyfile.renew_kek(self._path)
+        return keyfile.renew_kek(self._path, former)
 
     async def destroy(self, kek: str) -> None:
         """Write a file without this KEK. Copies of the old file are the operator's to destroy."""

@@ -13,9 +13,6 @@ that a rotation needs no restart; where there are several machines, each has to 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,6 +23,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from api.crypto import secretfile
 from api.errors import Misconfigured
 from api.oauth import jose
 
@@ -44,7 +42,6 @@ STAYS: Final = 330
 _LOOK: Final = 5
 """Seconds between two looks at the file."""
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _EVER: Final = float("-inf")
 _NEVER: Final = float("inf")
 
@@ -150,9 +147,9 @@ class SigningKeys:
             self._looked_at = moment
             version = _version(self._file)
             if version not in {None, self._version}:
-                self._version = version
                 try:
                     self._schedule = read(self._first, self._file)
+                    self._version = version
                 except Misconfigured:
                     structlog.get_logger("ketenbrug.oauth").error("signing-keys-unreadable")
         return self._schedule
@@ -172,42 +169,39 @@ def read(first: ECKey, file: Path | None) -> Schedule:
     return Schedule(keys, lost)
 
 
-def rotate(first: ECKey, file: Path, begins: datetime, *, compromised: bool) -> SigningKey:
+def rotate(first: ECKey, file: Path, begins: datetime, *, compromised: bool, like: Path | None = None) -> SigningKey:
     """Add a new key that signs from this moment, and write the file anew, whole or not at all. Raises `Misconfigured`.
 
     `compromised`: nothing that the present keys signed holds any longer. Else a key that is still to begin is an error.
+    `like`: the file whose owner gets this one when it is new.
     """
-    schedule, at = read(first, file), begins.timestamp()
-    if not compromised and any(key.begins >= at for key in schedule.keys):
-        raise Misconfigured(("a later key is published already: it begins first",))
-    new = SigningKey.of(ECKey.generate_key("P-256"), at)
-    lost = {key.kid for key in schedule.keys} if compromised else schedule.lost
-    _write(file, [*schedule.keys[1:], new], sorted(lost))
+    at = begins.timestamp()
+    with secretfile.alone(file):
+        schedule = read(first, file)
+        if not compromised and any(key.begins >= at for key in schedule.keys):
+            raise Misconfigured(("a later key is published already: it begins first",))
+        new = SigningKey.of(ECKey.generate_key("P-256"), at)
+        lost = {key.kid for key in schedule.keys} if compromised else schedule.lost
+        written = _written([*schedule.keys[1:], new], sorted(lost))
+        secretfile.replace(file, written, lambda fresh: read(first, fresh), like=like)
     return new
 
 
-def _write(file: Path, keys: Sequence[SigningKey], lost: Sequence[str]) -> None:
-    content = {
+def _written(keys: Sequence[SigningKey], lost: Sequence[str]) -> dict[str, Any]:
+    return {
         "keys": [
             {"begins": datetime.fromtimestamp(key.begins, UTC).isoformat(), "jwk": key.native.as_dict(private=True)}
             for key in keys
         ],
         "lost": list(lost),
     }
-    fresh = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(descriptor, "w") as writing:
-        json.dump(content, writing, indent=1)
-        writing.flush()
-        os.fsync(writing.fileno())
-    fresh.replace(file)
 
 
 def _content(file: Path | None) -> Any:  # noqa: ANN401 - JSON
     if file is None or not file.exists():
         return {"keys": [], "lost": []}
     try:
-        if file.stat().st_mode & _OTHERS:
+        if file.stat().st_mode & secretfile.OTHERS:
             raise Misconfigured((f"the file of signing keys {file} is open to group or others: chmod 0400 it",))
         return json.loads(file.read_text())
     except (OSError, ValueError):
@@ -218,12 +212,11 @@ def _begins(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _version(file: Path | None) -> tuple[int, int] | None:
+def _version(file: Path | None) -> tuple[int, int, int] | None:
     try:
-        found = None if file is None else file.stat()
+        return None if file is None else secretfile.version(file)
     except OSError:
         return None
-    return None if found is None else (found.st_ino, found.st_mtime_ns)
 
 
 def _damaged(file: Path | None) -> Misconfigured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import resource
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,7 @@ def test_two_keys_do_not_wait_at_once(file: Path) -> None:
 def test_the_file_is_for_its_owner_only(file: Path) -> None:
     signing.rotate(FIRST, file, LATER, compromised=False)
     assert file.stat().st_mode & 0o777 == 0o400
-    assert [each.name for each in file.parent.iterdir()] == [file.name], "nothing is left beside it"
+    assert {each.name for each in file.parent.iterdir()} == {file.name, f"{file.name}.lock"}
     file.chmod(0o440)
     with pytest.raises(Misconfigured, match="open to group"):
         SigningKeys(FIRST, file)
@@ -150,6 +151,31 @@ def test_a_file_that_is_damaged_or_gone_while_we_run_changes_nothing(file: Path)
     file.write_text("x")
     os.chmod(file, 0o400)  # noqa: PTH101 - as an editor leaves it
     assert keys.at(kit.NOW + 60).active(kit.NOW).kid == new.kid
+
+
+def test_a_file_that_could_not_be_read_once_is_read_again(file: Path) -> None:
+    """A leak is not missed because this process had no descriptor left at that moment."""
+    keys = SigningKeys(FIRST, file)
+    new = signing.rotate(FIRST, file, NOW, compromised=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert keys.at(kit.NOW).active(kit.NOW).kid == issuer_kid(FIRST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert keys.at(kit.NOW + 6).active(kit.NOW).kid == new.kid
+
+
+def test_a_file_that_was_changed_within_one_tick_of_its_clock_is_read(file: Path) -> None:
+    """Its modification time is as before, as a copy or a tool leaves it: that its inode changed tells."""
+    signing.rotate(FIRST, file, NOW, compromised=False)
+    keys = SigningKeys(FIRST, file)
+    before, content = file.stat(), json.loads(file.read_text())
+    file.chmod(0o600)
+    file.write_text(json.dumps(content | {"lost": [issuer_kid(FIRST)]}))
+    file.chmod(0o400)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert issuer_kid(FIRST) in keys.at(kit.NOW).lost
 
 
 def test_keys_do_not_show_themselves(file: Path) -> None:
