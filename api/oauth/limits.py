@@ -9,7 +9,8 @@ The table is unlogged: after a crash of the database the window begins anew. If 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func
@@ -78,6 +79,8 @@ class _Lease:
     left: int = 0
     unleased: int = 1  # until the database has said how many
     has_refused: bool = False
+    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One block is leased at a time: what requests that came together lease each would be kept from other workers."""
 
 
 _NEW: Final = insert(allowance).values(
@@ -118,10 +121,12 @@ class Limits:
         at = int(now.timestamp())
         window, reset = at // quota.seconds, quota.seconds - at % quota.seconds
         lease = self._leases.get((quota.name, client_id))
-        if lease is None or lease.window != window:
+        if lease is None or lease.window < window:  # who began in the window before counts into this one
             lease = self._leases[quota.name, client_id] = _Lease(window)
         if not lease.left and lease.unleased:
-            await self._renew(quota, client_id, lease, now)
+            async with lease.renewing:
+                if not lease.left and lease.unleased:
+                    await self._renew(quota, client_id, lease, now)
         if lease.left:
             lease.left -= 1
             return Standing(quota, admitted=True, left=lease.left + lease.unleased, reset=reset)

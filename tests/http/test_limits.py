@@ -111,6 +111,25 @@ async def test_a_worker_asks_the_database_once_for_a_block(world: World) -> None
     assert row["taken"] == quota.block == 5
 
 
+async def test_requests_that_come_together_lease_no_more_than_they_use(world: World) -> None:
+    """Else one worker would hold the whole limit, unused, and the others refuse until the window ends."""
+    quota = Quota("lookups", 100, 3_600)
+    here, there = (Limits(world.database, requests=quota, lookups=quota, tokens=quota) for _ in range(2))
+    client, now = await world.client(BY), world.clock()
+    assert all(each.admitted for each in await asyncio.gather(*(here.take(quota, client, now) for _ in range(20))))
+    found = [await there.take(quota, client, now) for _ in range(81)]
+    assert Counter(each.admitted for each in found) == {True: 80, False: 1}
+
+
+async def test_a_request_that_began_in_the_window_before_loses_nobody_a_block(world: World) -> None:
+    quota = Quota("requests", 40, 60)
+    limits = Limits(world.database, requests=quota, lookups=quota, tokens=quota)
+    client, before = await world.client(BY), world.clock()
+    world.clock.forward(60)
+    found = [await limits.take(quota, client, at) for at in (world.clock(), before) * 20]
+    assert all(each.admitted for each in found)
+
+
 async def test_a_worker_whose_clock_is_behind_gives_no_second_limit(world: World) -> None:
     quota = replace(FIVE, most=2)
     client, late = await world.client(BY), Limits(world.database, requests=quota, lookups=quota, tokens=quota)
