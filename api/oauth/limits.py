@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from api.vocabulary import ClientId
 
 GUESSES_MOST: Final = 20
-"""Failures in a minute after which keys that nobody registered are not listened to."""
+"""Failures in a minute after which whoever fails by a key that nobody registered is told to wait."""
 
 _MINUTE: Final = 60
 _BLOCKS: Final = 20
@@ -148,8 +148,8 @@ class Limits:
 class Guesses:
     """How often somebody failed to prove to be a client, in this minute and this worker.
 
-    After some failures only who proves possession of a *registered* key is listened to. Whoever guesses has no such
-    key, so that nobody locks a client out who proves with the key that it registered, as our own clients do.
+    After some failures whoever fails again is told to wait. Ask only about who failed: a client that proves to be it
+    is never told so, whatever others did in its name.
     """
 
     __slots__ = ("_failed", "_minute")
@@ -164,7 +164,7 @@ class Guesses:
         self._failed[client_id] = self._failed.get(client_id, 0) + 1
 
     def closed_for(self, client_id: ClientId, now: datetime) -> int:
-        """Seconds for which unknown keys are not listened to; 0 when they are."""
+        """Seconds to wait for whoever failed in the name of this client; 0 when there were few failures."""
         self._turn(now)
         if self._failed.get(client_id, 0) < GUESSES_MOST:
             return 0

@@ -79,24 +79,24 @@ class TokenEndpoint:
             return Declined(refused.error, refused.detail)
         # (3) read the client that the assertion claims to be of
         client = await endpoint.claimed(unit, form)
-        # (4) nobody guesses for long, and nobody locks a client out by guessing
-        if client is not None and proof.jkt not in client.keys.thumbprints:
-            self._listen(client, unit.now)
-        # (5) decide
+        # (4) decide
         outcome = grants.decide(Attempt(form, client, proof.jkt, self._issuer, unit.now), self.url)
-        # (6) write, commit, answer
+        # (5) write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
             proven = _Proven(client, proof, outcome.assertion, request.origin)
             await self._within_limit(unit, proven)
             return await _settle(unit, proven, outcome)
+        # (6) nobody guesses for long; who proved to be the client was answered before, so guessing locks nobody out
         if client is not None and outcome.assertion is None:
-            self._guesses.note(client.id, unit.now)
+            self._guessed(client, proof, unit.now)
         await unit.finish()
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
 
-    def _listen(self, client: Client, now: datetime) -> None:
-        if closed := self._guesses.closed_for(client.id, now):
+    def _guessed(self, client: Client, proof: Proof, now: datetime) -> None:
+        closed = self._guesses.closed_for(client.id, now)
+        if closed and proof.jkt not in client.keys.thumbprints:
             raise TooManyRequests(closed)
+        self._guesses.note(client.id, now)
 
     async def _within_limit(self, unit: Unit, proven: _Proven) -> None:
         """Count the request. Raises `TooManyRequests`; the first one in a window is an entry, the others are not."""
