@@ -147,7 +147,7 @@ def parts(
         clients=Clients(),
         limits=limits,
         token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits),
-        token_management=TokenManagement(issuer),
+        token_management=TokenManagement(issuer, limits),
         wrapper=FileWrapper.following(Following(keys.path).ring),
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         fingerprints=Mac(keys.idempotency),

@@ -198,7 +198,7 @@ class World:
                 clients=self.clients,
                 limits=limits,
                 token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits),
-                token_management=TokenManagement(self.issuer),
+                token_management=TokenManagement(self.issuer, limits),
                 wrapper=FileWrapper("test", bytes(32)),
                 index=BlindIndex(bytes(32)),
                 fingerprints=Mac(bytes(32)),
@@ -267,6 +267,15 @@ class World:
         assert answer.status_code == 200, answer.text
         text: str = answer.json()["access_token"]
         return text
+
+    async def manage(self, path: str, token: str, by: kit.Key, client_id: str, /, **more: Any) -> httpx.Response:
+        """Ask `/oauth/revoke` or `/oauth/introspect` about a token."""
+        form = {
+            "token": token,
+            "client_assertion_type": kit.ASSERTION_TYPE,
+            "client_assertion": kit.assertion(by, client_id, at=self.at),
+        }
+        return await self.http.post(path, data=form | more)
 
     def headers(self, by: kit.Key, token: str, method: str = "GET", url: str = PROBE, **claims: Any) -> dict[str, str]:
         """The two headers of a protected request."""

@@ -14,12 +14,14 @@ import uuid_utils.compat as uuid_utils
 
 from api.audit import log
 from api.audit.entry import Entry, Thing
+from api.errors import TooManyRequests
 from api.oauth import jose, model, registry
-from api.vocabulary import ClientId, Result
+from api.vocabulary import ClientId, Reason, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from api.oauth.limits import Limits
     from api.oauth.model import Client
     from api.principal import Origin, Principal
     from api.storage.unit import Unit
@@ -83,6 +85,20 @@ async def claimed(unit: Unit, form: Mapping[str, str]) -> Client | None:
     if not isinstance(named, str) or not model.CLIENT_ID.fullmatch(named):
         return None
     return await registry.read(unit, ClientId(named))
+
+
+async def count(unit: Unit, limits: Limits, action: str, who: Principal) -> None:
+    """Count what a proven client asks of an endpoint: each is an entry, so there is a limit to them.
+
+    Raises `TooManyRequests`; the first one in a window is an entry, the others are not.
+    """
+    await unit.finish()  # the connection is given back: counting may borrow one
+    standing = await limits.take(limits.tokens, who.client_id, unit.now)
+    if standing.admitted:
+        return
+    if standing.is_first:
+        record(unit, action, who, str(Reason.TOO_MANY_REQUESTS))
+    raise TooManyRequests(standing.reset)
 
 
 def record(unit: Unit, action: str, who: Principal, error: str | None) -> None:

@@ -125,8 +125,7 @@ class Limits:
             lease = self._leases[quota.name, client_id] = _Lease(window)
         if not lease.left and lease.unleased:
             async with lease.renewing:
-                if not lease.left and lease.unleased:
-                    await self._renew(quota, client_id, lease, now)
+                await self._renew(quota, client_id, lease, now)
         if lease.left:
             lease.left -= 1
             return Standing(quota, admitted=True, left=lease.left + lease.unleased, reset=reset)
@@ -134,6 +133,8 @@ class Limits:
         return Standing(quota, admitted=False, left=0, reset=reset, is_first=is_first)
 
     async def _renew(self, quota: Quota, client_id: ClientId, lease: _Lease, now: datetime) -> None:
+        if lease.left or not lease.unleased:
+            return  # done while this request waited for its turn
         unit = self._database.unit(now)
         subject = f"{quota.name} {client_id}"
         try:

@@ -1,7 +1,8 @@
 """What may be done about a token that was issued: revoke it (RFC 7009), ask about it (RFC 7662).
 
 Both endpoints prove the client as the token endpoint does, by a client assertion of one use; no proof of possession
-goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its refusal.
+goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its refusal; they are
+counted with the tokens that it asks for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from api.vocabulary import Party
 if TYPE_CHECKING:
     from api.oauth.endpoint import Asked
     from api.oauth.grants import Assertion
+    from api.oauth.limits import Limits
     from api.oauth.model import Client
     from api.oauth.tokens import Issuer, Token
     from api.storage.unit import Unit
@@ -62,14 +64,18 @@ Found: TypeAlias = _Proven | Declined
 class TokenManagement:
     """The two endpoints, for one issuer."""
 
-    __slots__ = ("_issuer",)
+    __slots__ = ("_issuer", "_limits")
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, limits: Limits) -> None:
         self._issuer = issuer
+        self._limits = limits
 
     async def revoke(self, unit: Unit, asked: Asked) -> Revoked | Declined:
-        """Revoke a token of the caller's own; one that holds no longer is revoked already."""
-        found = await self._proven(unit, asked)
+        """Revoke a token of the caller's own; one that holds no longer is revoked already.
+
+        Raises `TooManyRequests`.
+        """
+        found = await self._proven(unit, asked, REVOKE)
         if isinstance(found, Declined):
             return found
         token = found.token
@@ -80,15 +86,18 @@ class TokenManagement:
         return await _settled(unit, found, REVOKE, error) or Revoked()
 
     async def introspect(self, unit: Unit, asked: Asked) -> Introspected | Declined:
-        """Tell a resource server of the operator's what a token means now; of what does not hold, nothing more."""
-        found = await self._proven(unit, asked)
+        """Tell a resource server of the operator's what a token means now; of what does not hold, nothing more.
+
+        Raises `TooManyRequests`.
+        """
+        found = await self._proven(unit, asked, INTROSPECT)
         if isinstance(found, Declined):
             return found
         error = _objection(foreign=found.client.organisation.kind is not Party.OPERATOR)
         members = {} if error is not None else await self._meaning(unit, found.token)
         return await _settled(unit, found, INTROSPECT, error) or Introspected(members)
 
-    async def _proven(self, unit: Unit, asked: Asked) -> Found:
+    async def _proven(self, unit: Unit, asked: Asked, action: str) -> Found:
         form = asked.single("token")
         if form is None:
             return declined("invalid_request")
@@ -101,7 +110,9 @@ class TokenManagement:
             token = self._issuer.verify(form["token"], unit.now)
         except Unauthenticated:
             token = None
-        return _Proven(client, assertion, asked, token)
+        proven = _Proven(client, assertion, asked, token)
+        await endpoint.count(unit, self._limits, action, proven.principal())
+        return proven
 
     async def _meaning(self, unit: Unit, token: Token | None) -> dict[str, Any]:
         client = None if token is None else await registry.read(unit, token.client_id)

@@ -19,7 +19,6 @@ from api.oauth.limits import Guesses
 from api.oauth.replay import Kind
 from api.oauth.tokens import LIFETIME
 from api.principal import Principal
-from api.vocabulary import Reason
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,7 +83,7 @@ class TokenEndpoint:
         # (5) write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
             proven = _Proven(client, proof, outcome.assertion, request.origin)
-            await self._within_limit(unit, proven)
+            await endpoint.count(unit, self._limits, ISSUE, proven.principal())
             return await _settle(unit, proven, outcome)
         # (6) nobody guesses for long; who proved to be the client was answered before, so guessing locks nobody out
         if client is not None and outcome.assertion is None:
@@ -97,16 +96,6 @@ class TokenEndpoint:
         if closed and proof.jkt not in client.keys.thumbprints:
             raise TooManyRequests(closed)
         self._guesses.note(client.id, now)
-
-    async def _within_limit(self, unit: Unit, proven: _Proven) -> None:
-        """Count the request. Raises `TooManyRequests`; the first one in a window is an entry, the others are not."""
-        await unit.finish()  # the connection is given back: counting may borrow one
-        standing = await self._limits.take(self._limits.tokens, proven.client.id, unit.now)
-        if standing.admitted:
-            return
-        if standing.is_first:
-            endpoint.record(unit, ISSUE, proven.principal(), str(Reason.TOO_MANY_REQUESTS))
-        raise TooManyRequests(standing.reset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,21 @@ async def test_tokens_have_a_limit(world: World) -> None:
     assert (await world.ask(OTHER, "ngo-two")).status_code == 200
 
 
+@pytest.mark.parametrize("deed", ["revoke", "introspect"])
+async def test_what_is_asked_about_tokens_has_the_same_limit(world: World, deed: str) -> None:
+    """Each is an entry: without a limit a proven client floods the log."""
+    limit(world, tokens=Quota("tokens", 2, 60))
+    path = f"/oauth/{deed}"
+    for _ in range(2):
+        assert (await world.manage(path, "x", BY, "ngo-one")).status_code != 429
+    for _ in range(2):
+        turned_away(await world.manage(path, "x", BY, "ngo-one"))
+    entries = await world.entries(f"oauth.{deed}-token")
+    assert [each.get("reason") == "too-many-requests" for each in entries] == [False, False, True]
+    assert (await world.manage(path, "x", OTHER, "ngo-two")).status_code != 429
+    turned_away(await world.ask(BY))
+
+
 async def test_who_guesses_is_not_listened_to_and_locks_nobody_out(world: World) -> None:
     mallory, minute = kit.key("es256-mallory"), 60
     for _ in range(GUESSES_MOST):

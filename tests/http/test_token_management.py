@@ -37,21 +37,12 @@ async def world(database: servers.Database) -> AsyncIterator[World]:
         yield made
 
 
-async def send(world: World, path: str, token: str, by: kit.Key, client: str, **more: Any) -> Any:
-    form = {
-        "token": token,
-        "client_assertion_type": kit.ASSERTION_TYPE,
-        "client_assertion": kit.assertion(by, client, at=world.at),
-    }
-    return await world.http.post(path, data=form | more)
-
-
 async def revoke(world: World, token: str, by: kit.Key = BY, client: str = "ngo-one", **more: Any) -> Any:
-    return await send(world, "/oauth/revoke", token, by, client, **more)
+    return await world.manage("/oauth/revoke", token, by, client, **more)
 
 
 async def introspect(world: World, token: str, by: kit.Key = OTHER, client: str = "api-gateway", **more: Any) -> Any:
-    return await send(world, "/oauth/introspect", token, by, client, **more)
+    return await world.manage("/oauth/introspect", token, by, client, **more)
 
 
 def error(answer: httpx.Response) -> tuple[int, str]:
@@ -125,14 +116,14 @@ async def test_nobody_revokes_the_token_of_another(world: World) -> None:
 async def test_who_proves_nothing_gets_nothing(world: World, path: str, more: dict[str, str]) -> None:
     token = await world.token(BY)
     entries = len(await world.entries(REVOKE))
-    assert error(await send(world, path, token, BY, "ngo-one", **more)) == (401, "invalid_client")
+    assert error(await world.manage(path, token, BY, "ngo-one", **more)) == (401, "invalid_client")
     assert (await world.call(BY, token)).status_code == 200
     assert len(await world.entries(REVOKE)) == entries, "nobody unproven leaves a trace"
 
 
 @pytest.mark.parametrize("path", ["/oauth/revoke", "/oauth/introspect"])
 async def test_each_parameter_comes_once_and_the_token_comes(world: World, path: str) -> None:
-    assert error(await send(world, path, "", BY, "ngo-one")) == (400, "invalid_request")
+    assert error(await world.manage(path, "", BY, "ngo-one")) == (400, "invalid_request")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert error(await world.http.post(path, content=b"token=a&token=a", headers=headers)) == (400, "invalid_request")
 
