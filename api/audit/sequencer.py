@@ -197,9 +197,10 @@ async def integrate(
     """Put the next entries into the tree, and tell how many there were. Raises when somebody else was first."""
     # (1) what is committed, and can have nothing committed before it any more
     taken = await _taken(connection, stands, most)
-    if not taken and stands.promised is None:
-        if not stands.behind:
-            return stands, 0
+    if not taken and not stands.behind and stands.promised is None:
+        return stands, 0
+    if not taken and stands.behind:
+        # Nothing is left of the earlier generation: a head that is promised all the same is one of the present one.
         begun = replace(stands, generation=stands.present.number, last_xid=0, last_id=0)
         return await integrate(connection, begun, signer, guard, most)
     # (2) the tree that it makes

@@ -237,6 +237,27 @@ async def test_a_moved_database_whose_leader_died_mid_batch_is_adopted(
     assert await indexes(connection) == list(range(46))
 
 
+async def test_a_leader_that_dies_after_an_adoption_is_continued_with_the_same_heads(
+    connection: Any, database: servers.Database, owner: Database
+) -> None:
+    """Once in what is left of the earlier generation, and once in the first batch of the present one."""
+    guard = await guard_of(connection)
+    await append(connection, 3)
+    await tamper(database, MOVED)
+    await adopt(owner, guard)
+    await append(connection, 4)
+    for size in (43, 48):
+        standing = await take_up(connection)
+        with pytest.raises(asyncpg.InterfaceError):
+            await integrate(_Dying(connection), standing)
+        promised = guard.note
+        assert Head.of(promised or "").size == size
+        _, taken = await integrate(connection, await take_up(connection))
+        assert taken == size - standing.edge.size
+        assert await connection.fetchval("SELECT note FROM audit.checkpoint WHERE size = $1", size) == promised
+    assert await indexes(connection) == list(range(48))
+
+
 async def test_a_lost_guard_is_made_anew_by_adopting(connection: Any, owner: Database) -> None:
     fresh = MemoryGuard()
     await adopt(owner, fresh)
