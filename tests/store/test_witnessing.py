@@ -174,7 +174,7 @@ async def test_a_witness_that_is_away_or_talks_nonsense_is_told_and_asked_again(
     assert [line for _, line in witnessing.cosignatures(good.encode(), head, asked)] == [good]
     forged = two[0].key.lines(text.replace("3", "4"), verifier.Checkpoint("x", 4, head.root), 7).splitlines()[0]
     short = good[:60]
-    for line in (forged, short, "\u2014 x !!!!", "\u2014 x", "", good.replace("ngo", "xxx")):
+    for line in (forged, short, "\u2014 x !!!!", "\u2014 x é", "\u2014 x", "", good.replace("ngo", "xxx")):
         assert not list(witnessing.cosignatures(line.encode(), head, asked))
 
 
@@ -240,14 +240,32 @@ async def test_rounds_go_on_and_each_fault_is_told(connection: Any, pool: Databa
         await pool.close()
 
 
+class _Broken:
+    """A fault of ours: no witness can bring it about."""
+
+    async def post(self, _url: str, _body: bytes) -> Any:
+        raise ZeroDivisionError
+
+
 async def test_a_fault_of_ours_is_not_taken_for_one_of_a_witness(
     connection: Any, pool: Database, two: list[Witness]
 ) -> None:
-    class Broken:
-        async def post(self, _url: str, _body: bytes) -> Any:
-            raise ZeroDivisionError
-
     one = policy.parse(f"witness w {two[0].key.vkeys[0]} http://w.example\nquorum none")
     await grow(connection, 3)
     with pytest.raises(ZeroDivisionError):
-        await Rounds(pool, one, Broken(), now).round()
+        await Rounds(pool, one, _Broken(), now).round()
+
+
+async def test_what_nobody_foresaw_is_told_and_ends_nothing(
+    connection: Any, pool: Database, two: list[Witness]
+) -> None:
+    """The sequencer runs beside it, and would be cancelled with it."""
+    one = policy.parse(f"witness w {two[0].key.vkeys[0]} http://w.example\nquorum none")
+    await grow(connection, 3)
+    heard: asyncio.Queue[Exception] = asyncio.Queue()
+    task = asyncio.create_task(witnessing.run(pool, one, _Broken(), now, heard.put_nowait))
+    async with asyncio.timeout(10):
+        assert isinstance(await heard.get(), ZeroDivisionError)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
