@@ -219,6 +219,7 @@ def meant(error: Exception) -> KetenbrugError | None:
             | asyncpg.InsufficientResourcesError()
             | asyncpg.InterfaceError()
             | asyncpg.InternalClientError()
+            | asyncpg.ReadOnlySQLTransactionError()  # a node that was demoted: another one writes now
             | OSError()
         ):
             return Unavailable("database")

@@ -130,6 +130,7 @@ def test_nothing_carried_changes_nothing() -> None:
         (asyncpg.AdminShutdownError(""), Unavailable),
         (asyncpg.DiskFullError(""), Unavailable),
         (asyncpg.InterfaceError("closed"), Unavailable),
+        (asyncpg.ReadOnlySQLTransactionError(""), Unavailable),
         (ConnectionResetError(), Unavailable),
         (TimeoutError(), Unavailable),
         (asyncpg.UndefinedTableError(""), type(None)),
