@@ -20,18 +20,32 @@ from api.audit.checkpoint import Signer
 from api.audit.guard import FileGuard
 from api.cli import checks, metrics
 from api.crypto import keyfile
-from api.errors import KetenbrugError, LogStopped, Misconfigured
+from api.errors import LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
 from api.outbound import Outbound
 from api.storage import idempotency
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from api.audit.policy import Policy
     from api.settings import Settings
+    from api.storage.unit import Unit
+
+    Task = Callable[[Unit], Awaitable[None]]
+
+TASKS: Final[tuple[Task, ...]] = (
+    replay.sweep,
+    revocation.sweep,
+    idempotency.sweep,
+    witnessing.sweep,
+    unproven.summarise,
+)
+"""What is done each minute."""
 
 _MINUTE: Final = 60.0
-"""Seconds between two times that the tasks of each minute are done."""
+"""Seconds between two times that they are done."""
 
 
 def work(
@@ -65,7 +79,7 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                         notice=_notice,
                     )
                 ),
-                tasks.create_task(_each_minute(database)),
+                tasks.create_task(each_minute(database)),
             ]
             if trusted is not None:
                 running.append(tasks.create_task(_witnessing(database, trusted)))
@@ -100,15 +114,19 @@ def _notice(fault: Exception) -> None:
     structlog.get_logger("ketenbrug.work").error("sequencer-fault", kind=type(fault).__name__, where=why)
 
 
-async def _each_minute(database: Database) -> None:
+async def each_minute(database: Database, tasks: Sequence[Task] = TASKS, every: float = _MINUTE) -> None:
+    """Do the tasks, each in a unit of its own, until cancelled. One that fails is told, and tried again the next time.
+
+    Whatever it fails with: the sequencer runs beside it, and would be cancelled with it.
+    """
     while True:
-        for task in (replay.sweep, revocation.sweep, idempotency.sweep, witnessing.sweep, unproven.summarise):
+        for task in tasks:
             unit = database.unit(settings.now())
             try:
                 await task(unit)
                 await unit.finish()
-            except KetenbrugError as error:
-                structlog.get_logger("ketenbrug.work").warning("task-failed", kind=type(error).__name__)
-                with suppress(KetenbrugError):  # the database is away: the next minute tries again
+            except Exception as fault:  # noqa: BLE001 - see above
+                structlog.get_logger("ketenbrug.work").warning("task-failed", kind=type(fault).__name__)
+                with suppress(Exception):  # the database is away: the next minute tries again
                     await unit.abort()
-        await asyncio.sleep(_MINUTE)
+        await asyncio.sleep(every)

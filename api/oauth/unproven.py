@@ -17,13 +17,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+import structlog
 import uuid_utils.compat as uuid_utils
 from sqlalchemy import DateTime, bindparam, delete
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.audit import log
 from api.audit.entry import Entry, Tallied, Thing
-from api.errors import KetenbrugError
 from api.oauth import operator
 from api.oauth.tables import unproven
 from api.storage.statement import statement
@@ -92,14 +92,15 @@ class Tally:
         self._counts = +self._counts
 
     async def keep(self, database: Database, clock: Callable[[], datetime], every: float = EVERY) -> None:
-        """Add every few seconds, until cancelled. When the database does not answer, the next time adds it too."""
+        """Add every few seconds, until cancelled. What could not be added, for whatever reason, the next time adds."""
         while True:
             await asyncio.sleep(every)
             unit = database.unit(clock())
             try:
                 await self.add(unit)
-            except KetenbrugError:
-                with suppress(KetenbrugError):
+            except Exception as fault:  # noqa: BLE001 - nobody would notice that it counts no more
+                structlog.get_logger("ketenbrug.oauth").warning("tally-failed", kind=type(fault).__name__)
+                with suppress(Exception):
                     await unit.abort()
 
 

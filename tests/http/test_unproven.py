@@ -116,16 +116,25 @@ async def test_several_processes_count_together_and_several_workers_write_no_dou
     }
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+        ZeroDivisionError(),
+    ],
+    ids=["away", "demoted", "unforeseen"],
+)
 @pytest.mark.parametrize("at", ["INSERT INTO oauth.unproven", "COMMIT"])
-async def test_what_could_not_be_added_is_added_the_next_time(world: World, at: str) -> None:
-    """The database is away for a moment: nothing is lost, and nothing is counted twice."""
+async def test_what_could_not_be_added_is_added_the_next_time(world: World, at: str, fault: Exception) -> None:
+    """Something is wrong for a moment: nothing is lost, and nothing is counted twice."""
     felt = 0
 
     async def lost() -> None:
         nonlocal felt
         if not felt:
             felt = 1
-            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+            raise fault
 
     world.unproven.count(world.clock(), "public", "unauthenticated")
     disturbed = Disturbed(world.database, at, lost)
