@@ -99,8 +99,9 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started and that live."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The processes that a process started, in whichever of its threads, and that live."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(each) for thread in threads for each in (thread / "children").read_text().split()]
 
 
 def export(url: str, to: Path) -> list[dict[str, Any]]:

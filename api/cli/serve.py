@@ -1,22 +1,22 @@
-"""`ketenbrug serve`: the API. It starts one `ketenbrug work` beside it, unless told not to."""
+"""`ketenbrug serve`: the API. It keeps one `ketenbrug work` running beside it, unless told not to."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Final
 
+import structlog
 import typer
 import uvicorn
 
-from api.cli import checks, metrics
+from api.cli import beside, checks, metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 _GRACE: Final = 20
@@ -26,7 +26,7 @@ _INPUT: Final = 0
 
 def serve(
     *,
-    work: Annotated[bool, typer.Option(help="Start one `ketenbrug work` as a child.")] = True,
+    work: Annotated[bool, typer.Option(help="Keep one `ketenbrug work` running as a child.")] = True,
     with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
     """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
@@ -66,19 +66,10 @@ def _end_with_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-@contextmanager
-def _worker(*, start: bool) -> Generator[None]:
+def _worker(*, start: bool) -> AbstractContextManager[None]:
     """One `ketenbrug work` for as long as the server runs. It ends by itself when its input closes, however we die."""
-    if not start:
-        yield
-        return
-    child = subprocess.Popen([sys.executable, "-m", "api.cli", "work", "--with-parent"], stdin=subprocess.PIPE)
-    try:
-        yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    return beside.kept((sys.executable, "-m", "api.cli", "work", "--with-parent"), _ended) if start else nullcontext()
+
+
+def _ended(code: int) -> None:
+    structlog.get_logger("ketenbrug.serve").error("worker-ended", where=code)

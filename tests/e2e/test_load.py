@@ -348,6 +348,20 @@ def test_those_who_are_slow_keep_nobody_from_being_served(served: Served) -> Non
             each.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes under /proc")
+def test_a_worker_that_is_killed_is_told_and_started_anew(served: Served) -> None:
+    """Else nothing would be put into the log any more, and soon nothing disclosed."""
+
+    def workers() -> set[int]:
+        found = {int(line.split()[0]) for line in live.family(served.folder) if line.rstrip().endswith("--with-parent")}
+        return found & set(live.children(served.service.pid))
+
+    (killed,) = workers()
+    os.kill(killed, signal.SIGKILL)
+    live.until(lambda: len(workers() - {killed}) == 1)
+    assert "event=worker-ended where=-9" in (served.folder / "said").read_text()
+
+
 def test_what_it_said_of_all_this_holds_no_address_and_no_secret(served: Served) -> None:
     said = (served.folder / "said").read_text()
     assert "postgresql://" not in said
