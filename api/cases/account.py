@@ -47,7 +47,7 @@ class Disclosure:
 
 async def of(call: Call, who: PersonId, below: int, most: int) -> list[Disclosure] | Refusal:
     """What was disclosed of a person, newest first."""
-    thing = Thing("person", who)
+    thing = Thing("person")  # by alias, among the persons of the entry: the id would outlive an erasure
     alias = await store.guided(call.unit, who, call.caller.organisation.id)
     if alias is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
