@@ -14,12 +14,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, exists, func, or_, select, true
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, any_, bindparam, exists, func, or_, select, true
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
 from api.audit.tables import entry, leaf, projection, projection_person
 from api.storage.statement import statement
+from api.vocabulary import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,12 @@ END: Final = 2**63 - 1
 """No index reaches this: where the first page begins."""
 
 _NEWEST: Final = statement(select(func.max(leaf.c.index).label("index")))
+_FAILED: Final = statement(
+    select(projection.c.request_id).where(
+        projection.c.request_id == any_(bindparam("requests", type_=ARRAY(Uuid))),
+        projection.c.result == str(Result.FAILED),
+    )
+)
 _COLUMNS: Final[Mapping[Key, ColumnElement[Any]]] = {
     Key.ACTOR: projection.c.actor,
     Key.CLIENT: projection.c.client,
@@ -87,6 +94,11 @@ async def page(reader: Reader, terms: Sequence[Term], below: int, most: int) -> 
         left = most - len(rows)
         rows += await reader.all(_page(forms, walked=False)(above=0, below=floor, most=left, **values))
     return [Logged(row["index"], row["leaf"]) for row in rows]
+
+
+async def failed(reader: Reader, requests: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of these requests that failed after their entry was written, so that nothing left."""
+    return frozenset(row["request_id"] for row in await reader.all(_FAILED(requests=requests)))
 
 
 def _kind(value: Value) -> str:

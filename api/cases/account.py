@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from api.audit.projection import Columns
     from api.audit.proofs import Logged
     from api.disclosure.call import Call
     from api.vocabulary import PersonAlias, PersonId
@@ -32,7 +33,10 @@ _SOMETHING: Final = (Term(Key.CATEGORY, (Pattern("%"),)), Term(Key.RESULT, (Resu
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """One access: by whom, when, why, on which ground and consent, and what was shown."""
+    """One access: by whom, when, why, on which ground and consent, and what was shown.
+
+    `shown` is false when opening failed after the entry was written: then nothing left.
+    """
 
     index: int
     at: datetime | None
@@ -43,6 +47,7 @@ class Disclosure:
     grounds: tuple[str, ...]
     consents: tuple[tuple[UUID, int], ...]
     categories: tuple[str, ...]
+    shown: bool
 
 
 async def of(call: Call, who: PersonId, below: int, most: int) -> list[Disclosure] | Refusal:
@@ -55,16 +60,18 @@ async def of(call: Call, who: PersonId, below: int, most: int) -> list[Disclosur
     if isinstance(answer, Refusal):
         return answer
     found = await search.page(call.unit, _terms(alias), below, most)
+    columns = [(each, projection.of(each.leaf)) for each in found]
+    requests = [of.request_id for _, of in columns if of.request_id is not None]
+    failed = await search.failed(call.unit, requests)
     names = {each.id: each.name for each in await registry.organisations(call.unit)}
-    return [_disclosure(each, names) for each in found]
+    return [_disclosure(each, of, names, shown=of.request_id not in failed) for each, of in columns]
 
 
 def _terms(alias: PersonAlias) -> tuple[Term, ...]:
     return (Term(Key.PERSON, (alias,)), *_SOMETHING)
 
 
-def _disclosure(logged: Logged, names: dict[OrganisationId, str]) -> Disclosure:
-    columns = projection.of(logged.leaf)
+def _disclosure(logged: Logged, columns: Columns, names: dict[OrganisationId, str], *, shown: bool) -> Disclosure:
     return Disclosure(
         index=logged.index,
         at=columns.at,
@@ -75,4 +82,5 @@ def _disclosure(logged: Logged, names: dict[OrganisationId, str]) -> Disclosure:
         grounds=columns.grounds or (),
         consents=projection.consents(logged.leaf),
         categories=columns.categories or (),
+        shown=shown,
     )

@@ -73,6 +73,7 @@ _GUIDED: Final = statement(
         assignment.c.organisation_id == bindparam("organisation_id"),
         assignment.c.function == any_(bindparam("functions", sorted(GUIDING), type_=ARRAY(Text))),
         assignment.c.until_at.is_(None),
+        case.c.closed_date.is_(None),
     )
     .limit(1)
 )
@@ -124,7 +125,7 @@ async def find(unit: Unit, case_id: CaseId) -> CaseFacts | None:
 
 
 async def guided(unit: Unit, who: PersonId, organisation: OrganisationId) -> PersonAlias | None:
-    """The alias of a person whom this organisation guides in a case; None if it guides them in none."""
+    """The alias of a person whom this organisation guides in a case that goes on; None if it guides them in none."""
     row = await unit.one(_GUIDED(person_id=who, organisation_id=organisation))
     return None if row is None else PersonAlias(row["alias"])
 

@@ -53,4 +53,5 @@ def _disclosure(found: Disclosure) -> wire.Disclosure:
         grounds=found.grounds,
         consents=consents,
         categories=found.categories,
+        shown=found.shown,
     )

@@ -30,3 +30,6 @@ class Disclosure(Wire):
     grounds: Annotated[tuple[str, ...], Field(description="On which legal ground (grondslag).")]
     consents: tuple[ConsentAtThatTime, ...]
     categories: Annotated[tuple[str, ...], Field(description="What was shown (gegevenscategorie).")]
+    shown: Annotated[
+        bool, Field(description="False when showing it failed after it was written down: then nothing left.")
+    ]

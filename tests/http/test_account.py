@@ -41,6 +41,7 @@ async def test_the_person_sees_who_saw_what_when_and_why(exchange: Exchange) -> 
     assert read.organisation_name == exchange.members["ngo"].part.name
     assert [*read.grounds] == entry["ground"]
     assert [{"id": str(each.id), "version": each.version} for each in read.consents] == entry["consents"]
+    assert read.shown
     assert {*read.categories} == {str(each.category) for each in answer.value.sections}
     assert [each.index for each in lines] == sorted((each.index for each in lines), reverse=True)
     assert {each.organisation_id for each in lines} == {exchange.id_of("ngo"), exchange.id_of("ind")}
@@ -80,3 +81,27 @@ async def test_only_who_guides_the_person_may_ask_for_them(exchange: Exchange) -
     refused(await exchange.actor("otherNgo").get(f"/persons/{person}/disclosures"), 404, "not-found")
     await dealings.assign("otherNgo", CareFunction.SOCIAL_GUIDANCE)
     assert (await exchange.actor("otherNgo").get(f"/persons/{person}/disclosures")).status_code == 200
+
+
+async def test_who_guided_the_person_once_does_not_go_on_seeing_their_account(exchange: Exchange) -> None:
+    dealings = await Dealings.begin(exchange)
+    ended = {"leavingReason": "mob", "closedDate": "2026-11-01"}
+    await exchange.actor("ngo").post(f"/cases/{dealings.id}/closures", ended, headers={"If-Match": "*"})
+    refused(await exchange.actor("ngo").get(f"/persons/{dealings.case.person_id}/disclosures"), 404, "not-found")
+
+
+async def test_what_was_written_down_and_then_failed_was_not_shown(exchange: Exchange) -> None:
+    """A section that was tampered with does not open: the person is not told that somebody saw it."""
+    dealings = await Dealings.begin(exchange)
+    await dealings.consented()
+    dossier = await dealings.dossier()
+    await exchange.rows(
+        "UPDATE exchange.dossier_section SET content = set_bit(content, 160, 1 - get_bit(content, 160))"
+        " WHERE dossier_id = $1 RETURNING 1",
+        dossier,
+    )
+    assert (await exchange.actor("ngo").get(f"/dossiers/{dossier}", purpose=Purpose.LEGAL_SCREENING)).status_code == 500
+    await settled(exchange)
+    lines = [each async for each in exchange.ngo.persons.disclosures(dealings.case.person_id)]
+    (read,) = (each for each in lines if each.action == "dossiers.read")
+    assert not read.shown
