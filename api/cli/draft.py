@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
+from alembic.operations.ops import CreateTableOp
 
 from api.cli import migrate
 from api.sandbox.cluster import Cluster
@@ -79,6 +80,7 @@ def _drawn(connection: Connection, title: str | None) -> tuple[str, str]:
     """The number and the text of a revision that makes this database equal to the models."""
     context = MigrationContext.configure(connection, opts=options.OPTIONS)
     script = produce_migrations(context, migrate.gather())
+    _bare(script.upgrade_ops)
     up, down = _rendered(script.upgrade_ops, context), _rendered(script.downgrade_ops, context)
     before = context.get_current_revision() if title else None
     if before is None:
@@ -93,6 +95,13 @@ def _drawn(connection: Connection, title: str | None) -> tuple[str, str]:
         up="\n    ".join(up),
         down="\n    ".join(down),
     )
+
+
+def _bare(operations: UpgradeOps | None) -> None:
+    """Take off what a table tells our own code: it is nothing that a database has."""
+    for each in operations.ops if operations is not None else ():
+        if isinstance(each, CreateTableOp):
+            each.info = {}
 
 
 def _rendered(operations: UpgradeOps | DowngradeOps | None, context: MigrationContext) -> list[str]:

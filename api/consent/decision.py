@@ -205,9 +205,10 @@ def _under(
 def _fits(rule: Rule, agreement: Agreement, category: DataCategory, question: Question, situation: Situation) -> bool:
     if category not in rule.consents:
         return False
-    if category is DataCategory.WHEREABOUTS and question.recipient.kind is Party.MUNICIPALITY:
+    to_municipality = question.recipient.kind is Party.MUNICIPALITY
+    if category is DataCategory.WHEREABOUTS and to_municipality and question.recipient.id not in agreement.directors:
         # Where a person stays leaves the NGO side for the director only.
-        return question.recipient.id in agreement.directors
+        return False
     return not rule.functions or bool(rule.functions & situation.relation.functions)
 
 

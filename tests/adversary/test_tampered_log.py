@@ -17,7 +17,7 @@ from api.audit import export
 from api.cli import audit as command
 from api.errors import LogDamaged
 from clients import verifier
-from tests.audit_store import Rows, append, settle, tamper
+from tests.audit_store import Rows, append, guard_of, settle, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -143,9 +143,10 @@ async def test_an_entry_that_was_removed_cannot_be_exported_away(
 async def test_a_log_that_was_rewritten_and_signed_anew_is_found_by_who_kept_a_checkpoint(
     connection: Any, database: servers.Database, tmp_path: Path, exported: Path
 ) -> None:
-    """Even the operator, who has the key, cannot make the new log begin with the old one."""
+    """Even the operator, who has the key and can empty the guard, cannot make the new log begin with the old one."""
     await tamper(database, "TRUNCATE audit.leaf, audit.tile, audit.checkpoint, audit.projection")
     await tamper(database, "DELETE FROM audit.entry WHERE id = 1")
+    (await guard_of(connection)).note = None
     await settle(connection)
     await append(connection, 5)
     await settle(connection)

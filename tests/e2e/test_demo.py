@@ -27,6 +27,7 @@ STORY = [
     "feed-read",
     "consent-withdrawn",
     "next-pull-refused",
+    "receipt-redeemed",
     "log-proven",
 ]
 

@@ -158,3 +158,17 @@ def test_where_a_person_stays_goes_to_a_municipality_only_as_director() -> None:
         agreement = kit.agreement(rule, directors=directors)
         situation = kit.situation(supplier=kit.NGO, relation=kit.ADDRESSED, agreements=(agreement,))
         assert kit.reason(decide(question, situation, kit.NOW), C.WHEREABOUTS) is expected
+
+
+def test_to_be_director_does_not_stand_in_for_the_function_that_a_rule_names() -> None:
+    """Who directs gets it by a rule for directors; a rule that names a function asks for it of anybody."""
+    rule = kit.to_authority(
+        Party.MUNICIPALITY,
+        C.WHEREABOUTS,
+        consents={C.WHEREABOUTS: None},
+        functions=frozenset({CareFunction.SHELTER}),
+    )
+    question = kit.question(C.WHEREABOUTS, recipient=kit.UTRECHT, purpose=Purpose.RESIDENCE_ADVICE)
+    agreement = kit.agreement(rule, directors=frozenset({kit.UTRECHT.id}))
+    situation = kit.situation(supplier=kit.NGO, relation=kit.ADDRESSED, agreements=(agreement,))
+    assert kit.reason(decide(question, situation, kit.NOW), C.WHEREABOUTS) is Reason.NO_RULE
