@@ -179,6 +179,7 @@ def served(module_database: servers.Database, tmp_path_factory: pytest.TempPathF
         settings = {
             "database_url": urlunsplit(at._replace(netloc=f"{who}@127.0.0.1:{door.port}")),
             "key_file": folder / "keys",
+            "log_guard": folder / "guard",
             "public_url": issuer,
             "port": port,
             "metrics_port": live.free_port(),

@@ -53,6 +53,7 @@ def addresses(database: servers.Database, tmp_path_factory: pytest.TempPathFacto
             settings = {
                 "database_url": database.app_url,
                 "key_file": folder / "keys",
+                "log_guard": folder / "guard",
                 "public_url": found[0],
                 "port": each.rpartition(":")[2],
             }
