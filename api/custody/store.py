@@ -68,7 +68,6 @@ _REWRAP: Final = statement(
 _GIVE_WAY: Final = Bound("SET LOCAL lock_timeout = '200ms'", ())
 _CLOSE_TABLE: Final = Bound("LOCK TABLE keys.person_key IN SHARE ROW EXCLUSIVE MODE", ())
 _DESTROYED: Final = statement(upsert(destroyed_kek).on_conflict_do_nothing(index_elements=["kek"]), "kek", "at")
-_OVER: Final = statement(select(destroyed_kek.c.kek).where(destroyed_kek.c.kek == bindparam("which")))
 _RUNNING: Final = statement(
     select(rotation.c.id, rotation.c.began_at).where(
         rotation.c.what == bindparam("what"), rotation.c.ended_at.is_(None)
@@ -134,11 +133,6 @@ async def close(unit: Unit) -> None:
 async def destroyed(unit: Unit, kek: str) -> None:
     """Note that an epoch is over: from now on nothing can be stored under it."""
     await unit.run(_DESTROYED(kek=kek, at=unit.now))
-
-
-async def over(unit: Unit, kek: str) -> bool:
-    """Whether an epoch is over."""
-    return await unit.one(_OVER(which=kek)) is not None
 
 
 async def running(unit: Unit, what: str) -> tuple[UUID, datetime] | None:
