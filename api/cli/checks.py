@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api import settings
 from api.audit import standing as standing_of_log
 from api.audit.guard import FileGuard
-from api.crypto import keyfile
+from api.crypto import keyfile, memory
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing
 from api.storage import standing
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def may_serve() -> Settings:
     """The settings of a process that serves. Raises `Misconfigured` with every reason why it must not start."""
+    memory.keep()
     found, told = settings.examined()
     faults = list(told)
     try:

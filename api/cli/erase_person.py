@@ -14,7 +14,7 @@ import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
-from api.crypto import keyfile
+from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
 from api.custody.filed import FileCustodian
@@ -55,6 +55,7 @@ def erase_person(
 
 
 async def _erase(url: str, case: UUID, ground: ErasureGround) -> Erasure:
+    memory.keep()
     keys = keyfile.load(settings.key_file())
     database = await Database.open(url, size=1)
     unit = database.unit(settings.now())

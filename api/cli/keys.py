@@ -16,7 +16,7 @@ import typer
 
 from api import settings
 from api.cli import migrate
-from api.crypto import keyfile
+from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
 from api.custody import epochs, inspection, renewal
 from api.custody.custodian import Units
@@ -33,6 +33,12 @@ T = TypeVar("T")
 app: Final = typer.Typer(help="The service's own keys, and those of persons.", no_args_is_help=True)
 
 File = Annotated[Path | None, typer.Option(help="The key file; KETENBRUG_KEY_FILE when absent.")]
+
+
+@app.callback()
+def kept() -> None:
+    """The service's own keys, and those of persons."""
+    memory.keep()
 
 
 @app.command()

@@ -100,3 +100,23 @@ def test_a_process_that_holds_keys_leaves_no_core_dump() -> None:
     said = run(KEEP).splitlines()
     assert said[0].startswith("(0, 0)")
     assert said[1] == "0"
+
+
+@ONLY_LINUX
+@pytest.mark.parametrize(
+    "command",
+    [
+        "from api.cli.keys import app; app(['signing-keys'])",
+        "from api.cli.work import work; work()",
+        "from api.cli.serve import serve; serve()",
+        "import uuid; from api.cli.erase_person import erase_person; erase_person(uuid.uuid4(), 'objection')",
+    ],
+)
+def test_every_command_that_reads_the_key_file_keeps_it_out_of_files(command: str, tmp_path: Path) -> None:
+    """Whatever else it finds: here no key file and no database."""
+    given = {"KETENBRUG_KEY_FILE": str(tmp_path / "none"), "KETENBRUG_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}
+    script = f"import os; os.environ.update({given}); from contextlib import suppress\n"
+    script += f"with suppress(Exception):\n    {command}\n"
+    script += "import ctypes, resource\n"
+    script += "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    assert run(script).splitlines()[-1] == "(0, 0) 0"
