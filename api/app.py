@@ -152,7 +152,7 @@ def parts(
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
-        receipts=Signer(keys.token),
+        receipts=Signer(issuer.key),
         log_receipts=receipt.Signer.from_seed(settings.origin, settings.merge_delay, keys.receipt),
         delay=delay,
         unproven=Tally(),

@@ -203,7 +203,7 @@ class World:
                 index=BlindIndex(bytes(32)),
                 fingerprints=Mac(bytes(32)),
                 texts=Texts(),
-                receipts=Signer(ECKey.generate_key("P-256")),
+                receipts=Signer(self.issuer.key),
                 log_receipts=RECEIPTS,
                 delay=MergeDelay(math.inf, self.clock),
                 unproven=self.unproven,

@@ -16,6 +16,7 @@ from api.oauth import jose
 from api.vocabulary import ConsentEventKind, ConsentKind, Sensitivity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -51,16 +52,20 @@ _SENSITIVITY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs receipts with the service's key. The type in the header keeps them apart from tokens (RFC 8725 3.11)."""
+    """Signs receipts with a key of the service. The type in the header keeps them apart from tokens (RFC 8725 3.11).
 
-    key: Native
+    `active`: the key that signs at a moment, so that one that leaked signs no longer.
+    """
+
+    active: Callable[[datetime], Native]
 
     def __repr__(self) -> str:
         return "<Signer>"
 
-    def sign(self, receipt: dict[str, Any]) -> str:
+    def sign(self, receipt: dict[str, Any], now: datetime) -> str:
         """A compact JWS (ES256). The key id is the thumbprint of the key, as the service publishes it."""
-        return jose.sign({"alg": "ES256", "typ": TYPE, "kid": self.key.thumbprint()}, receipt, self.key)
+        key = self.active(now)
+        return jose.sign({"alg": "ES256", "typ": TYPE, "kid": key.thumbprint()}, receipt, key)
 
 
 def verified(text: str, keys: KeyRing) -> dict[str, Any]:

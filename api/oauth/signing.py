@@ -3,7 +3,10 @@
     next      published, so that whoever caches our keys has it before it signs
     active    signs
     retired   signs no longer; tokens that it signed hold to their end
-    gone      nothing that it signed holds
+    gone      no token that it signed holds
+
+It stays published, because receipts of consents that it signed are kept for years; unless it leaked: then nothing that
+it signed proves anything.
 
 The first key is in the key file. Those that came after stand beside it in a file of their own: replacing what can be
 replaced never touches the file whose loss is the loss of everything. Every worker looks at theirs every few seconds, so
@@ -103,14 +106,9 @@ class Schedule:
                 return key.public
         return None
 
-    def published(self, at: float) -> list[dict[str, Any]]:
-        """The public keys that others need (RFC 7517). The first stays, because it signs receipts of consents too."""
-        first = self.keys[0].kid
-        return [
-            _described(key)
-            for key, state in self.states(at)
-            if state is not State.GONE or (key.kid == first and first not in self.lost)
-        ]
+    def published(self) -> list[dict[str, Any]]:
+        """The public keys that others need (RFC 7517). Old ones signed receipts of consents too; none leaked."""
+        return [_described(key) for key in self.keys if key.kid not in self.lost]
 
 
 def _state(begins: float, end: float, at: float) -> State:

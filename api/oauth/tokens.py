@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from api.oauth.jose import Native
     from api.oauth.signing import Schedule, SigningKeys
 
 LIFETIME: Final = 300
@@ -74,8 +75,12 @@ class Issuer:
 
     def jwks(self, now: datetime) -> dict[str, Any]:
         """The public keys, as published (RFC 7517)."""
+        return {"keys": self._standing(now.timestamp()).published()}
+
+    def key(self, now: datetime) -> Native:
+        """The key that signs."""
         at = now.timestamp()
-        return {"keys": self._standing(at).published(at)}
+        return self._standing(at).active(at).native
 
     def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
         """Make a token for a proven client and the key that it proved."""

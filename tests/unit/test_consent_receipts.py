@@ -47,9 +47,9 @@ def test_a_receipt_of_an_authority_names_no_function_and_may_lack_an_oin() -> No
 
 def test_a_receipt_is_signed_and_shows_no_key() -> None:
     """Anybody who has the published keys can check the paper."""
-    signer = receipts.Signer(KEY)
+    signer = receipts.Signer(lambda _: KEY)
     made = receipts.receipt(facts(K.REFUSED), kit.number(900), kit.NGO, kit.NGO, kit.NOW)
-    text = signer.sign(made)
+    text = signer.sign(made, kit.NOW)
     assert receipts.verified(text, RING) == made
     assert repr(signer) == "<Signer>"
     head, _, signature = text.split(".")

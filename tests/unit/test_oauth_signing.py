@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from joserfc.jwk import ECKey
 
+from api.consent import receipts
 from api.errors import Misconfigured, Unauthenticated
-from api.oauth import signing
+from api.oauth import jose, signing
 from api.oauth.signing import Schedule, SigningKey, SigningKeys, State
 from api.oauth.tokens import LIFETIME, SKEW, Issuer
 from api.vocabulary import ClientId, Scope
@@ -37,8 +38,8 @@ def states(schedule: Schedule, at: datetime) -> list[State]:
     return [state for _, state in schedule.states(at.timestamp())]
 
 
-def ids(schedule: Schedule, at: datetime) -> set[str]:
-    return {key["kid"] for key in schedule.published(at.timestamp())}
+def ids(schedule: Schedule) -> set[str]:
+    return {key["kid"] for key in schedule.published()}
 
 
 def test_a_key_goes_through_its_states(file: Path) -> None:
@@ -56,8 +57,7 @@ def test_a_key_goes_through_its_states(file: Path) -> None:
         (LATER + timedelta(days=91), "gone gone active"),
     ):
         assert " ".join(states(schedule, at)) == expected
-    assert ids(schedule, NOW) == {first.kid, second.kid, third.kid}
-    assert ids(schedule, LATER + timedelta(days=91)) == {first.kid, third.kid}, "the first signs receipts too"
+    assert ids(schedule) == {first.kid, second.kid, third.kid}, "each signs receipts too, which are kept"
 
 
 def test_a_retired_key_is_accepted_for_as_long_as_its_tokens_live() -> None:
@@ -66,7 +66,7 @@ def test_a_retired_key_is_accepted_for_as_long_as_its_tokens_live() -> None:
 
 def test_what_is_published_holds_no_private_part(file: Path) -> None:
     signing.rotate(FIRST, file, LATER, compromised=False)
-    for key in signing.read(FIRST, file).published(kit.NOW):
+    for key in signing.read(FIRST, file).published():
         assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
@@ -103,6 +103,26 @@ def test_what_a_leaked_key_signed_holds_no_longer(file: Path) -> None:
         issuer.verify(token, soon)
     issuer.verify(issuer.mint(CLIENT, SCOPES, "jkt", soon).text, soon)
     assert issuer_kid(FIRST) not in {key["kid"] for key in issuer.jwks(soon)["keys"]}
+
+
+def test_a_receipt_of_a_consent_is_signed_with_the_key_of_its_day(file: Path) -> None:
+    """It verifies for years, and never with a key that leaked."""
+    issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
+    signer = receipts.Signer(issuer.key)
+    new = signing.rotate(FIRST, file, LATER, compromised=False)
+    soon, years = NOW + timedelta(seconds=6), LATER + timedelta(days=2_000)
+    papers = [signer.sign({"paper": 1}, soon), signer.sign({"paper": 2}, LATER)]
+    assert [kid(each) for each in papers] == [issuer_kid(FIRST), new.kid]
+    for paper in papers:
+        receipts.verified(paper, jose.key_ring(issuer.jwks(years)["keys"]))
+    signing.rotate(FIRST, file, years, compromised=True)
+    after = years + timedelta(seconds=6)
+    fresh, ring = signer.sign({"paper": 3}, after), jose.key_ring(issuer.jwks(after)["keys"])
+    assert kid(fresh) not in {issuer_kid(FIRST), new.kid}
+    receipts.verified(fresh, ring)
+    for paper in papers:
+        with pytest.raises(jose.Unreadable):
+            receipts.verified(paper, ring)
 
 
 def test_one_key_is_active_also_for_a_clock_that_is_behind(file: Path) -> None:
