@@ -153,7 +153,10 @@ def up(context: typer.Context, database_url: DatabaseUrl, app_role: AppRole = AP
 
 
 @app.command("down")
-def down(context: typer.Context, revision: Annotated[str, typer.Argument(help="`base` removes everything.")]) -> None:
+def down(
+    context: typer.Context,
+    revision: Annotated[str, typer.Argument(help="`base` removes everything; before 0004, every seal.")],
+) -> None:
     """Take the database back to a revision. What later revisions held is lost."""
     database_url, app_role = context.obj
     downgrade(database_url, app_role=app_role, revision=revision)

@@ -126,6 +126,18 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_database: Da
     assert migrate.run(empty_database.owner_url, lambda connection: connection.exec_driver_sql(there).scalar()) == 0
 
 
+def test_rows_without_a_seal_are_not_taken_over(empty_database: Database) -> None:
+    """The revision that brings row seals says what to do, and leaves the database as it was."""
+    owner, role = empty_database.owner_url, empty_database.app_role
+    migrate.upgrade(owner, app_role=role, revision="0003")
+    insert = "INSERT INTO exchange.person (id, created_at) VALUES (gen_random_uuid(), now())"
+    migrate.run(owner, lambda connection: execute(connection, insert))
+    with pytest.raises(Misconfigured, match="stay on that release, or begin with an empty database"):
+        migrate.upgrade(owner, app_role=role)
+    at = "SELECT version_num FROM alembic_version"
+    assert migrate.run(owner, lambda connection: connection.exec_driver_sql(at).scalar()) == "0003"
+
+
 def test_the_application_role_must_be_there(empty_database: Database) -> None:
     with pytest.raises(Misconfigured, match="nobody_made_this is not there"):
         migrate.upgrade(empty_database.owner_url, app_role="nobody_made_this")

@@ -1,10 +1,13 @@
 """Row seals, one key per person that is replaced in place, and epochs of the key-encryption key.
 
-Rows that were sealed before have no seal: this revision takes an empty database or refuses.
+Rows that were sealed before have no seal, and here is no key to make one: this revision takes an empty database or
+refuses. Going back loses every seal; what is sealed then stays sealed, but this revision does not take it any more.
 """
 
 import sqlalchemy as sa
 from alembic import context, op
+
+from api.errors import Misconfigured
 
 revision = "0004"
 down_revision = "0003"
@@ -56,7 +59,19 @@ def _append_only(columns: str) -> None:
     op.execute("ALTER TABLE consent.consent_event ENABLE ALWAYS TRIGGER append_only")
 
 
+def _check_empty() -> None:
+    for schema, tables in SEALED.items():
+        for table in tables:
+            if op.get_bind().exec_driver_sql(f'SELECT EXISTS (SELECT FROM {schema}."{table}")').scalar():  # noqa: S608
+                why = (
+                    f"{schema}.{table} holds rows that an earlier release sealed without row seals, which cannot be added "
+                    "here: stay on that release, or begin with an empty database and register anew. Nothing was changed."
+                )
+                raise Misconfigured((why,))
+
+
 def upgrade() -> None:
+    _check_empty()
     for schema, tables in SEALED.items():
         for table in tables:
             op.add_column(table, sa.Column("seal", sa.LargeBinary(), nullable=False), schema=schema)
