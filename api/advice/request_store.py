@@ -173,8 +173,7 @@ async def add_request(
 
 async def open_request(permit: Permit, call: Call, facts: RequestFacts) -> tuple[str | None, str | None]:
     """Question and V-number, as far as the permit goes. This is the unit's last statement."""
-    (row,) = await call.unit.last(_OPEN_REQUEST(request_id=facts.id))
-    await call.vault.take(persons.wrapped([row]))
+    row = await persons.opening(call.vault, await call.unit.last(_OPEN_REQUEST(request_id=facts.id)))
     (who,) = permit.persons
     question = v_number = None
     if facts.question_category in permit.categories:

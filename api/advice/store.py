@@ -13,6 +13,7 @@ from api.cases.tables import case
 from api.consent import visibility
 from api.crypto.rows import digest
 from api.crypto.tables import person_key
+from api.errors import Overloaded
 from api.oauth.tables import organisation
 from api.persons import store as persons
 from api.persons.tables import person_alias
@@ -132,6 +133,8 @@ async def open_advice(permit: Permit, call: Call, shown: Sequence[AdviceFacts]) 
     if DataCategory.ADVICE not in permit.categories:
         raise AssertionError("the gate names the advice or refuses")
     rows = await call.unit.last(_OPEN_ADVICE(advice_ids=[each.id for each in shown]))
+    if len(rows) < len(shown):
+        raise Overloaded  # they were there a statement ago: the person was erased in between
     await call.vault.take(persons.wrapped(rows))
     found = {ADVICE.row(row): row for row in rows}
     opened: list[Advice] = []

@@ -176,8 +176,7 @@ async def _resealed(
 ) -> tuple[bytes | None, bytes | None]:
     """The new envelope of one column and the new seal of its row. What was there must still be as it was sealed."""
     who = facts.situation.person
-    (row,) = await call.unit.run(_SEALED(check_id=facts.id))
-    await call.vault.take(persons.wrapped([row]))
+    row = await persons.opening(call.vault, await call.unit.run(_SEALED(check_id=facts.id)))
     sealed = call.vault.replace(who, ADMISSION_CHECK, row, {column: value})
     return sealed[column], sealed[SEAL]
 
@@ -186,11 +185,7 @@ async def open_check(
     permit: Permit, call: Call, facts: AdmissionFacts
 ) -> tuple[tuple[Finding, ...] | None, str | None, str | None]:
     """Findings, conditions and V-number, as far as the permit names them. This is the unit's last statement."""
-    rows = await call.unit.last(_OPEN(check_id=facts.id))
-    if not rows:
-        return None, None, None
-    await call.vault.take(persons.wrapped(rows))
-    row, who = rows[0], facts.situation.person
+    row, who = await persons.opening(call.vault, await call.unit.last(_OPEN(check_id=facts.id))), facts.situation.person
     findings = conditions = v_number = None
     if DataCategory.ADMISSION_FACTS in permit.categories:
         opened = call.vault.open_row(who, ADMISSION_CHECK, row, ("answers", "conditions"))

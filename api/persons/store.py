@@ -200,6 +200,18 @@ async def find_erasure(unit: Unit, erasure_id: UUID) -> Erasure | None:
     return Erasure(row["id"], row["erased_at"], ground, row["kek"], row["key_version"], row["key_digest"])
 
 
+async def opening(vault: Vault, rows: list[Record]) -> Record:
+    """The one row that a statement with `KEY_COLUMNS` found, its key taken in.
+
+    Raises `Overloaded` when there is none: it was there a statement ago, so the person was erased in between.
+    """
+    if not rows:
+        raise Overloaded
+    (row,) = rows
+    await vault.take(wrapped([row]))
+    return row
+
+
 def v_number(opened: Mapping[str, Any]) -> str | None:
     """The V-number in an opened row of a person, or None when there is none yet."""
     found: str | None = opened["v_number"]

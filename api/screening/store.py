@@ -142,8 +142,7 @@ async def open_outcome(permit: Permit, call: Call, facts: OutcomeFacts) -> Outco
         "shared": DataCategory.SHARED_OUTCOME in permit.categories,
         "analysis": DataCategory.LEGAL_ANALYSIS in permit.categories,
     }
-    (row,) = await call.unit.last(_OPEN(outcome_id=facts.id, **may))
-    await call.vault.take(persons.wrapped([row]))
+    row = await persons.opening(call.vault, await call.unit.last(_OPEN(outcome_id=facts.id, **may)))
     named = [*(("shared", "explanations") if may["shared"] else ()), *(("analysis",) if may["analysis"] else ())]
     opened = call.vault.open_row(who, SCREENING_OUTCOME, row, named)
     return Outcome(facts, opened.get("shared"), opened.get("analysis"), tuple(opened.get("explanations") or ()))
