@@ -207,8 +207,7 @@ def _fits(rule: Rule, agreement: Agreement, category: DataCategory, question: Qu
         return False
     to_municipality = question.recipient.kind is Party.MUNICIPALITY
     if category is DataCategory.WHEREABOUTS and to_municipality and question.recipient.id not in agreement.directors:
-        # Where a person stays leaves the NGO side for the director only.
-        return False
+        return False  # where a person stays leaves the NGO side for the director only
     return not rule.functions or bool(rule.functions & situation.relation.functions)
 
 
