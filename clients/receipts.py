@@ -72,11 +72,13 @@ def read(text: str, key: str) -> Receipt:
     said = _TEXT.fullmatch(verifier.endorsed(_WHERE, _note(text), key))
     if said is None or key.partition("+")[0] != f"{said['origin']}/receipts":
         raise DoesNotHold(_WHERE, "is none of a form that is known here")
+    delay = timedelta(seconds=int(said["delay"]))
     try:
         at = datetime.fromisoformat(said["at"])
-    except ValueError:
+        _ = at + delay
+    except (ValueError, OverflowError):
         raise DoesNotHold(_WHERE, "names no instant") from None
-    return Receipt(said["origin"], base64.b64decode(said["hash"]), at, timedelta(seconds=int(said["delay"])), text)
+    return Receipt(said["origin"], base64.b64decode(said["hash"]), at, delay, text)
 
 
 def kept(receipt: Receipt, proof: str, vkeys: Iterable[str]) -> tuple[int, Checkpoint]:
@@ -132,11 +134,12 @@ def _note(text: str) -> bytes:
 
 
 def _instant(entry: verifier.Entry) -> datetime | None:
+    """When an entry says that it was; None for one that tells no time, in whatever way it does not."""
     try:
         at = entry.content["at"]
+        return datetime.fromisoformat(at) if isinstance(at, str) and _INSTANT.fullmatch(at) else None
     except (ValueError, KeyError, TypeError):
         return None
-    return datetime.fromisoformat(at) if isinstance(at, str) and _INSTANT.fullmatch(at) else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

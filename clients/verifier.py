@@ -64,6 +64,9 @@ class Kind(IntEnum):
 _PUBLIC: Final = {Kind.ED25519: 32, Kind.COSIGNATURE: 32, Kind.ML_DSA_44: 1312}
 """Bytes of a public key."""
 
+_NAMES: Final = {Kind.ED25519: "Ed25519", Kind.COSIGNATURE: "an Ed25519 cosignature", Kind.ML_DSA_44: "ML-DSA-44"}
+"""For a reader."""
+
 
 class DoesNotHold(Exception):
     """The first thing that does not hold: the file, and what is wrong with it."""
@@ -91,8 +94,11 @@ class Entry:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """What the leaf says. Raises `ValueError` when it is not JSON."""
-        content: dict[str, Any] = json.loads(self.leaf)
+        """What the leaf says. Raises `ValueError` when it is not JSON, or nested deeper than anybody means."""
+        try:
+            content: dict[str, Any] = json.loads(self.leaf)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         return content
 
 
@@ -312,13 +318,30 @@ def _signed(data: bytes, trusted: Policy) -> tuple[tuple[str, ...], dict[str, da
     body, signatures = signatures_of(where, data)
     origin = _head(where, body).origin
     known = {key.vkey: key for key in (*trusted.logs, *trusted.witnesses.values())}.values()
-    made = [(key, signature) for key in known for _, signature in signatures if _by(where, key, (_, signature), body)]
+    made = [
+        (key, signature)
+        for key in known
+        for _, signature in signatures
+        # Who names a time that is none says nothing by it, and spoils nothing for the others.
+        if _by(where, key, (_, signature), body) and (key.kind is Kind.ED25519 or _instant(signature) is not None)
+    ]
     if not trusted.met(trusted.quorum, frozenset(key.vkey for key, _ in made)):
         raise DoesNotHold(where, "is not cosigned by as many witnesses as the policy demands")
-    names = {Kind.ED25519: "Ed25519", Kind.ML_DSA_44: "ML-DSA-44"}
-    own = tuple(sorted(names[key.kind] for key, _ in made if key.name == origin))
-    times = ((key.name, int.from_bytes(signature[4:12], "big")) for key, signature in made if key.name != origin)
-    return own, {name: datetime.fromtimestamp(at, UTC) for name, at in times}
+    own = tuple(sorted(_NAMES[key.kind] for key, _ in made if key.name == origin))
+    times = ((key.name, _instant(signature)) for key, signature in made if key.name != origin)
+    return own, {name: at for name, at in times if at is not None}
+
+
+def _instant(signature: bytes) -> datetime | None:
+    """When a cosignature says that it was made; None when its 64 bits are no time that can be told."""
+    try:
+        return datetime.fromtimestamp(_seconds(signature), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _seconds(signature: bytes) -> int:
+    return int.from_bytes(signature[4:12], "big")
 
 
 def signatures_of(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
@@ -349,7 +372,7 @@ def _by(where: str, key: Key, signature: tuple[str, bytes], body: str) -> bool:
     name, data = signature
     if name != key.name or data[:4] != key.id:
         return False
-    at = int.from_bytes(data[4:12], "big")
+    at = _seconds(data)
     try:
         match key.kind:
             case Kind.ED25519:

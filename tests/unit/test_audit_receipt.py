@@ -122,9 +122,16 @@ def entry(number: int, at: str = "2026-11-25T09:30:00.000000Z") -> bytes:
 
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
-    """A log whose last word is of 10:00; two of its leaves say nothing of time."""
+    """A log whose last word is of 10:00; some of its leaves say nothing of time, as a hostile log might have it."""
     leaves = [entry(n) for n in range(5)]
-    odd = [b"\xff", b"[]", orjson.dumps({"at": "later"}), entry(5, "2026-11-25T10:00:00.000000Z")]
+    odd = [
+        b"\xff",
+        b"[]",
+        orjson.dumps({"at": "later"}),
+        entry(6, "2026-99-99T99:99:99.000000Z"),
+        b"[" * 20_000,
+        entry(5, "2026-11-25T10:00:00.000000Z"),
+    ]
     return audit_kit.Log([*leaves, *odd]).export(tmp_path / "export")
 
 
@@ -141,6 +148,13 @@ def test_a_promise_that_a_later_log_does_not_keep_is_broken(export: Path) -> Non
     (export / "checkpoint").unlink()
     with pytest.raises(DoesNotHold):
         receipts.broken([lost], export)
+
+
+def test_a_receipt_that_is_due_beyond_all_time_is_none() -> None:
+    """The log signs what it likes: this one would end the comparison of every other."""
+    late = SIGNER.sign(entry(1), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    with pytest.raises(DoesNotHold, match="names no instant"):
+        receipts.read(late, VKEY)
 
 
 def test_receipts_are_kept_in_a_file_and_checked_by_one_command(

@@ -370,6 +370,11 @@ def test_an_entry_can_be_read_or_says_that_it_is_not_json() -> None:
         _ = verifier.Entry(0, b"??").content
 
 
+def test_an_entry_that_is_nested_without_end_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        _ = verifier.Entry(0, b"[" * 20_000).content
+
+
 def test_a_story_without_a_checkpoint_is_empty(tmp_path: Path) -> None:
     write(tmp_path / "checkpoint", b"?")
     assert verifier.story(tmp_path) == []
@@ -513,6 +518,31 @@ def test_a_false_cosignature_spoils_the_checkpoint(export: Path, tmp_path: Path)
     write(tmp_path / "policy", policy("quorum a"))
     with pytest.raises(verifier.DoesNotHold, match=r"the signature of b\.example"):
         verifier.verify(export, policy=tmp_path / "policy")
+
+
+@pytest.mark.parametrize("at", [2**64 - 1, 2**60, 253_402_300_800])
+def test_a_cosignature_of_no_time_counts_for_nobody_and_spoils_nothing(export: Path, tmp_path: Path, at: int) -> None:
+    cosigned(export, "a")
+    head = log_of(600).head()
+    line = WITNESSES["b"].lines(head.text(), verifier.Checkpoint(ORIGIN, 600, head.root), at)
+    write(export / "checkpoint", (export / "checkpoint").read_bytes() + line.encode())
+    write(tmp_path / "policy", policy("quorum a"))
+    assert set(verifier.verify(export, policy=tmp_path / "policy").cosigned) == {"a.example"}
+    write(tmp_path / "policy", policy("quorum b"))
+    with pytest.raises(verifier.DoesNotHold, match="as many witnesses as the policy demands"):
+        verifier.verify(export, policy=tmp_path / "policy")
+
+
+def test_a_log_that_cosigns_its_own_head_too_is_told_so(export: Path) -> None:
+    head = log_of(600).head()
+    own = witness.Key.from_seeds(ORIGIN, bytes([9]) * 32, bytes(32))
+    cosigned(export)
+    line = own.lines(head.text(), verifier.Checkpoint(ORIGIN, 600, head.root), 7).splitlines()[0]
+    write(export / "checkpoint", (export / "checkpoint").read_bytes() + f"{line}\n".encode())
+    write(export / "vkeys", f"{KEY.vkey}\n{own.vkeys[0]}\n".encode())
+    report = verifier.verify(export)
+    assert report.signed == ("Ed25519", "an Ed25519 cosignature")
+    assert report.cosigned == {}
 
 
 def test_some_entries_with_their_proofs_are_evidence_without_the_rest(export: Path) -> None:
