@@ -270,6 +270,11 @@ def _write(file: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)  # the new name has to last, too
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _base64(data: bytes) -> str:

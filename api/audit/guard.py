@@ -69,11 +69,16 @@ class FileGuard:
             if self._read() != before:
                 raise LogStopped("guard-moved")
             descriptor, fresh = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
-            with os.fdopen(descriptor, "w") as file:
-                file.write(after)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(fresh).replace(self.path)
+            try:
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(after)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(fresh).replace(self.path)
+            except BaseException:
+                # A disk that is full would be filled further, at each try.
+                Path(fresh).unlink()
+                raise
             self._sync()
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -291,6 +292,21 @@ async def test_a_file_is_moved_by_who_knows_what_it_holds(tmp_path: Path) -> Non
         with pytest.raises(LogStopped, match="guard-moved"):
             await guard.advance(before, "three")
     assert await guard.last() == "two"
+    assert {path.name for path in tmp_path.glob("*")} == {"guard", "guard.lock"}  # noqa: ASYNC240 - of a test
+
+
+async def test_a_file_that_cannot_be_written_whole_stays_as_it_was_and_leaves_no_litter(tmp_path: Path) -> None:
+    """As on a full disk: here no file may grow beyond ten bytes."""
+    guard = FileGuard(tmp_path / "guard")
+    await guard.advance(None, "one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            await guard.advance("one", "longer than that")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert await guard.last() == "one"
     assert {path.name for path in tmp_path.glob("*")} == {"guard", "guard.lock"}  # noqa: ASYNC240 - of a test
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
+import sys
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -174,6 +176,24 @@ def test_it_speaks_http(made: Witness, port: int) -> None:
     assert call(port, "GET", "/elsewhere")[0] == 404
     assert call(port, "POST", "/add-checkpoint", b"x" * 65_537)[0] == 413
     assert call(port, "POST", "/add-checkpoint", None, **{"Content-Length": "many"})[0] == 413
+
+
+def test_what_it_cosigned_is_durable_under_its_name_before_it_is_told(made: Witness) -> None:
+    """The file, then its name in the folder: a power cut must not make it forget what it has cosigned."""
+    calls: list[str] = []
+
+    def seen(_frame: object, event: str, what: object) -> None:
+        if event == "c_call" and what in {os.fsync, os.replace}:
+            calls.append("fsync" if what is os.fsync else "replace")
+
+    body = asked(0, 3)
+    sys.setprofile(seen)
+    try:
+        answer = made.add(body)
+    finally:
+        sys.setprofile(None)
+    assert answer.status == 200
+    assert calls == ["fsync", "replace", "fsync"]
 
 
 def test_of_two_requests_at_once_one_is_cosigned(made: Witness) -> None:
