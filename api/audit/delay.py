@@ -35,7 +35,7 @@ EVERY: Final = 1.0
 _DELAY: Final = Gauge(
     "ketenbrug_log_merge_delay_seconds",
     "Age of the oldest committed entry that is not in the tree yet.",
-    multiprocess_mode="livemax",
+    multiprocess_mode="mostrecent",  # what a process that died saw last is past, whatever it was
 )
 _WAITING: Final = statement(
     text("""

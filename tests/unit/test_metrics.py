@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.cli import metrics as command
 from api.edge import metrics
@@ -17,6 +20,7 @@ from tests import live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 HOST: Final = "127.0.0.1"
 
@@ -69,3 +73,38 @@ def test_without_a_port_nothing_is_told_and_a_port_that_is_taken_is_named() -> N
         with pytest.raises(Misconfigured) as refused, command.told(HOST, port):
             pass
     assert str(port) in refused.value.faults[0]
+
+
+DYING: Final = """
+import asyncio, datetime, sys
+from api.audit.delay import MergeDelay
+
+class Told:
+    def unit(self, _now):
+        return self
+
+    async def one(self, _bound):
+        # an adoption of so many seconds ago whose entries wait
+        return {"moved": False, "went_back": False, "behind": True, "id": None, "adopted_at": THEN}
+
+    async def finish(self):
+        pass
+
+NOW = datetime.datetime.now(datetime.UTC)
+THEN = NOW - datetime.timedelta(seconds=int(sys.argv[1]))
+asyncio.run(MergeDelay(60, lambda: NOW).look(Told()))
+"""
+
+
+def test_what_a_process_that_died_saw_of_the_log_is_told_no_longer(tmp_path: Path) -> None:
+    """Else whoever is woken by it looks for a delay that is over."""
+    for seconds in (900, 1):
+        subprocess.run(  # noqa: S603 - our own words
+            (sys.executable, "-c", DYING, str(seconds)),
+            env=live.environment(PROMETHEUS_MULTIPROC_DIR=tmp_path),
+            check=True,
+            timeout=60,
+        )
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(tmp_path))  # type: ignore[no-untyped-call]
+    assert registry.get_sample_value("ketenbrug_log_merge_delay_seconds") == pytest.approx(1)
