@@ -335,13 +335,9 @@ def _signed(data: bytes, trusted: Policy) -> tuple[tuple[str, ...], dict[str, da
 def _instant(signature: bytes) -> datetime | None:
     """When a cosignature says that it was made; None when its 64 bits are no time that can be told."""
     try:
-        return datetime.fromtimestamp(_seconds(signature), UTC)
+        return datetime.fromtimestamp(int.from_bytes(signature[4:12], "big"), UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _seconds(signature: bytes) -> int:
-    return int.from_bytes(signature[4:12], "big")
 
 
 def signatures_of(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]]:
@@ -372,7 +368,7 @@ def _by(where: str, key: Key, signature: tuple[str, bytes], body: str) -> bool:
     name, data = signature
     if name != key.name or data[:4] != key.id:
         return False
-    at = _seconds(data)
+    at = int.from_bytes(data[4:12], "big")
     try:
         match key.kind:
             case Kind.ED25519:
