@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from prometheus_client import Gauge
 from sqlalchemy import text
 
 from api.audit import projection
-from api.errors import KetenbrugError, Unavailable
+from api.errors import Unavailable
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ class MergeDelay:
         _DELAY.set(self.seconds)
 
     async def watch(self, database: Database) -> None:
-        """Look for as long as the process serves."""
+        """Look for as long as the process serves. Whatever keeps it from looking, it looks again: till then it is late."""
         while True:
-            with suppress(KetenbrugError):
+            try:
                 await self.look(database)
+            except Exception as fault:  # noqa: BLE001 - who never looked again would refuse everybody, until restarted
+                structlog.get_logger("ketenbrug.audit").warning("merge-delay-unknown", kind=type(fault).__name__)
             await asyncio.sleep(EVERY)
 
     def _told(self, row: Record | None, now: float) -> tuple[int, float] | None:

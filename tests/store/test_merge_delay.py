@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+import structlog
 
 from api.audit.delay import MergeDelay
 from api.errors import Unavailable
@@ -117,6 +119,24 @@ async def test_who_cannot_look_is_late(pool: Database, delay: MergeDelay, clocks
     assert not delay.late()
     clocks.pass_by(2)
     assert delay.late()
+
+
+async def test_whatever_keeps_it_from_looking_it_looks_again(delay: MergeDelay) -> None:
+    """Else this process would refuse everybody until somebody restarts it."""
+
+    class Odd:
+        """Fails as nobody foresaw."""
+
+        def unit(self, _now: object) -> Any:
+            raise ZeroDivisionError
+
+    odd: Any = Odd()
+    with structlog.testing.capture_logs() as said:
+        watching = asyncio.create_task(delay.watch(odd))
+        await asyncio.sleep(0)
+        assert not watching.done()
+        watching.cancel()
+    assert [(each["event"], each["kind"]) for each in said] == [("merge-delay-unknown", "ZeroDivisionError")]
 
 
 @pytest.mark.parametrize(
