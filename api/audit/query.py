@@ -105,6 +105,8 @@ _SPANS: Final = frozenset({Key.AFTER, Key.BEFORE, Key.AT, Key.SEQ})
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+"""What no text in PostgreSQL has."""
 _NUMBER: Final = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -122,7 +124,7 @@ def _terms(text: str) -> Iterator[Term]:
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None or "\x00" in match[0]:
+        if match is None or _UNSTORABLE.search(match[0]):
             raise Unreadable(at + 1, "Write terms as key:value, with quotes round a value that has a space or a comma.")
         if match["key"] is not None:
             yield _term(match)
@@ -169,7 +171,7 @@ def _like(text: str) -> str:
 def _span(key: Key, text: str, place: int) -> Span:
     try:
         return _range(text, _number, _next) if key is Key.SEQ else _time(key, text)
-    except ValueError:
+    except (ValueError, OverflowError):
         what = "a number, or two with .. between" if key is Key.SEQ else "a day as 2026-11-24, or an instant with zone"
         raise Unreadable(place, f"The value of {key} is {what}.") from None
 
@@ -185,7 +187,7 @@ def _time(key: Key, text: str) -> Span:
 
 
 def _range(text: str, first: Callable[[str], T], beyond: Callable[[str], T]) -> Span:
-    """One value, or from one to another; either may be left open. Raises `ValueError`."""
+    """One value, or from one to another; either may be left open. Raises `ValueError` or `OverflowError`."""
     low, dots, high = text.partition("..")
     if not dots:
         high = low
@@ -195,21 +197,18 @@ def _range(text: str, first: Callable[[str], T], beyond: Callable[[str], T]) -> 
 
 
 def _first(text: str) -> datetime:
-    """The instant, or the first one of the day. Raises `ValueError`."""
+    """The instant in UTC, or the first one of the day. Raises `ValueError`; `OverflowError` outside the calendar."""
     if _DAY.fullmatch(text):
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     if not _INSTANT.fullmatch(text):
         raise ValueError
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _beyond(text: str) -> datetime:
-    """The first instant that is no longer within. Raises `ValueError`."""
+    """The first instant that is no longer within. Raises as `_first`."""
     step = timedelta(days=1) if _DAY.fullmatch(text) else timedelta(microseconds=1)
-    try:
-        return _first(text) + step
-    except OverflowError:
-        raise ValueError from None
+    return _first(text) + step
 
 
 def _number(text: str) -> int:
