@@ -43,6 +43,11 @@ _PATIENCE: Final = 10.0
 """Seconds that a call to a peer may take in all."""
 _PORTS: Final = {"https": 443, "http": 80}
 _OK: Final = 200
+_AS_IT_IS: Final = {"Accept-Encoding": "identity"}
+"""Nothing is unpacked here: a few bytes may unpack to gigabytes, before anybody counts them."""
+_GLOBAL: Final = ipaddress.IPv6Network("2000::/3")
+"""Global unicast, as far as IANA has given it out. Beyond it are prefixes that lead to IPv4 addresses (RFC 6052,
+RFC 2765, RFC 4291 section 2.5.5) and addresses within a site; `ipaddress` calls some of them global."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Outbound:
     """Calls that share connections. Leave the context to close them."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(headers=_AS_IT_IS, timeout=_PATIENCE, follow_redirects=False, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -141,11 +146,16 @@ class Fetcher:
         async with (
             client,
             client.stream(
-                "GET", url, headers={"Host": parts.netloc}, extensions={"sni_hostname": parts.hostname or ""}
+                "GET",
+                url,
+                headers=_AS_IT_IS | {"Host": parts.netloc},
+                extensions={"sni_hostname": parts.hostname or ""},
             ) as answer,
         ):
             if answer.status_code != _OK:
                 raise NotFetched("the answer is not 200")
+            if "Content-Encoding" in answer.headers:
+                raise NotFetched("the document is packed")
             body = bytearray()
             async for part in answer.aiter_bytes():
                 body += part
@@ -176,6 +186,8 @@ def _is_public(address: Address) -> bool:
     mapped = address.ipv4_mapped or address.sixtofour if isinstance(address, ipaddress.IPv6Address) else None
     if mapped is not None:
         address = mapped
+    elif isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL:
+        return False
     return address.is_global and not address.is_multicast
 
 

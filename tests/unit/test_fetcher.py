@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import TYPE_CHECKING
 
 import httpx
@@ -53,6 +54,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
     (request,) = there.asked
     assert str(request.url) == f"https://{PUBLIC}/keys?x=1"
     assert request.headers["host"] == "idp.example"
+    assert request.headers["accept-encoding"] == "identity"
     assert request.extensions["sni_hostname"] == "idp.example", "the certificate is that of the name"
 
 
@@ -82,6 +84,11 @@ async def test_an_address_of_version_6_is_taken_too() -> None:
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
+        "::7f00:1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
     ],
 )
 async def test_nothing_inside_is_asked(address: str) -> None:
@@ -140,6 +147,17 @@ async def test_without_tls_only_this_machine() -> None:
 )
 async def test_whatever_comes_back_nothing_of_it_is_repeated(answer: httpx.Response | Exception, why: str) -> None:
     assert await refused(fetcher(PUBLIC, there=Elsewhere(answer))) == why
+
+
+async def test_what_comes_packed_is_not_unpacked() -> None:
+    """A few bytes may unpack to gigabytes, before anybody counts them."""
+    packed = gzip.compress(b'{"keys": []}')
+    sent = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(packed))
+    assert await refused(fetcher(PUBLIC, there=Elsewhere(sent))) == "the document is packed"
+
+
+async def test_a_public_address_of_version_4_may_be_dressed() -> None:
+    assert await fetcher(f"::ffff:{PUBLIC}").json(URL) == {"keys": []}
 
 
 async def test_a_name_without_an_address() -> None:

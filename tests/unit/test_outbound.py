@@ -23,7 +23,7 @@ def peer(status: int, body: bytes, **headers: str) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
+            self.send_response(status if self.headers["Accept-Encoding"] == "identity" else 406)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
