@@ -99,7 +99,7 @@ class MergeDelay:
         _DELAY.set(self.seconds)
 
     async def watch(self, database: Database) -> None:
-        """Look for as long as the process serves. Whatever keeps it from looking, it looks again: till then it is late."""
+        """Look for as long as the process serves, whatever kept it from looking before. Until then it is late."""
         while True:
             try:
                 await self.look(database)
