@@ -21,7 +21,7 @@ from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper, WrappedKey
-from api.custody import renewal
+from api.custody import inspection, renewal
 from api.errors import NotPossible, Unavailable, Undecryptable
 from api.persons import reindexing
 from api.storage.statement import Bound
@@ -285,6 +285,9 @@ async def test_a_person_who_is_gone_meanwhile_is_passed_by(exchange: Exchange, c
     assert not await renewal.renew(custodian.units, custodian.keys(), uuid.uuid4())
     index = BlindIndex(bytes(32))
     assert not await reindexing.move(custodian.units, custodian.keys(), index, uuid.uuid4())
+    found = inspection.Inspection({})
+    await inspection._look(custodian.units, custodian.keys(), uuid.uuid4(), found)
+    assert (found.persons, found.holds) == (0, True)
 
 
 async def test_a_key_service_that_fails_leaves_everything_as_it_was(exchange: Exchange, custodian: Custody) -> None:
