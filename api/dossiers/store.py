@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import ARRAY, LargeBinary, Text, any_, bindparam, case, func, literal_column, select
+from sqlalchemy import ARRAY, Text, any_, bindparam, case, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.cases import situation
@@ -79,7 +79,6 @@ _OPEN: Final = statement(
     .where(
         dossier.c.id == bindparam("dossier_id"),
         dossier.c.version == bindparam("version"),
-        func.sha256(dossier.c.seal) == bindparam("seal", type_=LargeBinary),
     )
 )
 _SEALED: Final = statement(
@@ -140,15 +139,14 @@ async def deliver(call: Call, facts: RequestFacts, delivered: Delivered) -> Doss
 async def open_sections(permit: Permit, call: Call, facts: DossierFacts) -> tuple[Section, ...]:
     """The sections that the permit names. This is the unit's last statement: it commits the entry that names them too.
 
-    Raises `Overloaded` when a delivery, a new key or an erasure came in between, so that what was written down is never
-    less than what leaves, and names the seal that it was opened under.
+    Raises `Overloaded` when a delivery or an erasure came in between, so that what was written down is never less than
+    what leaves. A new key does not change what is there: the entry then names the seal that the decision saw.
     """
     (person,) = permit.persons
     rows = await call.unit.last(
         _OPEN(
             dossier_id=facts.id,
             version=facts.version,
-            seal=facts.seals[f"{dossier.fullname}/{facts.id}"],
             person_id=person,
             categories=[str(category) for category in permit.categories],
         )

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,7 @@ from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper, WrappedKey
 from api.custody import inspection, renewal
+from api.dossiers import store as dossiers
 from api.errors import NotPossible, Unavailable, Undecryptable
 from api.persons import reindexing
 from api.storage.statement import Bound
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.custody.filed import FileCustodian
+    from api.disclosure.call import Call
+    from api.disclosure.permit import Permit
+    from api.dossiers.model import DossierFacts, Section
     from tests import servers
     from tests.custody_kit import Custody
     from tests.exchange import Exchange, Furnished
@@ -160,6 +164,37 @@ async def test_nobody_notices_while_keys_are_replaced(exchange: Exchange, custod
     for each in persons:
         sought = await exchange.actor("ngo").post("/cases/_search", {"vNumber": each.case.v_number})
         assert sought.json()["items"], "found under the new index"
+
+
+async def test_a_new_key_between_the_decision_and_the_opening_is_not_noticed(
+    exchange: Exchange, custodian: Custody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a dossier holds is what was decided on; only the key that it is under is another."""
+    held, opening = await Held.of(exchange), dossiers.open_sections
+
+    async def later(permit: Permit, call: Call, facts: DossierFacts) -> tuple[Section, ...]:
+        assert await custodian.rotate_dek() == 1
+        return await opening(permit, call, facts)
+
+    monkeypatch.setattr(dossiers, "open_sections", later)
+    answer = await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING)
+    assert answer.status_code == 200, answer.text
+    assert NAME in answer.text
+
+
+async def test_a_delivery_between_the_decision_and_the_opening_is_never_disclosed_unseen(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written down would be less than what leaves: ask again."""
+    held, opening = await Held.of(exchange), dossiers.open_sections
+
+    async def later(permit: Permit, call: Call, facts: DossierFacts) -> tuple[Section, ...]:
+        return await opening(permit, call, replace(facts, version=facts.version - 1))
+
+    monkeypatch.setattr(dossiers, "open_sections", later)
+    answer = await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING)
+    assert answer.status_code == 503
+    held.closed(answer)
 
 
 def stopped_midway(own: servers.Database, path: Path) -> None:
