@@ -29,7 +29,7 @@ COMMAND: Final = (sys.executable, "-m", "api.cli")
 PRODUCTION: Final = "postgresql://production:never-to-be-shown@127.0.0.1:1/production"
 """A database that no sandbox may touch. Nobody listens there, so that whoever tries fails."""
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds that processes may take to go. Machines that run tests are busy."""
 STARTING: Final = 120.0
 

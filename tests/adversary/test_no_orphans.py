@@ -23,7 +23,7 @@ from api.sandbox.cluster import Cluster
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 60.0
 """Seconds that a server may take to go."""
 
 PACKAGES: Final = [sysconfig.get_path("purelib"), str(Path(api.__file__).parents[1])]

@@ -62,7 +62,7 @@ async def said(port: int, *parts: bytes, pause: float = 0) -> tuple[int, dict[st
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    line = await asyncio.wait_for(reader.readline(), 5)
+    line = await asyncio.wait_for(reader.readline(), 60)
     if not line:
         return 0, {}, b""
     fields: dict[str, str] = {}

@@ -38,7 +38,7 @@ async def test_when_all_connections_are_lent_the_next_is_told_so(database: serve
 
 
 async def test_a_waiting_request_gets_what_is_given_back(database: servers.Database) -> None:
-    pool = await Database.open(database.app_url, size=1, wait=5)
+    pool = await Database.open(database.app_url, size=1, wait=30)
     held = await pool.acquire()
     waiting = asyncio.ensure_future(pool.acquire())
     await asyncio.sleep(0.01)

@@ -71,7 +71,7 @@ async def until(connection: Any, size: int) -> None:
 
 async def true(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.02)
 
@@ -265,7 +265,7 @@ async def test_a_damaged_log_is_not_extended(
         if len(faults) > 2:
             heard.set()
 
-    async with running(pool, guard=await guard_of(connection), notice=notice), asyncio.timeout(10):
+    async with running(pool, guard=await guard_of(connection), notice=notice), asyncio.timeout(60):
         await heard.wait()
     assert {type(fault) for fault in faults} == {LogDamaged}
     assert (await signed(connection))[0] == 300
@@ -283,7 +283,7 @@ async def test_a_fault_that_passes_is_waited_out() -> None:
                 third.set()
             raise Unavailable("database")
 
-    async with running(Absent(), patience=0.001), asyncio.timeout(5):  # type: ignore[arg-type]
+    async with running(Absent(), patience=0.001), asyncio.timeout(60):  # type: ignore[arg-type]
         await third.wait()
 
 

@@ -345,8 +345,7 @@ async def test_a_connection_that_breaks_is_a_database_that_does_not_answer(world
     await unit.run(effect("begun"))
     (row,) = await unit.all(Bound("SELECT pg_backend_pid() AS pid", ()))
     async with world.database.connection() as connection:
-        await connection.execute("SELECT pg_terminate_backend($1)", row["pid"])
-    await asyncio.sleep(0.1)
+        await connection.execute("SELECT pg_terminate_backend($1, 30000)", row["pid"])
 
     with pytest.raises(Unavailable):
         await unit.run(effect("more"))

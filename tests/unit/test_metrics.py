@@ -56,11 +56,11 @@ def test_figures_are_told_while_the_context_lasts_and_not_longer() -> None:
     with (
         command.told(HOST, port),
         command.told(HOST, port),
-        urlopen(f"http://{HOST}:{port}/metrics", timeout=5) as told,
+        urlopen(f"http://{HOST}:{port}/metrics", timeout=30) as told,
     ):
         assert told.status == 200
     with pytest.raises(URLError):
-        urlopen(f"http://{HOST}:{port}/metrics", timeout=5)
+        urlopen(f"http://{HOST}:{port}/metrics", timeout=30)
 
 
 def test_without_a_port_nothing_is_told_and_a_port_that_is_taken_is_named() -> None:
