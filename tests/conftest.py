@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 
@@ -30,7 +30,12 @@ def pytest_configure() -> None:
         if name.startswith("KETENBRUG_") and name not in FOR_TESTS:
             del environment[name]
     sys.addaudithook(_loopback_only)
-    settings.register_profile("fuzz", max_examples=25_000, deadline=None, database=None)
+    # Every run looks at the same examples, so that none fails for what another left; `search` looks further.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("same", derandomize=True, deadline=None, database=None, suppress_health_check=slow)
+    settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
+    settings.register_profile("fuzz", max_examples=25_000, deadline=None, database=None, suppress_health_check=slow)
+    settings.load_profile("same")
 
 
 def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
