@@ -31,7 +31,7 @@ from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
 from api.oauth.external import ExternalIssuer, Issuers, Trust
-from api.oauth.limits import Limits, Quota
+from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.metadata import TOKEN_PATH
 from api.oauth.nonces import Nonces
@@ -133,12 +133,7 @@ def parts(
 ) -> state.State:
     """What requests share."""
     issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file))
-    limits = Limits(
-        database,
-        requests=Quota("requests", settings.rate_requests, 60),
-        lookups=Quota("lookups", settings.rate_lookups, 3_600),
-        tokens=Quota("tokens", settings.rate_tokens, 60),
-    )
+    limits = Limits(database, _quotas(settings))
     return state.State(
         database=database,
         clock=clock,
@@ -156,6 +151,16 @@ def parts(
         log_receipts=receipt.Signer.from_seed(settings.origin, settings.merge_delay, keys.receipt),
         delay=delay,
         unproven=Tally(),
+    )
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        requests=Quota("requests", settings.rate_requests, 60),
+        lookups=Quota("lookups", settings.rate_lookups, 3_600),
+        same_person=Quota("same-person", settings.rate_same_person, 3_600),
+        tokens=Quota("tokens", settings.rate_tokens, 60),
+        introspections=Quota("introspections", settings.rate_introspections, 60),
     )
 
 

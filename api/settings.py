@@ -70,9 +70,15 @@ class Settings(DatabaseSettings, KeySettings):
     patience: Annotated[float, Field(gt=0, le=300)] = 30.0
     rate_requests: Annotated[int, Field(ge=1, le=100_000_000, description="Per client and minute.")] = 1_200
     rate_lookups: Annotated[int, Field(ge=1, le=100_000_000, description="V-numbers per client and hour.")] = 300
+    rate_same_person: Annotated[
+        int, Field(ge=1, le=100_000_000, description="Times one V-number, per client, hour and worker.")
+    ] = 30
     rate_tokens: Annotated[
-        int, Field(ge=1, le=100_000_000, description="Tokens, and asking about them, per client and minute.")
+        int, Field(ge=1, le=100_000_000, description="Tokens, and revoking them, per client and minute.")
     ] = 60
+    rate_introspections: Annotated[
+        int, Field(ge=1, le=100_000_000, description="Questions about tokens, per client and minute.")
+    ] = 600
     merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
     merge_delay: Annotated[int, Field(ge=1, le=86_400, description="Seconds; what a receipt promises.")] = 60
     merge_bound: Annotated[

@@ -29,7 +29,7 @@ from api.edge.envelope import Bounds, Envelope
 from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
 from api.oauth.external import ExternalIssuer, Issuers
-from api.oauth.limits import Limits, Quota
+from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
 from api.oauth.nonces import Nonces
@@ -48,7 +48,9 @@ from tests import oauth_kit as kit
 RECEIPTS = receipt.Signer.from_seed("ketenbrug.example/log", 60, bytes(32))
 REQUESTS = Quota("requests", 1_000, 60)
 LOOKUPS = Quota("lookups", 1_000, 3_600)
+SAME_PERSON = Quota("same-person", 1_000, 3_600)
 TOKENS = Quota("tokens", 1_000, 60)
+INTROSPECTIONS = Quota("introspections", 1_000, 60)
 PROBE = f"{kit.ISSUER}/v1/probe"
 
 probes = APIRouter(redirect_slashes=False)
@@ -165,7 +167,9 @@ class World:
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
     requests: Quota = REQUESTS
     lookups: Quota = LOOKUPS
+    same_person: Quota = SAME_PERSON
     tokens: Quota = TOKENS
+    introspections: Quota = INTROSPECTIONS
     others: dict[str, ExternalIssuer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,7 +191,8 @@ class World:
 
     def use(self, database: Database) -> None:
         """Let the service work on this database."""
-        limits = Limits(database, requests=self.requests, lookups=self.lookups, tokens=self.tokens)
+        quotas = Quotas(self.requests, self.lookups, self.same_person, self.tokens, self.introspections)
+        limits = Limits(database, quotas)
         state.install(
             self.inner,
             state.State(

@@ -21,9 +21,10 @@ from fastapi.security import OAuth2
 from api.disclosure.authority import LOOKUPS, Operation
 from api.edge import passage, state
 from api.edge.routing import Proof
-from api.edge.unit import Acting, UnitOfWork, act
+from api.edge.unit import USED, Acting, UnitOfWork, act
 from api.errors import Refused, TooManyRequests, Unauthenticated
 from api.oauth import dpop, replay
+from api.oauth.copies import Admission
 from api.oauth.replay import Kind
 from api.oauth.tokens import Token
 from api.principal import Principal
@@ -73,7 +74,7 @@ class Guard(Proof):
         if not hmac.compare_digest(proof.jkt.encode(), token.jkt.encode()):
             raise _invalid("the proof is by another key than the one that the token is bound to")
         # (4) the limits of the client, while this request holds no connection
-        await self._within_limits(request, unit, token)
+        admission = await self._admitted(request, unit, token, proof)
         # (5) the client, as remembered; it holds no more than what it and its token both have
         client = await here.clients.find(unit, token.client_id)
         if client is None:
@@ -84,7 +85,7 @@ class Guard(Proof):
         if not client.enabled:
             raise _invalid("this client is disabled")
         # (6) the mark: from here on, what this request writes tells whether the proof is new and the client stands
-        act(request, Acting(caller, self.operation))
+        act(request, Acting(caller, self.operation, admission))
         replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch, token_id=token.id)
         # (7) the scope (RFC 6750 section 3.1)
         if self.operation.scope not in caller.scopes:
@@ -93,11 +94,21 @@ class Guard(Proof):
         self.raise_objection(request)
         return caller
 
-    async def _within_limits(self, request: Request, unit: Unit, token: Token) -> None:
-        """Count the request. Raises `TooManyRequests`: the first in a window is an entry, the rest is summarised."""
+    async def _admitted(self, request: Request, unit: Unit, token: Token, proof: dpop.Proof) -> Admission:
+        """Count the request, unless it is a copy of one that was counted.
+
+        Raises `Unauthenticated` when there were too many copies. Raises `TooManyRequests` beyond a limit: the first in
+        a window is an entry, the rest is summarised.
+        """
         here, way = state.of(request), passage.of(request.scope)
-        limits = here.limits
-        for quota in (limits.requests, limits.lookups) if self.operation in LOOKUPS else (limits.requests,):
+        limits, key = here.limits, (proof.jkt, proof.jti)
+        if (once := limits.proofs.find(key, unit.now)) is not None:
+            if not once.again():
+                raise Unauthenticated(Reason.INVALID_PROOF, "invalid_dpop_proof", detail=USED)
+            return Admission(once, token.client_id, unit.now)
+        quotas = limits.quotas
+        asked = (quotas.requests, quotas.lookups) if self.operation in LOOKUPS else (quotas.requests,)
+        for quota in asked:
             standing = await limits.take(quota, token.client_id, unit.now)
             way.told += ((b"ratelimit-policy", quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
             if standing.admitted:
@@ -107,6 +118,7 @@ class Guard(Proof):
                 caller = Principal(client.id, client.organisation, client.scopes, way.origin, token.id)
                 act(request, Acting(caller, self.operation))
             raise TooManyRequests(standing.reset)
+        return Admission(limits.proofs.note(key, unit.now), token.client_id, unit.now, asked)
 
 
 def _token(request: Request) -> str:

@@ -14,10 +14,10 @@ from fastapi import Depends, Header, Request
 from api.crypto.vault import Vault
 from api.disclosure.authority import Operation
 from api.disclosure.call import Call, Once
-from api.edge import state
+from api.edge import passage, state
 from api.edge.actor import may
 from api.edge.unit import UnitOfWork
-from api.errors import BadRequest
+from api.errors import BadRequest, TooManyRequests
 from api.principal import Principal
 from api.storage import idempotency
 from api.storage.unit import Unit
@@ -73,6 +73,15 @@ def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
         return _call(request, operation, unit, caller, Once(bare, claim.resource, claim.replayed))
 
     return Depends(call, scope="function")
+
+
+def looks_up(request: Request, call: Call, v_number: str) -> None:
+    """Count a look-up of this person by this client. Raises `TooManyRequests`: who is watched that often is stalked."""
+    here, way = state.of(request), passage.of(request.scope)
+    standing = here.limits.look_up(call.caller.client_id, here.index.of_v_number(v_number), call.unit.now)
+    way.told += ((b"ratelimit-policy", standing.quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
+    if not standing.admitted:
+        raise TooManyRequests(standing.reset)
 
 
 def had_no_effect(call: Call, status: int) -> None:

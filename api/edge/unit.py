@@ -30,10 +30,14 @@ from api.disclosure.authority import Operation
 from api.edge import failures, passage, state
 from api.errors import KetenbrugError, Overloaded, Refused, Replayed, StaleStanding, Unauthenticated
 from api.oauth import registry, revocation
+from api.oauth.copies import Admission
 from api.principal import Principal
 from api.problems import Stopped
 from api.storage.unit import Unit
 from api.vocabulary import Reason, Result
+
+USED: Final = "this proof was used before"
+"""What a copy of a proof is told."""
 
 _DECIDED: Final = (Refused, Stopped, RequestValidationError, HTTPException)
 """A "no" that was decided before an operation was reached: no gate was asked, so its entry is written here."""
@@ -45,6 +49,7 @@ class Acting:
 
     caller: Principal
     operation: Operation
+    admission: Admission | None = None
 
     def entry(self, unit: Unit, result: Result, reason: str | None = None) -> Entry:
         """The entry for an operation that was not reached, or not completed."""
@@ -139,7 +144,9 @@ async def _turned_away(request: Request, unit: Unit, ended: KetenbrugError) -> K
 
 async def _answer(request: Request, unit: Unit, acting: Acting, ended: KetenbrugError) -> KetenbrugError:
     if isinstance(ended, Replayed):
-        return Unauthenticated(Reason.INVALID_PROOF, "invalid_dpop_proof", detail="this proof was used before")
+        if acting.admission is not None:
+            state.of(request).limits.replayed(acting.admission)
+        return Unauthenticated(Reason.INVALID_PROOF, "invalid_dpop_proof", detail=USED)
     client_id = acting.caller.client_id
     state.of(request).clients.forget(client_id)
     client = await registry.read(unit, client_id)

@@ -8,7 +8,7 @@ input belongs in an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import uuid_utils.compat as uuid_utils
 
@@ -16,12 +16,14 @@ from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.errors import TooManyRequests
 from api.oauth import jose, model, registry
+from api.oauth.copies import Admission
 from api.vocabulary import ClientId, Reason, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from api.oauth.limits import Limits
+    from api.oauth.grants import Assertion
+    from api.oauth.limits import Limits, Quota
     from api.oauth.model import Client
     from api.principal import Origin, Principal
     from api.storage.unit import Unit
@@ -69,6 +71,24 @@ class Declined:
     proven: bool = False
 
 
+class Proven(Protocol):
+    """A client whose assertion holds, as an endpoint knows it."""
+
+    @property
+    def client(self) -> Client:
+        """As it was read."""
+        ...
+
+    @property
+    def assertion(self) -> Assertion:
+        """What proves it."""
+        ...
+
+    def principal(self) -> Principal:
+        """Who acts, for the entry."""
+        ...
+
+
 def declined(error: str, *, proven: bool = False) -> Declined:
     """Decline with this error."""
     return Declined(error, _DESCRIPTIONS[error], proven)
@@ -87,17 +107,21 @@ async def claimed(unit: Unit, form: Mapping[str, str]) -> Client | None:
     return await registry.read(unit, ClientId(named))
 
 
-async def count(unit: Unit, limits: Limits, action: str, who: Principal) -> None:
+async def admit(unit: Unit, limits: Limits, quota: Quota, action: str, who: Proven) -> Admission | None:
     """Count what a proven client asks of an endpoint: each is an entry, so there is a limit to them.
 
-    Raises `TooManyRequests`; the first one in a window is an entry, the others are not.
+    A copy of an assertion that was counted is not counted again; None when there were too many of them. Raises
+    `TooManyRequests`; the first one in a window is an entry, the others are not.
     """
     await unit.finish()  # the connection is given back: counting may borrow one
-    standing = await limits.take(limits.tokens, who.client_id, unit.now)
+    client_id, key = who.client.id, (who.client.id, who.assertion.jti)
+    if (once := limits.assertions.find(key, unit.now)) is not None:
+        return Admission(once, client_id, unit.now) if once.again() else None
+    standing = await limits.take(quota, client_id, unit.now)
     if standing.admitted:
-        return
+        return Admission(limits.assertions.note(key, unit.now), client_id, unit.now, (quota,))
     if standing.is_first:
-        record(unit, action, who, str(Reason.TOO_MANY_REQUESTS))
+        record(unit, action, who.principal(), str(Reason.TOO_MANY_REQUESTS))
     raise TooManyRequests(standing.reset)
 
 

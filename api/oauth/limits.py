@@ -5,6 +5,9 @@ of its own, outside the unit of the request; in between they count in memory. Wh
 so that all workers together admit at most that, and at least that less one block for each worker.
 
 The table is unlogged: after a crash of the database the window begins anew. If it does not answer, nobody is admitted.
+
+What is found to be a copy of a request that was made before is given back: a thief must not use up the limit of whom
+it robbed (`api.oauth.copies`).
 """
 
 from __future__ import annotations
@@ -16,17 +19,23 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func
 from sqlalchemy.dialects.postgresql import insert
 
+from api.oauth.copies import Copies
 from api.oauth.tables import allowance
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from api.oauth.copies import Admission
     from api.storage.pool import Database
     from api.vocabulary import ClientId
 
 GUESSES_MOST: Final = 20
 """Failures in a minute after which whoever fails by a key that nobody registered is told to wait."""
+
+PROOFS_KEPT: Final = 120
+ASSERTIONS_KEPT: Final = 660
+"""Seconds for which a worker knows what it admitted: longer than a proof, or an assertion, can hold."""
 
 _MINUTE: Final = 60
 _BLOCKS: Final = 20
@@ -103,18 +112,33 @@ _LEASE: Final = statement(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The limits of every client.
+
+    `requests`: of the API. `lookups`: by V-number. `same_person`: by one and the same V-number. `tokens`: at the token
+    endpoint, and revoking them. `introspections`: asking about them.
+    """
+
+    requests: Quota
+    lookups: Quota
+    same_person: Quota
+    tokens: Quota
+    introspections: Quota
+
+
 class Limits:
     """What this worker has leased. One entry for each client and quota: only proven clients are counted."""
 
-    __slots__ = ("_database", "_leases", "lookups", "requests", "tokens")
+    __slots__ = ("_database", "_leases", "_persons", "assertions", "proofs", "quotas")
 
-    def __init__(self, database: Database, *, requests: Quota, lookups: Quota, tokens: Quota) -> None:
-        """`requests`: of the API. `lookups`: of persons, by V-number. `tokens`: at the token endpoint."""
+    def __init__(self, database: Database, quotas: Quotas) -> None:
         self._database = database
-        self.requests: Final = requests
-        self.lookups: Final = lookups
-        self.tokens: Final = tokens
+        self.quotas: Final = quotas
+        self.proofs: Final = Copies(PROOFS_KEPT)
+        self.assertions: Final = Copies(ASSERTIONS_KEPT)
         self._leases: dict[tuple[str, ClientId], _Lease] = {}
+        self._persons = _Counts(quotas.same_person)
 
     async def take(self, quota: Quota, client_id: ClientId, now: datetime) -> Standing:
         """Ask for one request of a proven client. The caller holds no connection: here one may be borrowed."""
@@ -132,6 +156,21 @@ class Limits:
         is_first, lease.has_refused = not lease.has_refused, True
         return Standing(quota, admitted=False, left=0, reset=reset, is_first=is_first)
 
+    def replayed(self, admission: Admission) -> None:
+        """Note that the database knew what a request was admitted with. What its client paid is given back."""
+        admission.once.is_used = True
+        for quota in admission.paid:
+            lease = self._leases.get((quota.name, admission.client_id))
+            if lease is not None and lease.window == int(admission.at.timestamp()) // quota.seconds:
+                lease.left += 1
+
+    def look_up(self, client_id: ClientId, person: bytes, now: datetime) -> Standing:
+        """Ask for one look-up of a person, whom `person` stands for: counted in this worker alone, in memory alone.
+
+        A row of the database that says who was looked for how often would be worth stealing.
+        """
+        return self._persons.take((client_id, person), now)
+
     async def _renew(self, quota: Quota, client_id: ClientId, lease: _Lease, now: datetime) -> None:
         if lease.left or not lease.unleased:
             return  # done while this request waited for its turn
@@ -144,6 +183,29 @@ class Limits:
         taken: int = row["taken"]
         lease.left += min(quota.block, max(0, quota.most - taken + quota.block))
         lease.unleased = max(0, quota.most - taken)
+
+
+class _Counts:
+    """How often each was taken in the present window, in this worker. Bounded by the limit that stands before it."""
+
+    __slots__ = ("_quota", "_taken", "_window")
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self._window = 0
+        self._taken: dict[tuple[ClientId, bytes], int] = {}
+
+    def take(self, key: tuple[ClientId, bytes], now: datetime) -> Standing:
+        quota, at = self._quota, int(now.timestamp())
+        window, reset = at // quota.seconds, quota.seconds - at % quota.seconds
+        if window != self._window:
+            self._window = window
+            self._taken.clear()
+        taken = self._taken.get(key, 0)
+        if taken >= quota.most:
+            return Standing(quota, admitted=False, left=0, reset=reset)
+        self._taken[key] = taken + 1
+        return Standing(quota, admitted=True, left=quota.most - taken - 1, reset=reset)
 
 
 class Guesses:

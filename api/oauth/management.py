@@ -1,13 +1,14 @@
 """What may be done about a token that was issued: revoke it (RFC 7009), ask about it (RFC 7662).
 
 Both endpoints prove the client as the token endpoint does, by a client assertion of one use; no proof of possession
-goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its refusal; they are
-counted with the tokens that it asks for.
+goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its refusal. Revoking is
+counted with the tokens that a client asks for; asking about tokens has a limit of its own, because a resource server
+asks as often as it is asked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from api.principal import Principal
 from api.vocabulary import Party
 
 if TYPE_CHECKING:
+    from api.oauth.copies import Admission
     from api.oauth.endpoint import Asked
     from api.oauth.grants import Assertion
     from api.oauth.limits import Limits
@@ -52,6 +54,7 @@ class _Proven:
     assertion: Assertion
     asked: Asked
     token: Token | None
+    admission: Admission | None = None
 
     def principal(self) -> Principal:
         client, token_id = self.client, "" if self.token is None else self.token.id
@@ -83,7 +86,7 @@ class TokenManagement:
         error = _objection(foreign=token is not None and token.client_id != found.client.id)
         if error is None and token is not None:
             revocation.revoke(unit, token.id, datetime.fromtimestamp(token.expires_at, UTC))
-        return await _settled(unit, found, REVOKE, error) or Revoked()
+        return await self._settled(unit, found, REVOKE, error) or Revoked()
 
     async def introspect(self, unit: Unit, asked: Asked) -> Introspected | Declined:
         """Tell a resource server of the operator's what a token means now; of what does not hold, nothing more.
@@ -95,7 +98,7 @@ class TokenManagement:
             return found
         error = _objection(foreign=found.client.organisation.kind is not Party.OPERATOR)
         members = {} if error is not None else await self._meaning(unit, found.token)
-        return await _settled(unit, found, INTROSPECT, error) or Introspected(members)
+        return await self._settled(unit, found, INTROSPECT, error) or Introspected(members)
 
     async def _proven(self, unit: Unit, asked: Asked, action: str) -> Found:
         form = asked.single("token")
@@ -111,8 +114,10 @@ class TokenManagement:
         except Unauthenticated:
             token = None
         proven = _Proven(client, assertion, asked, token)
-        await endpoint.count(unit, self._limits, action, proven.principal())
-        return proven
+        quotas = self._limits.quotas
+        quota = quotas.introspections if action == INTROSPECT else quotas.tokens
+        admission = await endpoint.admit(unit, self._limits, quota, action, proven)
+        return declined("invalid_client") if admission is None else replace(proven, admission=admission)
 
     async def _meaning(self, unit: Unit, token: Token | None) -> dict[str, Any]:
         client = None if token is None else await registry.read(unit, token.client_id)
@@ -131,22 +136,23 @@ class TokenManagement:
             "cnf": {"jkt": token.jkt},
         }
 
+    async def _settled(self, unit: Unit, proven: _Proven, action: str, error: str | None) -> Declined | None:
+        """Mark the assertion as used, record what was asked, commit. None when it is done, else what to say instead."""
+        client, assertion = proven.client, proven.assertion
+        endpoint.record(unit, action, proven.principal(), error)
+        replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
+        try:
+            await unit.finish()
+        except Replayed:
+            if proven.admission is not None:
+                self._limits.replayed(proven.admission)
+            endpoint.record(unit, action, proven.principal(), "invalid_client")
+            await unit.finish()
+            return declined("invalid_client", proven=True)
+        except StaleStanding:
+            raise Overloaded from None
+        return None if error is None else declined(error, proven=True)
+
 
 def _objection(*, foreign: bool) -> str | None:
     return "unauthorized_client" if foreign else None
-
-
-async def _settled(unit: Unit, proven: _Proven, action: str, error: str | None) -> Declined | None:
-    """Mark the assertion as used, record what was asked, commit. None when it is done, else what to say instead."""
-    client, assertion = proven.client, proven.assertion
-    endpoint.record(unit, action, proven.principal(), error)
-    replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
-    try:
-        await unit.finish()
-    except Replayed:
-        endpoint.record(unit, action, proven.principal(), "invalid_client")
-        await unit.finish()
-        return declined("invalid_client", proven=True)
-    except StaleStanding:
-        raise Overloaded from None
-    return None if error is None else declined(error, proven=True)

@@ -23,6 +23,7 @@ from api.principal import Principal
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from api.oauth.copies import Admission
     from api.oauth.dpop import Proof
     from api.oauth.endpoint import Asked
     from api.oauth.grants import Assertion, Outcome
@@ -83,8 +84,13 @@ class TokenEndpoint:
         # (5) write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
             proven = _Proven(client, proof, outcome.assertion, request.origin)
-            await endpoint.count(unit, self._limits, ISSUE, proven.principal())
-            return await _settle(unit, proven, outcome)
+            limits = self._limits
+            admission = await endpoint.admit(unit, limits, limits.quotas.tokens, ISSUE, proven)
+            return (
+                declined("invalid_client")
+                if admission is None
+                else await _settle(unit, proven, outcome, limits, admission)
+            )
         # (6) nobody guesses for long; who proved to be the client was answered before, so guessing locks nobody out
         if client is not None and outcome.assertion is None:
             self._guessed(client, proof, unit.now)
@@ -112,7 +118,7 @@ class _Proven:
         return Principal(client.id, client.organisation, client.scopes, self.origin, token_id, self.proof.person)
 
 
-async def _settle(unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
+async def _settle(unit: Unit, proven: _Proven, outcome: Outcome, limits: Limits, admission: Admission) -> Answer:
     """Mark the assertion and the proof as used, record the outcome, commit."""
     if isinstance(outcome, Granted):
         endpoint.record(unit, ISSUE, proven.principal(outcome.minted.id), None)
@@ -124,7 +130,7 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
     try:
         await unit.finish()
     except Replayed:
-        return await _replayed(unit, proven)
+        return await _replayed(unit, proven, limits, admission)
     except StaleStanding:
         raise Overloaded from None
     if isinstance(outcome, Granted):
@@ -132,9 +138,14 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
     return declined(outcome.error, proven=True)
 
 
-async def _replayed(unit: Unit, proven: _Proven) -> Declined:
-    """Say which of the two was used before; this refusal is an entry too."""
+async def _replayed(unit: Unit, proven: _Proven, limits: Limits, admission: Admission) -> Declined:
+    """Say which of the two was used before; this refusal is an entry too.
+
+    A new assertion with a used proof is the client's own mistake, and counts as such.
+    """
     used = await replay.was_seen(unit, Kind.ASSERTION, proven.client.id, proven.assertion.jti)
+    if used:
+        limits.replayed(admission)
     error = "invalid_client" if used else "invalid_dpop_proof"
     endpoint.record(unit, ISSUE, proven.principal(), error)
     await unit.finish()

@@ -13,7 +13,7 @@ from api.cases.operations import NewCase
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
-from api.edge.call import calls, creates
+from api.edge.call import calls, creates, looks_up
 from api.edge.etags import Precondition
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
@@ -29,12 +29,16 @@ _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
 
 
 @routes.post("/cases", operation_id="openCase", status_code=201, response_model=wire.Case, responses=told(*_SEEN))
-async def open_case(body: wire.NewCase, call: Annotated[Call, creates(authority.OPEN_CASE)]) -> Response:
+async def open_case(
+    request: Request, body: wire.NewCase, call: Annotated[Call, creates(authority.OPEN_CASE)]
+) -> Response:
     """Open a case for a person (casus openen). Without a V-number the person is new."""
     case_id = CaseId(call.made)
     if call.replayed:
         outcome = await operations.read(call, case_id)
     else:
+        if body.v_number is not None:
+            looks_up(request, call, body.v_number)
         new = NewCase(body.municipality, body.v_number, frozenset(body.functions), body.with_status)
         outcome = await operations.open_case(call, case_id, new)
     return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
@@ -54,6 +58,7 @@ async def search_cases(
     request: Request, body: wire.CaseSearch, call: Annotated[Call, calls(authority.SEARCH_CASES)]
 ) -> Response:
     """Look up cases by V-number (vreemdelingennummer); never in an address. Only your own cases are found."""
+    looks_up(request, call, body.v_number)
     outcome = await operations.search(call, body.v_number)
     return replies.shown(request, outcome, lambda found: Page(items=tuple(_summary(each) for each in found)))
 

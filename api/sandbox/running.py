@@ -193,6 +193,9 @@ async def _populate(url: str, keys: keyfile.KeyFile, people: int) -> dict[str, M
         await database.close()
 
 
+_RATES: Final = ("REQUESTS", "LOOKUPS", "SAME_PERSON", "TOKENS", "INTROSPECTIONS")
+
+
 def _environment(url: str, keys: Path, issuer: str, port: int, workers: int) -> dict[str, str]:
     """What the service is told."""
     return _inherited() | {
@@ -205,7 +208,7 @@ def _environment(url: str, keys: Path, issuer: str, port: int, workers: int) -> 
         "KETENBRUG_LOG_ORIGIN": LOG,
         "KETENBRUG_LOG_GUARD": str(keys.with_name("guard")),
         # Whoever tries things out here, or measures, is not to be stopped.
-        **dict.fromkeys(("KETENBRUG_RATE_REQUESTS", "KETENBRUG_RATE_LOOKUPS", "KETENBRUG_RATE_TOKENS"), "10000000"),
+        **{f"KETENBRUG_RATE_{each}": "10000000" for each in _RATES},
     }
 
 

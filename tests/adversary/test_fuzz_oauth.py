@@ -78,7 +78,7 @@ class Fuzzed:
         self.runner = runner
         database = runner.run(Database.open(url, size=4))
         self.world = World(database, key=native(SERVER))
-        for each in ("requests", "lookups", "tokens"):
+        for each in ("requests", "lookups", "same_person", "tokens", "introspections"):
             setattr(self.world, each, Quota(each, PLENTY, 3_600))
         self.world.use(database)
         runner.run(self.world.client(BY))

@@ -113,6 +113,24 @@ async def test_a_case_of_others_is_as_absent(exchange: Exchange) -> None:
     assert looked[0].json() == {"items": [], "nextCursor": None}
 
 
+async def test_one_person_is_not_looked_up_all_day(exchange: Exchange) -> None:
+    """Whoever asks after the same person again and again watches them; others may be looked up all the same."""
+    ngo, number = exchange.actor("ngo"), v_number()
+    most = 30
+    for _ in range(2 * most + 1):  # an hour may end meanwhile
+        answer = await ngo.post("/cases/_search", {"vNumber": number})
+        if answer.status_code != 200:
+            break
+    refused(answer, 429, "too-many-requests")
+    assert answer.headers.get_list("ratelimit-policy")[-1] == f'"same-person";q={most};w=3600'
+    assert int(answer.headers["retry-after"]) > 0
+    entry = await exchange.entry(answer.headers["request-id"])
+    assert (entry["action"], entry["reason"]) == ("cases.search", "too-many-requests")
+    new = {"municipality": "utrecht", "functions": ["coordination"], "vNumber": number}
+    refused(await ngo.post("/cases", new), 429, "too-many-requests")
+    assert (await ngo.post("/cases/_search", {"vNumber": v_number()})).status_code == 200
+
+
 async def test_no_chain_party_looks_up_a_person(exchange: Exchange) -> None:
     """Chain parties find a case only through a request addressed to them, never by V-number."""
     number = v_number()

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from api.oauth.limits import GUESSES_MOST, Limits, Quota
+from api.oauth.copies import Admission, Copies
+from api.oauth.limits import GUESSES_MOST, Limits, Quota, Quotas
 from api.storage.statement import Bound
 from tests import oauth_kit as kit
-from tests.oauth_world import World, opened
+from tests.oauth_world import PROBE, World, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +34,11 @@ async def world(database: servers.Database) -> AsyncIterator[World]:
         await made.client(BY)
         await made.client(OTHER, "ngo-two")
         yield made
+
+
+def alike(quota: Quota) -> Quotas:
+    """This quota for everything."""
+    return Quotas(quota, quota, quota, quota, quota)
 
 
 def limit(world: World, **quotas: Quota) -> None:
@@ -92,7 +98,7 @@ async def test_what_proves_nothing_uses_nothing_up(world: World) -> None:
 async def test_workers_admit_together_what_the_limit_says(world: World) -> None:
     """Four workers, more requests than the limit, all at once: never one too many."""
     quota = Quota("requests", 100, 60)
-    workers = [Limits(world.database, requests=quota, lookups=quota, tokens=quota) for _ in range(4)]
+    workers = [Limits(world.database, alike(quota)) for _ in range(4)]
     client, now = await world.client(BY), world.clock()
     asked = [each.take(quota, client, now) for each in workers * 60]
     found = Counter(standing.admitted for standing in await asyncio.gather(*asked))
@@ -101,7 +107,7 @@ async def test_workers_admit_together_what_the_limit_says(world: World) -> None:
 
 async def test_a_worker_asks_the_database_once_for_a_block(world: World) -> None:
     quota = Quota("requests", 100, 60)
-    limits, client = Limits(world.database, requests=quota, lookups=quota, tokens=quota), await world.client(BY)
+    limits, client = Limits(world.database, alike(quota)), await world.client(BY)
     for _ in range(quota.block):
         await limits.take(quota, client, world.clock())
     unit = world.database.unit(world.clock())
@@ -114,7 +120,7 @@ async def test_a_worker_asks_the_database_once_for_a_block(world: World) -> None
 async def test_requests_that_come_together_lease_no_more_than_they_use(world: World) -> None:
     """Else one worker would hold the whole limit, unused, and the others refuse until the window ends."""
     quota = Quota("lookups", 100, 3_600)
-    here, there = (Limits(world.database, requests=quota, lookups=quota, tokens=quota) for _ in range(2))
+    here, there = (Limits(world.database, alike(quota)) for _ in range(2))
     client, now = await world.client(BY), world.clock()
     assert all(each.admitted for each in await asyncio.gather(*(here.take(quota, client, now) for _ in range(20))))
     found = [await there.take(quota, client, now) for _ in range(81)]
@@ -123,7 +129,7 @@ async def test_requests_that_come_together_lease_no_more_than_they_use(world: Wo
 
 async def test_a_request_that_began_in_the_window_before_loses_nobody_a_block(world: World) -> None:
     quota = Quota("requests", 40, 60)
-    limits = Limits(world.database, requests=quota, lookups=quota, tokens=quota)
+    limits = Limits(world.database, alike(quota))
     client, before = await world.client(BY), world.clock()
     world.clock.forward(60)
     found = [await limits.take(quota, client, at) for at in (world.clock(), before) * 20]
@@ -132,8 +138,8 @@ async def test_a_request_that_began_in_the_window_before_loses_nobody_a_block(wo
 
 async def test_a_worker_whose_clock_is_behind_gives_no_second_limit(world: World) -> None:
     quota = replace(FIVE, most=2)
-    client, late = await world.client(BY), Limits(world.database, requests=quota, lookups=quota, tokens=quota)
-    ahead = Limits(world.database, requests=quota, lookups=quota, tokens=quota)
+    client, late = await world.client(BY), Limits(world.database, alike(quota))
+    ahead = Limits(world.database, alike(quota))
     before = world.clock()
     world.clock.forward(60)
     found = [await each.take(quota, client, at) for each, at in ((ahead, world.clock()), (late, before))]
@@ -189,19 +195,154 @@ async def test_tokens_have_a_limit(world: World) -> None:
     assert (await world.ask(OTHER, "ngo-two")).status_code == 200
 
 
-@pytest.mark.parametrize("deed", ["revoke", "introspect"])
-async def test_what_is_asked_about_tokens_has_the_same_limit(world: World, deed: str) -> None:
+async def test_revoking_tokens_counts_with_asking_for_them(world: World) -> None:
     """Each is an entry: without a limit a proven client floods the log."""
     limit(world, tokens=Quota("tokens", 2, 60))
-    path = f"/oauth/{deed}"
     for _ in range(2):
-        assert (await world.manage(path, "x", BY, "ngo-one")).status_code != 429
+        assert (await world.manage("/oauth/revoke", "x", BY, "ngo-one")).status_code == 200
     for _ in range(2):
-        turned_away(await world.manage(path, "x", BY, "ngo-one"))
-    entries = await world.entries(f"oauth.{deed}-token")
+        turned_away(await world.manage("/oauth/revoke", "x", BY, "ngo-one"))
+    entries = await world.entries("oauth.revoke-token")
     assert [each.get("reason") == "too-many-requests" for each in entries] == [False, False, True]
-    assert (await world.manage(path, "x", OTHER, "ngo-two")).status_code != 429
+    assert (await world.manage("/oauth/revoke", "x", OTHER, "ngo-two")).status_code == 200
     turned_away(await world.ask(BY))
+
+
+async def test_asking_about_tokens_has_a_limit_of_its_own(world: World) -> None:
+    """A resource server asks as often as it is asked; that must not keep it from its own tokens."""
+    limit(world, introspections=Quota("introspections", 2, 60))
+    for _ in range(2):
+        assert (await world.manage("/oauth/introspect", "x", BY, "ngo-one")).status_code != 429
+    for _ in range(2):
+        turned_away(await world.manage("/oauth/introspect", "x", BY, "ngo-one"))
+    entries = await world.entries("oauth.introspect-token")
+    assert [each.get("reason") == "too-many-requests" for each in entries] == [False, False, True]
+    assert (await world.manage("/oauth/introspect", "x", OTHER, "ngo-two")).status_code != 429
+    assert (await world.ask(BY)).status_code == 200
+
+
+def replayed(answer: httpx.Response) -> None:
+    assert answer.status_code == 401
+    assert 'error="invalid_dpop_proof"' in answer.headers["www-authenticate"]
+    assert answer.json()["detail"] == "this proof was used before"
+
+
+async def test_a_captured_request_costs_its_client_nothing(world: World) -> None:
+    """The thief sends it again and again: one entry says so, and the client goes on within its whole limit."""
+    limit(world, requests=FIVE)
+    token = await world.token(BY)
+    captured = world.headers(BY, token)
+    assert (await world.http.get(PROBE, headers=captured)).status_code == 200
+    for _ in range(10):
+        replayed(await world.http.get(PROBE, headers=captured))
+    entries = [each for each in await world.entries("dossiers.read") if each["result"] == "refused"]
+    assert [each["reason"] for each in entries] == ["invalid-dpop-proof"], "no flood"
+    assert world.unproven.waiting == 9, "the rest proves nothing, and is summarised"
+    assert [(await world.call(BY, token)).status_code for _ in range(5)] == [200] * 4 + [429]
+
+
+async def test_a_captured_request_costs_its_client_nothing_at_another_worker(world: World) -> None:
+    """There it is counted, because it may be new; and given back, once the database says that it is not."""
+    token = await world.token(BY)
+    captured = world.headers(BY, token)
+    assert (await world.http.get(PROBE, headers=captured)).status_code == 200
+    limit(world, requests=replace(FIVE, name="other"))  # a worker that remembers nothing
+    for _ in range(10):
+        replayed(await world.http.get(PROBE, headers=captured))
+    assert [(await world.call(BY, token)).status_code for _ in range(6)] == [200] * 5 + [429]
+
+
+async def test_copies_that_come_together_are_shown_to_the_database_a_few_times(world: World) -> None:
+    limit(world, requests=FIVE)
+    token = await world.token(BY)
+    captured = world.headers(BY, token)
+    answers = await asyncio.gather(*(world.http.get(PROBE, headers=captured) for _ in range(20)))
+    assert Counter(each.status_code for each in answers)[200] == 1
+    refused = [each for each in await world.entries("dossiers.read") if each["result"] == "refused"]
+    assert len(refused) + world.unproven.waiting + Counter(each.status_code for each in answers)[429] >= 19
+    world.clock.forward(RESET)
+    again = await world.token(BY)
+    assert [(await world.call(BY, again)).status_code for _ in range(6)] == [200] * 5 + [429]
+
+
+async def test_a_captured_assertion_costs_its_client_nothing(world: World) -> None:
+    """With a proof by a key of the thief's own, as it may have at the token endpoint."""
+    limit(world, tokens=Quota("tokens", 2, 60))
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    assert (await world.ask(BY, form=form)).status_code == 200
+    for _ in range(10):
+        answer = await world.ask(kit.key("es256-thief"), form=form)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    entries = [each for each in await world.entries("oauth.issue-token") if each["result"] == "refused"]
+    assert [each["reason"] for each in entries] == ["invalid_client"], "no flood"
+    assert [(await world.ask(BY)).status_code for _ in range(2)] == [200, 429]
+
+
+async def test_a_captured_assertion_costs_its_client_nothing_at_another_worker(world: World) -> None:
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    assert (await world.ask(BY, form=form)).status_code == 200
+    limit(world, tokens=Quota("other", 2, 60))
+    for _ in range(3):
+        assert (await world.ask(kit.key("es256-thief"), form=form)).status_code == 401
+    assert [(await world.ask(BY)).status_code for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_used_proof_with_a_new_assertion_is_the_clients_own_mistake(world: World) -> None:
+    """Only the client can make that: if it cost nothing, a client could flood the log."""
+    limit(world, tokens=Quota("tokens", 3, 60))
+    proof = kit.proof(BY)
+    assert [(await world.ask(BY, proof=proof)).status_code for _ in range(4)] == [200, 400, 400, 429]
+
+
+@pytest.mark.parametrize("deed", ["revoke", "introspect"])
+async def test_a_captured_question_about_a_token_costs_its_client_nothing(world: World, deed: str) -> None:
+    limit(world, tokens=Quota("tokens", 2, 60), introspections=Quota("introspections", 2, 60))
+    captured = {"client_assertion": kit.assertion(BY, "ngo-one", at=world.at)}
+    first = await world.manage(f"/oauth/{deed}", "x", BY, "ngo-one", **captured)
+    assert first.status_code != 401
+    for _ in range(10):
+        again = await world.manage(f"/oauth/{deed}", "x", BY, "ngo-one", **captured)
+        assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
+    assert len(await world.entries(f"oauth.{deed}-token")) == 2
+    answers = [await world.manage(f"/oauth/{deed}", "x", BY, "ngo-one") for _ in range(2)]
+    assert [each.status_code for each in answers] == [first.status_code, 429]
+
+
+async def test_what_is_given_back_late_is_lost_with_its_window(world: World) -> None:
+    limits, client, now = Limits(world.database, alike(FIVE)), await world.client(BY), world.clock()
+    await limits.take(FIVE, client, now)
+    admission = Admission(limits.proofs.note(("key", "jti"), now), client, now, (FIVE,))
+    world.clock.forward(60)
+    limits.replayed(admission)
+    found = [(await limits.take(FIVE, client, world.clock())).admitted for _ in range(6)]
+    assert found == [True] * 5 + [False]
+    Limits(world.database, alike(FIVE)).replayed(admission)
+
+
+def test_copies_are_remembered_for_as_long_as_they_could_be_used(world: World) -> None:
+    copies, key = Copies(120), ("key", "jti")
+    noted = copies.note(key, world.clock())
+    assert copies.note(key, world.clock()) is noted
+    world.clock.forward(119)
+    assert copies.find(key, world.clock()) is noted
+    world.clock.forward(2)
+    assert copies.find(key, world.clock()) is noted
+    world.clock.forward(120)
+    assert copies.find(key, world.clock()) is None
+    copies.note(key, world.clock())
+    world.clock.forward(1_000)
+    assert copies.find(key, world.clock()) is None
+
+
+async def test_one_person_is_looked_up_so_often_and_others_still(world: World) -> None:
+    """Whoever asks after one person all day watches them. In memory alone: no row says who was looked for."""
+    limits, client = Limits(world.database, alike(replace(FIVE, most=2))), await world.client(BY)
+    found = [limits.look_up(client, person, world.clock()) for person in (b"a", b"a", b"a", b"b")]
+    assert [each.admitted for each in found] == [True, True, False, True]
+    assert [each.left for each in found] == [1, 0, 0, 1]
+    assert limits.look_up(await world.client(OTHER, "ngo-two"), b"a", world.clock()).admitted
+    world.clock.forward(RESET)
+    assert limits.look_up(client, b"a", world.clock()).admitted
 
 
 async def test_who_guesses_is_not_listened_to_and_locks_nobody_out(world: World) -> None:
