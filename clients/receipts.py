@@ -118,7 +118,14 @@ class Keeper:
 
     def read(self, key: str) -> tuple[Receipt, ...]:
         """All of them. Raises `DoesNotHold`."""
-        return tuple(read(line, key) for line in self.path.read_text().splitlines())
+        return tuple(read(line, key) for line in _text(self.path).splitlines())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise DoesNotHold(file.name, "is not UTF-8") from None
 
 
 def _note(text: str) -> bytes:
@@ -151,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vkeys", type=Path, help="verifier keys of the log that you have from elsewhere, a line each")
     options = parser.parse_args(arguments)
     try:
-        mine = Keeper(options.receipts).read(options.receipt_key.read_text().strip())
+        mine = Keeper(options.receipts).read(_text(options.receipt_key).strip())
         found = broken(mine, options.directory, vkeys=options.vkeys)
     except (DoesNotHold, OSError) as fault:
         sys.stderr.write(f"It does not hold. {fault}\n")

@@ -176,3 +176,15 @@ def test_receipts_are_kept_in_a_file_and_checked_by_one_command(
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("Broken: promised 2026-11-25 09:30:00 UTC")
     assert last == "2 receipts, 1 broken promises."
+
+
+@pytest.mark.parametrize("name", ["receipts", "key"])
+def test_a_file_that_is_no_text_is_named_and_does_not_hold(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A disk or a hand changed it: that is said in words, and ends with 1."""
+    Keeper(tmp_path / "receipts")(SIGNER.sign(entry(1), AT))
+    (tmp_path / "key").write_text(f"{VKEY}\n")
+    (tmp_path / name).write_bytes(b"\xff\xfe")
+    assert receipts.main([str(export), str(tmp_path / "receipts"), "--receipt-key", str(tmp_path / "key")]) == 1
+    assert capsys.readouterr().err == f"It does not hold. {name}: is not UTF-8\n"
