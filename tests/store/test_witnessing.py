@@ -247,13 +247,15 @@ class _Broken:
         raise ZeroDivisionError
 
 
-async def test_a_fault_of_ours_is_not_taken_for_one_of_a_witness(
+async def test_each_fault_of_a_round_is_told_also_those_of_ours(
     connection: Any, pool: Database, two: list[Witness]
 ) -> None:
-    one = policy.parse(f"witness w {two[0].key.vkeys[0]} http://w.example\nquorum none")
+    """None stands for another, and none is taken for one of a witness."""
+    first, second = (each.key.vkeys[0] for each in two)
+    both = policy.parse(f"witness w {first} http://w.example\nwitness v {second} http://v.example\nquorum none")
     await grow(connection, 3)
-    with pytest.raises(ZeroDivisionError):
-        await Rounds(pool, one, _Broken(), now).round()
+    faults = await Rounds(pool, both, _Broken(), now).round()
+    assert [type(each) for each in faults] == [ZeroDivisionError] * 2
 
 
 async def test_what_nobody_foresaw_is_told_and_ends_nothing(
