@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-foreign fuzz fast lint audit bench serve openapi migrate
+.PHONY: help demo test test-foreign soak fuzz fast lint audit bench serve openapi migrate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ test: $(TESTS) lint ## Run all checks that CI runs
 
 test-foreign: $(TESTS) ## Test against OAuth clients and log verifiers of others; needs Go, fetches npm packages
 	$(BIN)/python -m pytest tests/foreign
+
+soak: $(TESTS) ## Kill the log's leader and PostgreSQL twenty times under load, and prove every receipt; some minutes
+	$(BIN)/python -m pytest tests/soak
 
 fuzz: $(TESTS) ## Send 100,000 hostile inputs to the guard and to the authorization server
 	$(BIN)/python -m pytest tests/adversary/test_fuzz_oauth.py --hypothesis-profile=fuzz

@@ -90,9 +90,9 @@ def assert_gone(directory: Path) -> None:
     assert family(directory) == []
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    limit = time.monotonic() + PATIENCE
+def until(holds: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait until something holds, for so many seconds at most."""
+    limit = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < limit, "it does not come to hold"
         time.sleep(0.1)
