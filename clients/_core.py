@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from clients._messages import Request, is_secure
-from clients._sending import RECEIPT, Sender, forget, retry_after
+from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
 from clients.answers import Answer
 from clients.errors import KetenbrugClientError, Misconfigured, UnexpectedAnswer, of_problem
@@ -114,7 +114,7 @@ def _is_stale(response: Response) -> bool:
 
 def _answer(call: Call[T], response: Response, now: float) -> Answer[T]:
     status, headers = response.status, response.headers
-    request_id, receipt = headers.get("request-id"), headers.get(RECEIPT)
+    request_id, receipt = headers.get("request-id"), next(reversed(receipts(response)), None)
     if status >= HTTPStatus.BAD_REQUEST:
         waits = retry_after(response, now)
         raise of_problem(status, response.content, request_id=request_id, retry_after=waits, receipt=receipt)

@@ -3,7 +3,7 @@
     no answer, 408, 429, 502, 503, 504    sent again, twice by default; never what could have two effects
     a nonce is asked (RFC 9449 sections 8 and 9)  sent again once, with it
 
-Each answer that brings a receipt is kept before anything else is done with it, also one that is then tried again.
+Each receipt that an answer brings is kept before anything else is done with it, also when it is then tried again.
 
 The time between doubles, with jitter. `Retry-After` is waited for in full; where it is longer than we are willing to
 wait, the answer is final. Each attempt is built anew, because a proof and an assertion are for one use.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504})
 _CHALLENGES: Final = frozenset({400, 401})
 _NONCE_MOST: Final = 512
-RECEIPT: Final = "audit-receipt"
+_RECEIPT: Final = "audit-receipt"
 
 Keep: TypeAlias = "Callable[[str], None]"
 """What is done with each receipt that comes."""
@@ -89,7 +89,7 @@ class Sender:
                 if pause is None or not replayable:
                     raise
             else:
-                if (receipt := response.headers.get(RECEIPT)) is not None:
+                for receipt in receipts(response):
                     self.keep(receipt)
                 is_asked = self._note_nonce(place, response)
                 if is_asked and not has_answered_nonce:
@@ -117,6 +117,12 @@ def ask(request: Request) -> Flow[Response]:
     if response is None:
         raise TypeError("a driver sends the response to each request")
     return response
+
+
+def receipts(response: Response) -> tuple[str, ...]:
+    """The receipts that came, in order: one for each entry of the request. The last one is of how it ended."""
+    listed = response.headers.get(_RECEIPT, "").split(",")
+    return tuple(each for part in listed if (each := part.strip()))
 
 
 def retry_after(response: Response, now: float) -> float | None:

@@ -75,7 +75,7 @@ class UnexpectedAnswer(KetenbrugClientError):
 class Told:
     """What the API said about a problem. `slug` is the last segment of `type`: the word to compare with.
 
-    `receipt`: the signed receipt of the entry of the refusal (`Audit-Receipt`).
+    `receipt`: the signed receipt of the entry of the refusal (`Audit-Receipt`); of the last entry, where there are two.
     """
 
     status: int

@@ -154,12 +154,13 @@ class Exchange:
         (entry,) = await self.entries_of(request_id)
         return entry
 
-    async def is_promised(self, answer: httpx.Response) -> bool:
-        """Whether the receipt of an answer is for the one entry of its request."""
+    async def is_promised(self, answer: httpx.Response, entries: int = 1) -> bool:
+        """Whether the receipts of an answer are for the entries of its request, which are so many."""
         published = (await self.http.get("/.well-known/audit-receipts")).json()
-        receipt = receipts.read(answer.headers["audit-receipt"], published["receiptKey"])
-        (leaf,) = await self._leaves_of(answer.headers["request-id"])
-        return receipt.leaf_hash == sha256(b"\x00" + leaf).digest()
+        given = answer.headers["audit-receipt"].split(", ")
+        promised = [receipts.read(each, published["receiptKey"]).leaf_hash for each in given]
+        leaves = await self._leaves_of(answer.headers["request-id"])
+        return len(leaves) == entries and promised == [sha256(b"\x00" + each).digest() for each in leaves]
 
     async def entries_of(self, request_id: str | None) -> list[dict[str, Any]]:
         """The entries of a request, oldest first: one, unless it failed when it had been permitted."""

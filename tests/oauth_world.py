@@ -294,6 +294,13 @@ class World:
         headers = self.headers(by, token, method, kit.ISSUER + path.partition("?")[0], **claims)
         return await self.http.request(method, path, headers=headers)
 
+    async def leaves(self) -> list[bytes]:
+        """Every leaf, oldest first."""
+        unit = self.database.unit(self.clock())
+        rows = await unit.all(Bound("SELECT leaf FROM audit.entry ORDER BY id", ()))
+        await unit.finish()
+        return [row["leaf"] for row in rows]
+
     async def entries(self, action: str) -> list[dict[str, Any]]:
         """What the audit log says of an action, oldest first."""
         unit = self.database.unit(self.clock())

@@ -1,8 +1,11 @@
-"""The receipt: the log's signed promise, on the answer itself, that the entry of this request will be in the tree.
+"""The receipt: the log's signed promise, on the answer itself, that an entry of this request will be in the tree.
 
 To this log it is what a signed certificate timestamp is to Certificate Transparency (RFC 6962 section 3). Whoever keeps
 it can ask for the proof of its leaf hash later. A hash that is in no tree when its time is over is evidence against the
 log, also when somebody removed the entry before the sequencer saw it.
+
+A request that was permitted and then failed has two entries, and a receipt for each: the header is a list (RFC 9110
+section 5.6.1) in their order, nearly always of one.
 
 A receipt is a signed note (C2SP) in base64url without padding, because a header is one line. Its text is five lines:
 

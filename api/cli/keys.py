@@ -1,7 +1,8 @@
 """`ketenbrug keys`: the service's own keys, and the keys of persons over time.
 
 What changes keys in the database connects as its owner: the role of the service may not. Every command may be
-interrupted and run again.
+interrupted and run again, and is an entry of the log, also when it is refused: but `init`, which comes before the
+database, and `signing-keys` and a `check` without --rows, which read the file that whoever runs them can read anyway.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from api import settings
 from api.cli import migrate
 from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
-from api.custody import epochs, inspection, renewal
+from api.custody import custodian, epochs, inspection, renewal
 from api.custody.custodian import Units
 from api.custody.filed import FileCustodian, FiledIndex
 from api.custody.inspection import Inspection
@@ -157,8 +158,25 @@ def rotate_signing(
     """Publish a new key that will sign access tokens. Running services see it within seconds, without a restart."""
     keys, file, now = keyfile.load(settings.key_file()), settings.signing_file(), settings.now()
     begins = now if compromised else now + timedelta(seconds=ahead)
-    new = signing.rotate(keys.token, file, begins, compromised=compromised, like=keys.path)
+    try:
+        new = signing.rotate(
+            keys.token, file, begins, compromised=compromised, like=keys.path, before=_rotating(refused=None)
+        )
+    except Misconfigured:
+        _rotating(refused="not-possible")()
+        raise
     typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
+
+
+def _rotating(*, refused: str | None) -> Callable[[], None]:
+    """Write it down before it happens: the key is in a file, so that no transaction holds both."""
+
+    async def noted(units: Units) -> None:
+        unit = units()
+        custodian.write_down(unit, operator.local(), custodian.ROTATE_SIGNING, "signing-key", refused=refused)
+        await unit.finish()
+
+    return lambda: _run(noted)
 
 
 @app.command()

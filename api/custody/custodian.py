@@ -22,6 +22,7 @@ ROTATE_DEK: Final = "keys.rotate-dek"
 ROTATE_INDEX: Final = "keys.rotate-index"
 DESTROY_EPOCH: Final = "keys.destroy-epoch"
 CHECK: Final = "keys.check"
+ROTATE_SIGNING: Final = "keys.rotate-signing"
 
 
 class Custodian(KeyWrapper, Protocol):
@@ -60,18 +61,29 @@ class Progress(Protocol):
 
 
 def write_down(
-    unit: Unit, actor: Principal, action: str, kind: str, row: UUID | None = None, person: UUID | None = None
+    unit: Unit,
+    actor: Principal,
+    action: str,
+    kind: str,
+    row: UUID | None = None,
+    person: UUID | None = None,
+    *,
+    refused: str | None = None,
 ) -> None:
-    """Carry the entry of one act of custody: committed with the act, or neither is. `person` is an alias of the log."""
+    """Carry the entry of one act of custody: committed with the act, or neither is. `person` is an alias of the log.
+
+    `refused`: the reason why it was not done.
+    """
     log.append(
         unit,
         Entry(
             id=uuid_utils.uuid7(),
             at=unit.now,
             action=action,
-            result=Result.PERMITTED,
+            result=Result.PERMITTED if refused is None else Result.REFUSED,
             actor=actor,
             thing=Thing(kind, row),
+            reason=refused,
             persons=() if person is None else (person,),
         ),
     )

@@ -51,13 +51,16 @@ async def rotate(units: Units, keys: Custodian, actor: Principal, progress: Prog
 
 async def destroy(units: Units, keys: Custodian, actor: Principal, kek: str) -> None:
     """End an epoch for good. Raises `NotPossible` while it is current or a key is still under it."""
+    unit = units()
     if kek == await keys.current():
+        custodian.write_down(unit, actor, custodian.DESTROY_EPOCH, "key-epoch", refused="epoch-current")
+        await unit.finish()
         why = f"{kek} is the current key-encryption key: rotate it first"
         raise NotPossible(why)
-    unit = units()
     await store.close(unit)
     still = (await store.under(unit)).get(kek, 0)
     if still:
+        custodian.write_down(unit, actor, custodian.DESTROY_EPOCH, "key-epoch", refused="epoch-in-use")
         await unit.decline()
         why = f"{still} keys are still under {kek}: rotate the key-encryption key again"
         raise NotPossible(why)

@@ -160,8 +160,8 @@ class Envelope:
         kept.extend(here.told)
         kept.append((b"request-id", here.request_id.encode()))
         kept.append((b"traceparent", here.traceparent.encode()))
-        if here.receipt is not None:
-            kept.append((_RECEIPT, here.receipt.encode()))
+        if here.receipts is not None:
+            kept.append((_RECEIPT, here.receipts.encode()))
         return kept
 
 

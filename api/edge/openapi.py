@@ -205,7 +205,8 @@ _HEADERS: Final = {
     "traceparent": "Our span, in your trace if you sent one (W3C Trace Context).",
     "Audit-Receipt": (
         "Signed promise that the entry of this request will be in the audit log in time (kwitantie): keep it. There "
-        "whenever an entry was written, so not when it is unknown who calls. The key: `/.well-known/audit-receipts`."
+        "whenever an entry was written, so not when it is unknown who calls. What was permitted and then failed has "
+        "two, with a comma between them. The key: `/.well-known/audit-receipts`."
     ),
     "ETag": "The version of what is shown to you; send it as `If-None-Match` or `If-Match`.",
     "Location": "Where what was made can be read.",

@@ -24,9 +24,9 @@ _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-(
 class Passage:
     """One request.
 
-    `max_body` changes when a route takes large bodies, before it reads. `receipt` is put there when the entry of the
-    request is committed, which is before its answer starts. `told` takes the fields of whoever has something to say in
-    the head of the answer, whatever that will be.
+    `max_body` changes when a route takes large bodies, before it reads. `receipts` are put there when the entries of
+    the request are committed, which is before its answer starts. `told` takes the fields of whoever has something to
+    say in the head of the answer, whatever that will be.
 
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
     (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
@@ -37,7 +37,7 @@ class Passage:
     method: str
     max_body: int
     trace_flags: str
-    receipt: str | None = None
+    receipts: str | None = None
     told: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
     @property

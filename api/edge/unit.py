@@ -8,8 +8,8 @@ How a request can end, and what is then in the database:
     anything unforeseen    nothing of it; the mark, and the entry that says that it failed
     cancelled              the same: the peer went away, or patience ran out
 
-Whatever cannot be committed ends in 503, never in an answer that nobody wrote down. However it ends, what is committed
-gets a receipt: that of the last entry, which tells how it ended.
+Whatever cannot be committed ends in 503, never in an answer that nobody wrote down. However it ends, each entry that is
+committed gets a receipt; the last one tells how it ended.
 """
 
 from __future__ import annotations
@@ -98,10 +98,14 @@ UnitOfWork = Annotated[Unit, Depends(unit_of_work, scope="function")]
 
 
 def _promise(request: Request, unit: Unit) -> None:
-    """Sign the receipt of what is committed. The clock is read anew: the promise counts from when it is given."""
+    """Sign a receipt for each entry that is committed, in their order: none can be removed without breaking one.
+
+    The clock is read anew: a promise counts from when it is given.
+    """
     here = state.of(request)
-    for leaf in log.committed(unit)[-1:]:
-        passage.of(request.scope).receipt = here.log_receipts.sign(leaf, here.clock())
+    if leaves := log.committed(unit):
+        at = here.clock()
+        passage.of(request.scope).receipts = ", ".join(here.log_receipts.sign(leaf, at) for leaf in leaves)
 
 
 def _acting(request: Request) -> Acting | None:

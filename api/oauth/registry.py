@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from api.principal import Principal
     from api.storage.unit import Record, Unit
 
-REGISTER: Final = "oauth.register"
-"""The action, in the audit log."""
+REGISTER_ORGANISATION: Final = "oauth.register-organisation"
+REGISTER_CLIENT: Final = "oauth.register-client"
+DISABLE_CLIENT: Final = "oauth.disable-client"
+DESIGNATE: Final = "oauth.record-designation"
 
 
 class Clients:
@@ -163,7 +165,7 @@ async def register_organisation(unit: Unit, actor: Principal, new: NewOrganisati
     if faults:
         raise Misconfigured(tuple(faults))
     designation = new.designation
-    log.append(unit, _entry(unit, actor, Thing("organisation", new.id)))
+    log.append(unit, _entry(unit, actor, REGISTER_ORGANISATION, Thing("organisation", new.id)))
     await unit.run(
         _ADD_ORGANISATION(
             id=new.id,
@@ -189,7 +191,7 @@ async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRi
     if faults:
         raise Misconfigured(tuple(faults))
     keys = jose.key_ring(new.jwks)
-    log.append(unit, _entry(unit, actor, Thing(f"client:{new.id}", new.organisation_id)))
+    log.append(unit, _entry(unit, actor, REGISTER_CLIENT, Thing(f"client:{new.id}", new.organisation_id)))
     await unit.run(
         _ADD_CLIENT(
             client_id=new.id,
@@ -210,7 +212,7 @@ async def disable_client(unit: Unit, actor: Principal, client_id: ClientId) -> N
     rows = await unit.run(_DISABLE(of_client=client_id))
     if not rows:
         raise Misconfigured(("no client of this id is registered",))
-    log.append(unit, _entry(unit, actor, Thing(f"client:{client_id}", rows[0]["organisation_id"])))
+    log.append(unit, _entry(unit, actor, DISABLE_CLIENT, Thing(f"client:{client_id}", rows[0]["organisation_id"])))
 
 
 async def record_designation(
@@ -225,7 +227,7 @@ async def record_designation(
     if not rows:
         raise Misconfigured(("no organisation of this id is registered",))
     await unit.run(_RAISE_EPOCHS(of_organisation=organisation_id))
-    log.append(unit, _entry(unit, actor, Thing("organisation", organisation_id)))
+    log.append(unit, _entry(unit, actor, DESIGNATE, Thing("organisation", organisation_id)))
 
 
 def _organisation(row: Record) -> Organisation:
@@ -239,5 +241,5 @@ def _organisation(row: Record) -> Organisation:
     )
 
 
-def _entry(unit: Unit, actor: Principal, thing: Thing) -> Entry:
-    return Entry(id=uuid_utils.uuid7(), at=unit.now, action=REGISTER, result=Result.PERMITTED, actor=actor, thing=thing)
+def _entry(unit: Unit, actor: Principal, action: str, thing: Thing) -> Entry:
+    return Entry(id=uuid_utils.uuid7(), at=unit.now, action=action, result=Result.PERMITTED, actor=actor, thing=thing)

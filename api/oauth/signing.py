@@ -31,7 +31,7 @@ from api.errors import Misconfigured
 from api.oauth import jose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from api.oauth.jose import PublicKey
@@ -167,11 +167,24 @@ def read(first: ECKey, file: Path | None) -> Schedule:
     return Schedule(keys, lost)
 
 
-def rotate(first: ECKey, file: Path, begins: datetime, *, compromised: bool, like: Path | None = None) -> SigningKey:
+def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def rotate(
+    first: ECKey,
+    file: Path,
+    begins: datetime,
+    *,
+    compromised: bool,
+    like: Path | None = None,
+    before: Callable[[], None] = _at_once,
+) -> SigningKey:
     """Add a new key that signs from this moment, and write the file anew, whole or not at all. Raises `Misconfigured`.
 
     `compromised`: nothing that the present keys signed holds any longer. Else a key that is still to begin is an error.
-    `like`: the file whose owner gets this one when it is new.
+    `like`: the file whose owner gets this one when it is new. `before`: what is done once nothing stands against it,
+    before anything is written; what it raises ends it.
     """
     at = begins.timestamp()
     with secretfile.alone(file):
@@ -180,6 +193,7 @@ def rotate(first: ECKey, file: Path, begins: datetime, *, compromised: bool, lik
             raise Misconfigured(("a later key is published already: it begins first",))
         new = SigningKey.of(ECKey.generate_key("P-256"), at)
         lost = {key.kid for key in schedule.keys} if compromised else schedule.lost
+        before()
         written = _written([*schedule.keys[1:], new], sorted(lost))
         secretfile.replace(file, written, lambda fresh: read(first, fresh), like=like)
     return new

@@ -287,7 +287,12 @@ async def test_an_epoch_ends_only_when_nothing_is_under_it(exchange: Exchange, c
         await Vault(stale).create(late, uuid.uuid4())
     await late.abort()
     await held.open()
-    assert len(await exchange.entries("keys.destroy-epoch")) == 2
+    assert [each.get("reason") for each in await exchange.entries("keys.destroy-epoch")] == [
+        "epoch-current",
+        "epoch-in-use",
+        None,
+        None,
+    ]
 
 
 async def test_a_check_names_what_does_not_open_and_shows_nothing(exchange: Exchange, custodian: Custody) -> None:

@@ -267,12 +267,14 @@ async def test_a_failure_after_the_entry_takes_back_what_the_entry_said(
 ) -> None:
     """The entry commits before the content is opened: the log may say more than what left, and never less.
 
-    So such a request has two entries, in this order: that it was about to be disclosed, and that it was not.
+    So such a request has two entries, in this order: that it was about to be disclosed, and that it was not. And a
+    receipt for each: whoever removes either breaks a promise.
     """
     one, *_ = await two_dossiers(exchange)
     await damage(own, TAMPERING["one bit turned"].format(one=one))
     answer = await exchange.actor("ngo").get(f"/dossiers/{one}", purpose=SCREENING)
     assert answer.status_code == 500
+    assert await exchange.is_promised(answer, entries=2)
     about, taken_back = await exchange.entries_of(answer.headers["request-id"])
     assert (about["result"], taken_back["result"]) == ("permitted", "failed")
     assert about["disclosed"]

@@ -6,6 +6,7 @@ Exemptions stand in this file with their reason, and only shrink.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -55,6 +56,9 @@ SEEN_BARE: Final = frozenset({"readAdmission", "readDossierRequest", "readAdvice
 """Addressed to the one who asks, who knows of it: seen without anything that may not cross."""
 SAYS_WHY: Final = frozenset({"previewDossierRequest", "readDossier", "readManifest"})
 """Asked by the NGO that guides the person, which may know of consent."""
+
+SIGNED_ANEW: Final = frozenset({"readConsentReceipt"})
+"""Never the same twice."""
 
 each = pytest.mark.parametrize("name", ATTACKS)
 crossing = pytest.mark.parametrize(
@@ -219,10 +223,15 @@ async def test_nothing_crosses_without_a_word_of_the_person(
 
 
 async def test_who_may_ask_gets_an_answer(exchange: Exchange, stage: dict[str, Any]) -> None:
-    """Last, since it changes the stage: each attack is a request that works when the right party makes it."""
+    """Last, since it changes the stage: each attack is a request that works when the right party makes it.
+
+    And each leaves exactly one entry in the whole log, also a preview, an act of administration, and an auditor's look.
+    """
     for name, attack in ATTACKS.items():
+        before = await _length(exchange)
         answer = await attack.made(exchange.actor(attack.by), stage)
         assert answer.status_code in {200, 201}, (name, answer.text)
+        assert await _length(exchange) == before + 1, name
         assert await exchange.is_promised(answer), name
         entry, member = await exchange.entry(answer.headers["request-id"]), exchange.members[attack.by]
         assert (entry["action"], entry["result"], "reason" in entry) == (attack.operation.name, "permitted", False)
@@ -248,6 +257,39 @@ async def unagreed(exchange: Exchange) -> dict[str, Any]:
     made = await staged(exchange, municipality=Municipality.GRONINGEN)
     await exchange.revoke(Municipality.GRONINGEN, "ind")
     return made
+
+
+async def test_who_looks_again_leaves_an_entry_too(exchange: Exchange, stage: dict[str, Any]) -> None:
+    """304 discloses that nothing changed: whoever asks by `If-None-Match`, or by HEAD, is in the log like any other."""
+    looked = 0
+    for name, attack in ATTACKS.items():
+        actor = exchange.actor(attack.by)
+        if (
+            attack.method != "GET"
+            or name in SIGNED_ANEW
+            or "etag" not in (shown := await attack.made(actor, stage)).headers
+        ):
+            continue
+        same = {"If-None-Match": shown.headers["etag"]}
+        for method, headers, status in (("GET", same, 304), ("HEAD", {}, 200), ("HEAD", same, 304)):
+            before = await _length(exchange)
+            again = await replace(attack, method=method, headers=headers).made(actor, stage)
+            assert (again.status_code, again.content) == (status, b""), (name, method)
+            assert await _length(exchange) == before + 1, (name, method)
+            assert await exchange.is_promised(again), (name, method)
+            entry = await exchange.entry(again.headers["request-id"])
+            assert (entry["action"], entry["result"]) == (attack.operation.name, "permitted")
+        looked += 1
+    assert looked >= 8
+
+
+async def _length(exchange: Exchange) -> int:
+    """How many entries there are, but those of tokens: an actor may have to get one first."""
+    (row,) = await exchange.rows(
+        "SELECT count(*) AS entries FROM audit.entry WHERE position('\"oauth.issue-token\"'::bytea IN leaf) = 0"
+    )
+    found: int = row["entries"]
+    return found
 
 
 def _why(attack: Attack, answer: Any) -> dict[str, str]:

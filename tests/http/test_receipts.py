@@ -14,7 +14,8 @@ from api.crypto import keyfile
 from api.settings import now
 from api.vocabulary import Purpose
 from clients import receipts
-from clients.errors import NotFound, NotPermitted
+from clients._sending import forget
+from clients.errors import NotFound, NotPermitted, ServerFailed
 from tests import audit_store
 from tests import exchange as world
 from tests.audit_store import Rows
@@ -111,6 +112,27 @@ async def test_a_party_redeems_the_receipt_of_its_answer(exchange: Exchange) -> 
     proof = await exchange.ngo.receipts.prove(mine.hashed)
     index, head = receipts.kept(mine, proof.value.tlog_proof, [vkey])
     assert (index, head.size) == (proof.value.index, proof.value.tree_size)
+
+
+async def test_a_client_keeps_each_receipt_of_what_was_permitted_and_failed(exchange: Exchange) -> None:
+    """The one that comes with the error is of how it ended."""
+    dealings, kept = await Dealings.begin(exchange), list[str]()
+    await dealings.consented()
+    dossier = await dealings.dossier()
+    await exchange.rows(
+        "UPDATE exchange.dossier_section SET content = set_bit(content, 160, 1 - get_bit(content, 160))"
+        " WHERE dossier_id = $1 RETURNING 1",
+        dossier,
+    )
+    exchange.ngo._driver.session._sender.keep = kept.append
+    with pytest.raises(ServerFailed) as failed:
+        await exchange.ngo.dossiers.read(dossier, purpose=Purpose.LEGAL_SCREENING)
+    exchange.ngo._driver.session._sender.keep = forget
+    key = await key_of(exchange)
+    entries = await exchange.entries_of(failed.value.request_id)
+    assert [each["result"] for each in entries] == ["permitted", "failed"]
+    assert len({receipts.read(each, key).leaf_hash for each in kept[-2:]}) == 2
+    assert failed.value.receipt == kept[-1]
 
 
 async def test_a_refusal_brings_its_receipt_with_the_error(exchange: Exchange) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from api.vocabulary import Scope
+from clients import receipts
 from tests import oauth_kit as kit
-from tests.oauth_world import Disturbed, World, opened
+from tests.oauth_world import RECEIPTS, Disturbed, World, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -119,6 +122,27 @@ async def test_nobody_unproven_leaves_a_trace(world: World) -> None:
     assert error(await world.ask(BY, proof=kit.proof(BY, htm="GET"))) == (400, "invalid_dpop_proof")
     assert await world.entries(ISSUED) == []
     assert await world.marks() == 0
+
+
+async def test_whatever_a_proven_client_asks_is_one_entry_with_its_receipt(world: World) -> None:
+    """Issued, refused, replayed, revoked, introspected: one each. Of who is not proven: none, and no receipt."""
+    form = kit.form(BY, "ngo-one", "dossiers:read")
+    issued = await world.ask(BY, form=form)
+    token = issued.json()["access_token"]
+    answers = [
+        issued,
+        await world.ask(BY, form=form),
+        await world.ask(BY, scope="cases:write"),
+        await world.manage("/oauth/introspect", token, BY, "ngo-one"),
+        await world.manage("/oauth/revoke", token, BY, "ngo-one"),
+    ]
+    unproven = await world.ask(kit.key("es256-mallory"))
+    entries = [json.loads(leaf) for leaf in await world.leaves()]
+    entries = [each for each in entries if each["actor"]["client"] == "ngo-one"]
+    assert [each["origin"]["requestId"] for each in entries] == [each.headers["request-id"] for each in answers]
+    hashes = [sha256(b"\x00" + leaf).digest() for leaf in await world.leaves()][-len(answers) :]
+    assert [receipts.read(each.headers["audit-receipt"], RECEIPTS.key.vkey).leaf_hash for each in answers] == hashes
+    assert "audit-receipt" not in unproven.headers
 
 
 async def test_an_assertion_is_not_used_up_by_a_proof_that_does_not_hold(world: World) -> None:

@@ -17,6 +17,7 @@ from api.cli import register
 from api.errors import Misconfigured, Unavailable
 from api.oauth import registry
 from api.storage.pool import Database
+from api.storage.statement import Bound
 from api.vocabulary import ClientId, Municipality, Party, Scope
 from tests import oauth_kit as kit
 
@@ -54,6 +55,19 @@ class Terminal:
         error = self.type(*words).exception
         assert isinstance(error, Misconfigured)
         return error.faults
+
+    def written(self) -> list[dict[str, Any]]:
+        """Every entry, oldest first."""
+
+        async def once() -> list[dict[str, Any]]:
+            database = await Database.open(self.url, size=1)
+            unit = database.unit(settings.now())
+            rows = await unit.all(Bound("SELECT leaf FROM audit.entry ORDER BY id", ()))
+            await unit.finish()
+            await database.close()
+            return [json.loads(row["leaf"]) for row in rows]
+
+        return asyncio.run(once())
 
     def client(self, client_id: str) -> Client:
         """What is registered."""
@@ -128,6 +142,20 @@ def test_a_client_is_disabled(terminal: Terminal, tmp_path: Path) -> None:
     terminal.done("register", "disable", "ngo-one")
     assert not terminal.client("ngo-one").enabled
     assert terminal.refused("register", "disable", "nobody") == ("no client of this id is registered",)
+
+
+def test_each_registration_is_one_entry_and_what_is_refused_touches_nothing(terminal: Terminal, tmp_path: Path) -> None:
+    of = organisation(terminal)
+    registered(terminal, tmp_path, of)
+    terminal.done("register", "designation", of, "--source", "Stcrt. 2019, 1", "--since", "2019-01-01")
+    terminal.done("register", "disable", "ngo-one")
+    assert terminal.refused("register", "disable", "nobody")
+    assert [(each["action"], each["object"]["type"]) for each in terminal.written()] == [
+        ("oauth.register-organisation", "organisation"),
+        ("oauth.register-client", "client:ngo-one"),
+        ("oauth.record-designation", "organisation"),
+        ("oauth.disable-client", "client:ngo-one"),
+    ]
 
 
 def test_an_organisation_may_have_keys_that_sign_agreements(terminal: Terminal, tmp_path: Path) -> None:

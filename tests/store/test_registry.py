@@ -138,7 +138,12 @@ async def test_every_registration_is_written_down(pool: Database) -> None:
     await unit.finish()
     found = await entries(pool)
     assert Counter(entry["object"]["type"] for entry in found) == {"organisation": 2, "client:ngo-one": 2}
-    assert {entry["action"] for entry in found} == {"oauth.register"}
+    assert {entry["action"] for entry in found} == {
+        "oauth.register-organisation",
+        "oauth.register-client",
+        "oauth.disable-client",
+        "oauth.record-designation",
+    }
     assert {entry["actor"]["client"] for entry in found} == {"local-operator"}
 
 
