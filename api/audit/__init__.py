@@ -7,6 +7,7 @@ checkpoint   the signed head of the tree: signed note, verifier key, signer
 guard        the last signed head, outside the database
 standing     where the log stands, and whether it may be continued from here
 adoption     going on after a move, under another name, or with a lost guard
+batch        pure: entries, the tree that they make, and the rows that say so
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs
 receipt      the signed promise on an answer that its entry will be in the tree in time
 delay        how far the tree is behind; when it is too far, nothing is disclosed

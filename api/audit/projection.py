@@ -6,17 +6,16 @@ has no columns at all. The leaf keeps what it says; only finding it by that memb
 
 from __future__ import annotations
 
-import itertools
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import orjson
+from asyncpg.pgproto import pgproto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
 _TEXT_MOST: Final = 200
 """Characters: a B-tree refuses rows of more than some 2,700 bytes."""
@@ -30,8 +29,7 @@ _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII
 _NOTHING: Final[dict[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """What a leaf can be found by. `persons` are aliases."""
 
     at: datetime | None
@@ -111,13 +109,14 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
 
 def _words(values: Iterable[Any]) -> tuple[str, ...] | None:
     """Those that are words; None when there are none."""
-    found = (each for value in values if (each := _text(value)) is not None and SEPARATOR not in each)
-    return tuple(itertools.islice(found, _WORDS_MOST)) or None
+    found = [value for value in values if _text(value) is not None and SEPARATOR not in value]
+    return tuple(found[:_WORDS_MOST]) or None
 
 
 def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 - JSON
     try:
-        return UUID(value) if isinstance(value, str) else None
+        # The driver's own UUID is made eight times as fast as its base class, and an entry names four.
+        return pgproto.UUID(value) if isinstance(value, str) else None
     except ValueError:
         return None
 

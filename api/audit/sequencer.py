@@ -5,8 +5,8 @@ Laws, each held by a test:
 - **Gap-free and exactly once.** An entry is taken when its transaction is older than every running one (`xid` below the
   snapshot's xmin), in the order of (xid, id), from the watermark that stands in the last checkpoint. By then nothing
   can commit before it any more, however late.
-- **One size is signed once.** Leaves, tiles, search columns and checkpoint of a batch are one statement, which commits,
-  and `checkpoint.size` is its compare-and-swap: of two leaders at once, one fails and looks again.
+- **One size is signed once.** Leaves, tiles, search columns and checkpoint of a batch are one transaction, and
+  `checkpoint.size` is its compare-and-swap: of two leaders at once, one fails and looks again.
 - **One leader**, by an advisory lock of the very connection that it writes on: who loses the connection loses the lock
   and can write no more. When it dies, the server frees the lock and another one follows.
 - **It extends only what was signed.** Who takes over computes the root from the tables and compares it with the last
@@ -20,32 +20,35 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import ARRAY, BigInteger, Integer, Text, bindparam, exists, func, insert, select, tuple_
+from sqlalchemy import BigInteger, Integer, bindparam, exists, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.audit import projection, standing, tree
+from api.audit import batch, standing, tree
 from api.audit.checkpoint import Head
 from api.audit.standing import BATCH
-from api.audit.tables import checkpoint, cosignature, entry, leaf, projection_person, tile, verifier
+from api.audit.tables import checkpoint, cosignature, entry, leaf, projection_person, verifier
 from api.audit.tables import projection as search_columns
 from api.errors import LogStopped
 from api.storage.base import Xid8
-from api.storage.statement import Bound, Statement, combine, statement
+from api.storage.statement import Bound, combine, statement
+from api.storage.unit import Lent, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
-    from sqlalchemy import Table
-
+    from api.audit.batch import Batch
     from api.audit.checkpoint import Signer
     from api.audit.guard import Guard
     from api.audit.standing import Generation
-    from api.audit.tree import Edge, Tile
+    from api.audit.tree import Edge
     from api.storage.pool import Database
     from api.storage.unit import Record
+
+_One = TypeVar("_One")
+_Other = TypeVar("_Other")
 
 PATIENCE: Final = 1.0
 """Seconds until a follower asks again for the lead, and until a leader that failed tries again."""
@@ -56,22 +59,6 @@ LOCK: Final = 0x6B65_7465_6E6C_6F67  # "ketenlog"
 ALL: Final = 2**63 - 1
 """Above every id."""
 
-
-def _rows(table: Table, *names: str) -> Statement:
-    """An INSERT of many rows: each name is bound to the list of that column's values."""
-    # An array of arrays would be taken apart to its last element: a column of words is sent as texts.
-    several = {name for name in names if isinstance(table.c[name].type, ARRAY)}
-    lists = [bindparam(name, type_=ARRAY(Text if name in several else table.c[name].type)) for name in names]
-    given = func.unnest(*lists).table_valued(*names, name="given").render_derived()
-    values = (func.string_to_array(given.c[n], projection.SEPARATOR) if n in several else given.c[n] for n in names)
-    return statement(insert(table).from_select(list(names), select(*values)))
-
-
-def _sent(value: Any) -> Any:  # noqa: ANN401 - a search column
-    return projection.SEPARATOR.join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
-
-
-_COLUMNS: Final = tuple(each.name for each in search_columns.c if each.name != "index")
 
 _LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", LOCK, type_=BigInteger))))
 _NEXT: Final = statement(
@@ -94,10 +81,6 @@ LEFT: Final = statement(
     .order_by(entry.c.xid, entry.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_LEAVES: Final = _rows(leaf, "index", "entry_id", "leaf_hash")
-_PROJECTION: Final = _rows(search_columns, "index", *_COLUMNS)
-_PERSONS: Final = _rows(projection_person, "person", "index")
-_TILES: Final = _rows(tile, "level", "n", "width", "data")
 _CHECKPOINT: Final = statement(
     insert(checkpoint).values(at=func.now()), "size", "root", "note", "generation", "last_xid", "last_id", "at"
 )
@@ -194,49 +177,89 @@ async def integrate(
     guard: Guard,
     most: int = BATCH,
 ) -> tuple[Standing, int]:
-    """Put the next entries into the tree, and tell how many there were. Raises when somebody else was first."""
-    # (1) what is committed, and can have nothing committed before it any more
-    taken = await _taken(connection, stands, most)
-    if not taken and not stands.behind and stands.promised is None:
-        return stands, 0
-    if not taken and stands.behind:
-        # Nothing is left of the earlier generation: a head that is promised all the same is one of the present one.
-        begun = replace(stands, generation=stands.present.number, last_xid=0, last_id=0)
-        return await integrate(connection, begun, signer, guard, most)
-    # (2) the tree that it makes
-    hashes = [tree.leaf_hash(row["leaf"]) for row in taken]
-    edge, full = stands.edge.grown(hashes)
-    grown = replace(stands, edge=edge)
-    if taken and not stands.behind:
-        grown = replace(grown, last_xid=taken[-1]["xid"], last_id=taken[-1]["id"])
-    # (3) its head, signed and kept by the guard before anybody else can know it
-    grown = await _signed(grown, signer, guard)
-    # (4) all of it, or nothing
-    parts = [
-        *_written(stands.edge.size, taken, hashes),
-        _tiles([*full, *_new_partials(stands.edge, edge)]),
-        *_checkpoint(grown, signer),
-    ]
-    await _fetch(connection, combine(parts, _NOTHING))
-    return grown, len(taken)
+    """Put what waits into the tree, in batches of at most so many entries; tell how many the last one had.
+
+    While PostgreSQL writes a batch, the next one is made. Raises when somebody else was first.
+    """
+    # (1) what is committed, and can have nothing committed before it any more; and the tree that it makes
+    stands, taken = await _taken(connection, stands, most)
+    made = batch.made(stands.edge, taken) if taken or stands.promised else None
+    count = 0
+    while made is not None:
+        count = len(made.leaves)
+        grown = _grown(stands, made)
+        # (2) its head, signed and kept by the guard before anybody else can know it; meanwhile, what comes next
+        following: list[Record]
+        stands, following = await _both(_signed(grown, signer, guard), _ahead(connection, grown, made, most))
+        # (3) all of it, or nothing; meanwhile, the tree that the next batch makes
+        writing = _write(connection, made, stands, signer)
+        _, made = await _both(writing, asyncio.to_thread(_next, made.edge, following))
+    return stands, count
 
 
 async def _lead(connection: Any, signer: Signer, guard: Guard, interval: float) -> None:  # noqa: ANN401 - as above
     stands = await take_up(connection, signer, guard)
     while True:
         stands, taken = await integrate(connection, stands, signer, guard)
-        if taken < BATCH:
-            await asyncio.sleep(interval)
+        await asyncio.sleep(0 if taken == BATCH else interval)
 
 
-async def _taken(connection: Any, stands: Standing, most: int) -> list[Record]:  # noqa: ANN401 - as above
+async def _taken(
+    connection: Any,  # noqa: ANN401 - as above
+    stands: Standing,
+    most: int,
+) -> tuple[Standing, list[Record]]:
     """The next entries, in the order of the log; of a promised head exactly those that it stands for."""
     if stands.promised is not None:
         most = stands.promised.size - stands.edge.size
     if stands.behind:
-        return await _fetch(connection, LEFT(after=stands.present.after, most=most))
+        left = await _fetch(connection, LEFT(after=stands.present.after, most=most))
+        if left:
+            return stands, left
+        # Nothing is left of the earlier generation: a head that is promised all the same is one of the present one.
+        stands = replace(stands, generation=stands.present.number, last_xid=0, last_id=0)
     marks = {"last_xid": stands.last_xid, "last_id": stands.last_id, "after": stands.present.after}
-    return await _fetch(connection, _NEXT(**marks, most=most))
+    return stands, await _fetch(connection, _NEXT(**marks, most=most))
+
+
+async def _ahead(connection: Any, grown: Standing, made: Batch, most: int) -> list[Record]:  # noqa: ANN401 - as above
+    """What comes after a full batch. A head that was promised, and what is left of a generation, come by themselves."""
+    if len(made.leaves) < most or grown.behind or grown.promised is not None:
+        return []
+    return (await _taken(connection, grown, most))[1]
+
+
+def _grown(stands: Standing, made: Batch) -> Standing:
+    """Where the log stands with this batch; its head is not signed yet."""
+    if stands.behind or not made.leaves:
+        return replace(stands, edge=made.edge)
+    return replace(stands, edge=made.edge, last_xid=made.last_xid, last_id=made.last_id)
+
+
+def _next(edge: Edge, taken: list[Record]) -> Batch | None:
+    return batch.made(edge, taken) if taken else None
+
+
+async def _write(connection: Any, made: Batch, stands: Standing, signer: Signer) -> None:  # noqa: ANN401 - as above
+    unit = Unit(Lent(connection), signer.clock())
+    try:
+        await unit.copy(leaf, batch.LEAF, made.leaves)
+        await unit.copy(search_columns, batch.COLUMNS, made.columns)
+        await unit.copy(projection_person, batch.PERSON, made.persons)
+        await unit.run(combine((made.tiles, *_checkpoint(stands, signer)), _NOTHING))
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise
+
+
+async def _both(one: Awaitable[_One], other: Awaitable[_Other]) -> tuple[_One, _Other]:
+    """Do both, and wait for both also when one fails: they may share a connection."""
+    found = await asyncio.gather(one, other, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return cast("tuple[_One, _Other]", found)
 
 
 async def _signed(grown: Standing, signer: Signer, guard: Guard) -> Standing:
@@ -255,28 +278,6 @@ async def _signed(grown: Standing, signer: Signer, guard: Guard) -> Standing:
 
 def _head(signer: Signer, edge: Edge) -> Head:
     return Head(signer.origin, edge.size, edge.root())
-
-
-def _written(first: int, taken: Sequence[Record], hashes: Sequence[bytes]) -> list[Bound]:
-    indexes = list(range(first, first + len(taken)))
-    found = [projection.of(row["leaf"]) for row in taken]
-    persons = [(person, index) for index, each in zip(indexes, found, strict=True) for person in each.persons]
-    return [
-        _LEAVES(index=indexes, entry_id=[row["id"] for row in taken], leaf_hash=list(hashes)),
-        _PROJECTION(index=indexes, **{name: [_sent(getattr(each, name)) for each in found] for name in _COLUMNS}),
-        _PERSONS(person=[person for person, _ in persons], index=[index for _, index in persons]),
-    ]
-
-
-def _new_partials(before: Edge, after: Edge) -> list[Tile]:
-    """The partial tiles above the leaves that were not written with the tree before."""
-    known = tree.partial_tiles(before.size)
-    return [each for each in after.partials() if each.level and each[:3] not in known]
-
-
-def _tiles(tiles: Sequence[Tile]) -> Bound:
-    level, n, width, data = ([each[place] for each in tiles] for place in range(4))
-    return _TILES(level=level, n=n, width=width, data=data)
 
 
 def _checkpoint(stands: Standing, signer: Signer) -> list[Bound]:

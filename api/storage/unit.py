@@ -21,9 +21,11 @@ from api.errors import KetenbrugError, Overloaded, Unavailable
 from api.storage.statement import Bound, combine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Protocol
+
+    from sqlalchemy import Table
 
     Record = asyncpg.Record
 
@@ -35,6 +37,22 @@ if TYPE_CHECKING:
 
 
 _NOTHING: Final = Bound("SELECT 1", ())
+
+
+class Lent:
+    """A connection that somebody holds on to: what a unit gives back stays with them."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg's proxy
+        self._connection = connection
+
+    async def acquire(self) -> Any:  # noqa: ANN401 - as above
+        """The connection."""
+        return self._connection
+
+    async def release(self, connection: Any) -> None:  # noqa: ANN401 - as above
+        """Nothing."""
 
 
 class Unit:
@@ -92,6 +110,16 @@ class Unit:
         """Write. The first write opens the transaction, and what is carried by then goes into it first."""
         await self._begin()
         return await self._fetch(bound)
+
+    async def copy(self, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write many rows. They are encoded while the server writes those before them."""
+        await self._begin()
+        try:
+            await self._connection.copy_records_to_table(
+                table.name, schema_name=table.schema, columns=columns, records=rows
+            )
+        except Exception as error:
+            raise meant(error) or error from error
 
     async def last(self, bound: Bound) -> list[Record]:
         """Read rows as the last thing this unit does: with all that is carried, in one statement that commits."""
