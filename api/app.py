@@ -30,6 +30,7 @@ from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
+from api.oauth import signing_log
 from api.oauth.external import ExternalIssuer, Issuers, Trust
 from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
@@ -188,9 +189,10 @@ class _Readiness:
                 raise Unavailable("tables")
 
     async def keys(self) -> None:
-        """Raise unless the key file opens what is sealed in this database."""
+        """Raise unless the key file opens what is sealed in this database, and the signing keys are the newest."""
         async with self._unit() as (unit, made):
             await vault.probe(unit, made.wrapper)
+            await signing_log.hold(unit, made.issuer.schedule(unit.now))
 
     async def log(self) -> None:
         """Raise when the log is behind beyond hope. Before that requests are refused, but an auditor may still ask."""

@@ -10,11 +10,12 @@ from api.audit import standing as standing_of_log
 from api.audit.guard import FileGuard
 from api.crypto import keyfile, memory
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
-from api.oauth import signing
+from api.oauth import signing, signing_log
 from api.storage import standing
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from api.oauth.signing import Schedule
     from api.settings import Settings
 
 
@@ -22,13 +23,13 @@ def may_serve() -> Settings:
     """The settings of a process that serves. Raises `Misconfigured` with every reason why it must not start."""
     memory.keep()
     found, told = settings.examined()
-    faults = list(told)
+    faults, schedule = list(told), None
     try:
-        signing.read(keyfile.load(found.key_file).token, found.signing_file)
+        schedule = signing.read(keyfile.load(found.key_file).token, found.signing_file)
     except Misconfigured as error:
         faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):
-        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value())))
+        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value(), schedule)))
     if faults:
         raise Misconfigured(tuple(faults))
     return found
@@ -58,7 +59,7 @@ async def _of_log(found: Settings) -> None:
         await database.close()
 
 
-async def _of_database(url: str) -> tuple[str, ...]:
+async def _of_database(url: str, schedule: Schedule | None) -> tuple[str, ...]:
     try:
         database = await Database.open(url, size=2)
     except Unavailable:
@@ -66,6 +67,8 @@ async def _of_database(url: str) -> tuple[str, ...]:
     try:
         unit = database.unit(settings.now())
         found = await standing.faults(unit)
+        if schedule is not None and not found:
+            found = await signing_log.faults(unit, schedule)
         await unit.finish()
         return found
     finally:

@@ -24,7 +24,8 @@ from api.custody.custodian import Units
 from api.custody.filed import FileCustodian, FiledIndex
 from api.custody.inspection import Inspection
 from api.errors import Misconfigured
-from api.oauth import operator, signing
+from api.oauth import operator, signing, signing_log
+from api.oauth.signing import Schedule
 from api.persons import reindexing
 from api.storage.pool import Database
 from api.storage.unit import Unit
@@ -159,13 +160,28 @@ def rotate_signing(
     keys, file, now = keyfile.load(settings.key_file()), settings.signing_file(), settings.now()
     begins = now if compromised else now + timedelta(seconds=ahead)
     try:
+        _run(lambda units: _recorded(units, signing.read(keys.token, file), held=not compromised))
         new = signing.rotate(
             keys.token, file, begins, compromised=compromised, like=keys.path, before=_rotating(refused=None)
         )
     except Misconfigured:
         _rotating(refused="not-possible")()
         raise
+    _run(lambda units: _recorded(units, signing.read(keys.token, file), alone=compromised))
     typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
+
+
+async def _recorded(units: Units, schedule: Schedule, *, held: bool = False, alone: bool = False) -> None:
+    """Let the database know of a schedule; `held`: if it is not older than what the database knows."""
+    unit = units()
+    try:
+        if held:
+            await signing_log.hold(unit, schedule)
+        await signing_log.record(unit, schedule, alone=alone)
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise
 
 
 def _rotating(*, refused: str | None) -> Callable[[], None]:

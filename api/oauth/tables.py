@@ -55,6 +55,8 @@ client: Final = Table(
     Column("client_id", Text, primary_key=True),
     Column("organisation_id", Uuid, ForeignKey("oauth.organisation.id"), nullable=False, index=True),
     Column("jwks", JSONB, nullable=False),
+    Column("jwks_uri", Text),
+    instant("keys_since"),
     *words_array("scopes", Scope),
     *words("grant_type", GRANTS),
     Column("enabled", Boolean, nullable=False),
@@ -62,7 +64,10 @@ client: Final = Table(
     instant("created_at"),
     CheckConstraint("client_id ~ '^[a-z0-9][a-z0-9-]{1,63}$'", name="client_id"),
     schema="oauth",
-    comment="Machine clients. epoch counts the changes of the row and of its organisation.",
+    comment=(
+        "Machine clients. epoch counts the changes of the row and of its organisation. jwks_uri: where its keys stand; "
+        "then jwks are those that were found there last. keys_since: when they last changed."
+    ),
 )
 
 allowance: Final = Table(
@@ -92,6 +97,16 @@ seen: Final = Table(
     instant("expires_at"),
     schema="oauth",
     comment="Marks of what was used once (DPoP proofs, client assertions). No personal data: digests.",
+)
+
+signing_key: Final = Table(
+    "signing_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    instant("begins_at"),
+    Column("lost", Boolean, nullable=False),
+    schema="oauth",
+    comment="Ids of keys that sign access tokens, so that nobody serves with an old file of them. No keys.",
 )
 
 unproven: Final = Table(

@@ -82,6 +82,10 @@ class Issuer:
         at = now.timestamp()
         return self._standing(at).active(at).native
 
+    def schedule(self, now: datetime) -> Schedule:
+        """Every key, as it stands."""
+        return self._standing(now.timestamp())
+
     def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
         """Make a token for a proven client and the key that it proved."""
         at, token_id = int(now.timestamp()), secrets.token_urlsafe(16)

@@ -41,7 +41,7 @@ async def connected(url: str) -> AsyncIterator[Any]:
         await connection.close()
 
 
-CUSTODY: Final = ("api.custody.", "api.persons.index_store.")
+CUSTODY: Final = ("api.custody.", "api.persons.index_store.", "api.oauth.signing_log.")
 """What replaces keys is run as the owner: the service may not."""
 
 
