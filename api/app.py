@@ -53,6 +53,7 @@ from api.routes import (
     dossiers,
     erasures,
     events,
+    log,
     oauth,
     organisations,
     persons,
@@ -113,6 +114,7 @@ def create_app(settings: Settings, keys: KeyFile, *, clock: Callable[[], datetim
     options = _options(settings, keys, clock, readiness)
     app = enclosure.application(options, lifespan=_lifespan(settings, keys, clock, readiness))
     routing.join(app, oauth.resource)
+    routing.join(app, log.routes)
     if settings.embedded_issuer:
         routing.join(app, oauth.router)
     for routes in ROUTES:

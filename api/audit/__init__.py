@@ -15,6 +15,7 @@ policy       pure: which witnesses, and how many of them are enough
 witnessing   asks them for cosignatures, and keeps those
 projection   pure: the search columns of a leaf
 proofs       the read side: checkpoint, entry, inclusion, consistency
+tiles        the log as files that anybody may keep: tiles of hashes, and for auditors bundles of entries
 query        pure: the language in which auditors ask, from text to terms
 search       entries by terms, newest first
 export       what outsiders need to check the log, as a directory

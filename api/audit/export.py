@@ -17,7 +17,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from api.audit import checkpoint, proofs, tree
+from api.audit import checkpoint, proofs, tiles, tree
 from api.audit.tree import TileAt
 from api.errors import LogDamaged, NotExportable
 
@@ -92,8 +92,7 @@ async def _bundles(reader: Reader, size: int) -> AsyncIterator[tuple[str, bytes]
     for first in range(0, size, tree.WIDTH):
         width = min(tree.WIDTH, size - first)
         found = await _entries(reader, first, first + width)
-        data = b"".join(len(each.leaf).to_bytes(2, "big") + each.leaf for each in found)
-        yield tree.path("entries", first // tree.WIDTH, width), data
+        yield tree.path(tiles.ENTRIES, first // tree.WIDTH, width), tiles.bundled(each.leaf for each in found)
 
 
 async def _entries(reader: Reader, first: int, end: int) -> list[Logged]:
@@ -105,8 +104,8 @@ async def _entries(reader: Reader, first: int, end: int) -> list[Logged]:
     return found
 
 
-def _chunks(tiles: Sequence[TileAt]) -> Iterable[Sequence[TileAt]]:
-    return (tiles[at : at + _AT_ONCE] for at in range(0, len(tiles), _AT_ONCE))
+def _chunks(wanted: Sequence[TileAt]) -> Iterable[Sequence[TileAt]]:
+    return (wanted[at : at + _AT_ONCE] for at in range(0, len(wanted), _AT_ONCE))
 
 
 def _clear(directory: Path) -> None:

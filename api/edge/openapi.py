@@ -40,6 +40,7 @@ organisations that guide undocumented migrants, as far as law, agreement and con
 * Every request proves who calls: an access token bound to a key, and a new DPoP proof (RFC 9449).
 * Data that crosses organisations is asked with a `Purpose` (doelbinding), and each access is written down first.
 * Each answer carries an `Audit-Receipt`: the log's signed promise that its entry will be there, to be proven later.
+* The log itself is public as hashes, under `/log` beside `/v1`, in the layout of C2SP tlog-tiles.
 * A "no" is a problem (RFC 9457) whose `nextStep` says what to do; its `type` leads to a page that explains it.
 * Creating takes an `Idempotency-Key`: a retry with the same key has one effect.
 * GET answers HEAD too. Lists are paged by `nextCursor`. No personal data ever stands in an address.

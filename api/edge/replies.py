@@ -42,6 +42,13 @@ def shown(
     return Response(body, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
 
 
+def file(outcome: bytes | Refusal, media_type: str) -> Response:
+    """200 with these bytes, or the problem."""
+    if isinstance(outcome, Refusal):
+        return _problem(outcome)
+    return Response(outcome, media_type=media_type)
+
+
 def made(
     call: Call,
     outcome: T | Refusal,

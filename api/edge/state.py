@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from api.edge.narrow import Narrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,7 @@ class State:
     log_receipts: receipt.Signer
     delay: MergeDelay
     unproven: Tally
+    published: Narrow = field(default_factory=Narrow)
 
 
 def install(app: FastAPI, state: State) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from api.audit import checkpoint, projection, proofs, search
+from api.audit import checkpoint, projection, proofs, search, tiles
 from api.audit.entry import Thing
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
@@ -14,10 +14,12 @@ from api.vocabulary import Reason
 if TYPE_CHECKING:
     from api.audit.proofs import Checkpoint, Logged
     from api.audit.query import Term
+    from api.audit.tiles import At
     from api.disclosure.call import Call
 
 T = TypeVar("T")
 
+_BUNDLE: Final = "audit-bundle"
 _ENTRY: Final = "audit-entry"
 _LOG: Final = "audit-log"
 _RECEIPT: Final = "audit-receipt"
@@ -91,6 +93,13 @@ async def consistency(call: Call, first: int, second: int) -> Consistency | Refu
         return _admitted(call, Thing(_LOG), None)
     hashes = await proofs.consistency(call.unit, first, second)
     return _admitted(call, Thing(_LOG, version=second), Consistency(first, second, tuple(hashes)))
+
+
+async def bundle(call: Call, at: At | None) -> bytes | Refusal:
+    """A bundle of entries. Its entry tells which, by number: the bundle n holds the entries from 256 n on."""
+    if at is None:
+        return _admitted(call, Thing(_BUNDLE), None)
+    return _admitted(call, Thing(_BUNDLE, version=at.n), await tiles.bundle(call.unit, at))
 
 
 async def _proof(call: Call, index: int, signed: Checkpoint) -> Proof:
