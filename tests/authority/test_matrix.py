@@ -13,7 +13,8 @@ from tests.architecture import reading, routes
 from tests.authority import matrix
 
 SHARED: Final[dict[str, int]] = {
-    "PROVE_AUDIT": 2  # inclusion and consistency are two forms of one proof; the entry says which by its object
+    "PROVE_AUDIT": 2,  # inclusion and consistency are two forms of one proof; the entry says which by its object
+    "READ_AUDIT": 2,  # one entry, or a bundle of them: the same; `tests/http/test_log.py` guards the bundle
 }
 """Operations with more routes than one."""
 
