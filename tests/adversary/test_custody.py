@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -180,21 +180,6 @@ async def test_a_new_key_between_the_decision_and_the_opening_is_not_noticed(
     answer = await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING)
     assert answer.status_code == 200, answer.text
     assert NAME in answer.text
-
-
-async def test_a_delivery_between_the_decision_and_the_opening_is_never_disclosed_unseen(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was written down would be less than what leaves: ask again."""
-    held, opening = await Held.of(exchange), dossiers.open_sections
-
-    async def later(permit: Permit, call: Call, facts: DossierFacts) -> tuple[Section, ...]:
-        return await opening(permit, call, replace(facts, version=facts.version - 1))
-
-    monkeypatch.setattr(dossiers, "open_sections", later)
-    answer = await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING)
-    assert answer.status_code == 503
-    held.closed(answer)
 
 
 def stopped_midway(own: servers.Database, path: Path) -> None:
