@@ -34,7 +34,8 @@ test: $(TESTS) lint ## Run all checks that CI runs
 	$(BIN)/coverage report --fail-under=100 \
 		--include='api/consent/*,api/audit/*,api/crypto/*,api/custody/*,api/disclosure/*,api/oauth/*'
 
-test-foreign: $(TESTS) ## Test against OAuth clients and log verifiers of others; needs Go, fetches npm packages
+test-foreign: $(TESTS) ## Test against clients, log verifiers and key services of others; needs Go and SoftHSM, fetches packages
+	@$(SYNC) --group foreign
 	$(BIN)/python -m pytest tests/foreign
 
 soak: $(TESTS) ## Kill the log's leader and PostgreSQL twenty times under load, and prove every receipt; some minutes

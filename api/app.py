@@ -25,7 +25,7 @@ from api.crypto import keyfile, memory, vault
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
-from api.crypto.wrappers import FileWrapper
+from api.custody import opening
 from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from starlette.types import Lifespan
 
     from api.crypto.keyfile import KeyFile
+    from api.crypto.wrappers import KeyWrapper
     from api.edge.envelope import Envelope
     from api.settings import Settings
     from api.storage.unit import Unit
@@ -132,7 +133,12 @@ def described() -> FastAPI:
 
 
 def parts(
-    settings: Settings, keys: KeyFile, clock: Callable[[], datetime], database: Database, delay: MergeDelay
+    settings: Settings,
+    keys: KeyFile,
+    clock: Callable[[], datetime],
+    database: Database,
+    wrapper: KeyWrapper,
+    delay: MergeDelay,
 ) -> state.State:
     """What requests share."""
     issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file))
@@ -146,7 +152,7 @@ def parts(
         limits=limits,
         token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits),
         token_management=TokenManagement(issuer, limits),
-        wrapper=FileWrapper.following(Following(keys.path).ring),
+        wrapper=wrapper,
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
@@ -224,21 +230,22 @@ def _lifespan(
         )
         terms.due_on(day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         delay = MergeDelay(settings.merge_bound, clock)
-        made = parts(settings, keys, clock, database, delay)
-        state.install(app, made)
-        readiness.made = made
-        background = (
-            asyncio.create_task(delay.watch(database)),
-            asyncio.create_task(made.unproven.keep(database, clock)),
-        )
-        try:
-            yield
-        finally:
-            readiness.made = None
-            for task in background:
-                task.cancel()
-            await asyncio.wait(background)
-            await database.close()
+        async with opening.custodian(keys.path, settings.custody) as wrapper:
+            made = parts(settings, keys, clock, database, wrapper, delay)
+            state.install(app, made)
+            readiness.made = made
+            background = (
+                asyncio.create_task(delay.watch(database)),
+                asyncio.create_task(made.unproven.keep(database, clock)),
+            )
+            try:
+                yield
+            finally:
+                readiness.made = None
+                for task in background:
+                    task.cancel()
+                await asyncio.wait(background)
+                await database.close()
 
     return lifespan
 

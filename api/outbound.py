@@ -26,6 +26,7 @@ from api.errors import KetenbrugError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
     from urllib.parse import SplitResult
@@ -60,10 +61,27 @@ class Answer:
 
 
 class Outbound:
-    """Calls that share connections. Leave the context to close them."""
+    """Calls that share connections. Leave the context to close them.
 
-    def __init__(self) -> None:
-        self._client = httpx.AsyncClient(headers=_AS_IT_IS, timeout=_PATIENCE, follow_redirects=False, trust_env=False)
+    `authorities`: a file of certificates to trust in place of the machine's. `inner` stands in place of the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        patience: float = _PATIENCE,
+        authorities: Path | None = None,
+        inner: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._patience = patience
+        self._client = httpx.AsyncClient(
+            headers=_AS_IT_IS,
+            timeout=patience,
+            follow_redirects=False,
+            trust_env=False,
+            transport=inner,
+            verify=True if authorities is None else ssl.create_default_context(cafile=authorities),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,8 +93,13 @@ class Outbound:
 
     async def post(self, url: str, body: bytes) -> Answer:
         """Send bytes. Raises `Unavailable` when no whole answer comes in time."""
+        return await self.send("POST", url, body)
+
+    async def send(self, method: str, url: str, body: bytes | None = None, **headers: str) -> Answer:
+        """Send bytes, or ask. Raises `Unavailable` when no whole answer comes in time."""
+        call = self._client.stream(method, url, content=body, headers=headers)
         try:
-            async with asyncio.timeout(_PATIENCE), self._client.stream("POST", url, content=body) as answer:
+            async with asyncio.timeout(self._patience), call as answer:
                 told = bytearray()
                 async for part in answer.aiter_raw():
                     told += part

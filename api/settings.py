@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.crypto.choice import Choice, Kind
 from api.errors import Misconfigured
 
 T = TypeVar("T", bound=BaseSettings)
@@ -32,11 +33,41 @@ class DatabaseSettings(BaseSettings):
 
 
 class KeySettings(BaseSettings):
-    """Where the service's own keys are."""
+    """Where the service's own keys are, and who keeps the key-encryption keys: the file too, or a key service."""
 
     model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
 
     key_file: Path = Path("ketenbrug.keys")
+    key_service: Kind = Kind.FILE
+    key_service_name: Annotated[
+        str, Field(pattern=r"^[a-z0-9-]{1,40}$", description="What our keys there are called, before the number.")
+    ] = "ketenbrug"
+    key_service_url: str = Field("", description="transit: of the server. kms: in place of the address of AWS.")
+    key_service_credentials: Path | None = Field(
+        None, description="transit: file with the token, kept fresh by the agent. pkcs11: file with the PIN."
+    )
+    key_service_authorities: Path | None = Field(None, description="transit: certificates to trust, PEM.")
+    key_service_mount: str = Field("transit", description="transit: where the engine is mounted.")
+    key_service_namespace: str = Field("", description="transit: the namespace, where the server has them.")
+    key_service_module: Path | None = Field(None, description="pkcs11: the library of the maker.")
+    key_service_token: str = Field("", description="pkcs11: label of the token.")
+    key_service_region: str = Field("", description="kms: the region.")
+
+    @property
+    def custody(self) -> Choice:
+        """Who keeps the key-encryption keys."""
+        return Choice(
+            kind=self.key_service,
+            name=self.key_service_name,
+            url=self.key_service_url.rstrip("/"),
+            credentials=self.key_service_credentials,
+            authorities=self.key_service_authorities,
+            mount=self.key_service_mount,
+            namespace=self.key_service_namespace,
+            module=self.key_service_module,
+            token=self.key_service_token,
+            region=self.key_service_region,
+        )
 
     @property
     def signing_file(self) -> Path:
@@ -128,6 +159,14 @@ def key_file() -> Path:
     return _read(KeySettings).key_file
 
 
+def custody() -> tuple[Path, Choice]:
+    """The key file, and who keeps the key-encryption keys. Raises `Misconfigured`."""
+    found = _read(KeySettings)
+    if faults := _custody_faults(found):
+        raise Misconfigured(tuple(faults))
+    return found.key_file, found.custody
+
+
 def signing_file() -> Path:
     """Where the file of signing keys is, which need not exist. Raises `Misconfigured`."""
     return _read(KeySettings).signing_file
@@ -177,9 +216,19 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_PUBLIC_URL: http is for loopback only; tokens and data need https")
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
+    faults += _custody_faults(settings)
     faults += _issuer_faults(settings)
     if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
+    return faults
+
+
+def _custody_faults(settings: KeySettings) -> list[str]:
+    chosen = settings.custody
+    faults = chosen.faults()
+    parts = urlsplit(chosen.url)
+    if chosen.url and not (parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or ""))):
+        faults.append("KETENBRUG_KEY_SERVICE_URL: an https address; http is for loopback only")
     return faults
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from api.cli import migrate
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
-from api.custody import epochs, inspection, renewal
-from api.custody.filed import FileCustodian, FiledIndex
+from api.crypto.choice import Choice, Kind
+from api.custody import epochs, inspection, opening, renewal
+from api.custody.filed import FiledIndex
 from api.oauth import operator
 from api.persons import reindexing
 from api.storage.pool import Database
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from api.custody.custodian import Custodian
     from api.custody.inspection import Inspection
     from api.storage.unit import Unit
     from tests import servers
@@ -32,15 +34,16 @@ class Custody:
     exchange: Exchange
     database: Database
     path: Path
+    kept: Custodian
     told: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def units(self) -> Unit:
         """A unit as the owner."""
         return self.database.unit(self.exchange.clock())
 
-    def keys(self) -> FileCustodian:
-        """The key file."""
-        return FileCustodian(self.path)
+    def keys(self) -> Custodian:
+        """The key file, or the key service."""
+        return self.kept
 
     async def rotate_kek(self) -> str:
         """`ketenbrug keys rotate-kek`."""
@@ -75,11 +78,14 @@ class Custody:
 
 
 @asynccontextmanager
-async def custody(exchange: Exchange, own: servers.Database, path: Path) -> AsyncGenerator[Custody]:
-    """Take custody."""
+async def custody(
+    exchange: Exchange, own: servers.Database, path: Path, chosen: Choice | None = None
+) -> AsyncGenerator[Custody]:
+    """Take custody, of a key file or of the key service that was chosen beside it."""
     migrate.gather()
     database = await Database.open(own.owner_url, size=2)
     try:
-        yield Custody(exchange, database, path)
+        async with opening.custodian(path, chosen or Choice(Kind.FILE, "")) as kept:
+            yield Custody(exchange, database, path, kept)
     finally:
         await database.close()

@@ -17,7 +17,7 @@ from api import settings
 from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
-from api.custody.filed import FileCustodian
+from api.custody import opening
 from api.disclosure import authority
 from api.disclosure.call import Call, Once
 from api.disclosure.permit import Refusal
@@ -56,16 +56,17 @@ def erase_person(
 
 async def _erase(url: str, case: UUID, ground: ErasureGround) -> Erasure:
     memory.keep()
-    keys = keyfile.load(settings.key_file())
+    path, chosen = settings.custody()
+    keys = keyfile.load(path)
     database = await Database.open(url, size=1)
     unit = database.unit(settings.now())
     once = Once("", uuid_utils.uuid7(), replayed=False)
-    wrapper = FileCustodian(keys.path)
-    vault, index = Vault(wrapper), BlindIndex(keys.blind_index)
-    call = Call(authority.ERASE_PERSON, operator.local(), unit, vault, index, once)
+    index = BlindIndex(keys.blind_index)
     try:
-        outcome = await erasure.erase(call, case, ground)
-        await unit.finish()
+        async with opening.custodian(path, chosen) as wrapper:
+            call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(wrapper), index, once)
+            outcome = await erasure.erase(call, case, ground)
+            await unit.finish()
     finally:
         await database.close()
     if isinstance(outcome, Refusal):

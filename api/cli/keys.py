@@ -19,9 +19,10 @@ from api import settings
 from api.cli import migrate
 from api.crypto import keyfile, memory
 from api.crypto.blind import BlindIndex
-from api.custody import custodian, epochs, inspection, renewal
-from api.custody.custodian import Units
-from api.custody.filed import FileCustodian, FiledIndex
+from api.crypto.choice import Kind
+from api.custody import custodian, epochs, inspection, opening, renewal
+from api.custody.custodian import Custodian, Units
+from api.custody.filed import FiledIndex
 from api.custody.inspection import Inspection
 from api.errors import Misconfigured
 from api.oauth import operator, signing, signing_log
@@ -66,15 +67,29 @@ def check(
     keys = keyfile.load(path)
     typer.echo(f"The key file holds. Key-encryption key: {keys.ring.current}.")
     if rows:
-        _tell(_run(lambda units: inspection.inspect(units, FileCustodian(path), operator.local(), _progress)))
+        _tell(_kept(path, lambda units, keys: inspection.inspect(units, keys, operator.local(), _progress)))
+
+
+@app.command()
+def begin(file: File = None) -> None:
+    """Make the first key-encryption key in the key service of the settings. One that is there is left alone."""
+    path = _path(file)
+    _, chosen = settings.custody()
+    if chosen.kind is Kind.FILE:
+        raise Misconfigured(("KETENBRUG_KEY_SERVICE: names no key service, and the key file has its key",))
+
+    async def made() -> str:
+        async with opening.custodian(path, chosen) as keys:
+            return await keys.renew("")
+
+    typer.echo(f"The current key-encryption key is {asyncio.run(made())}.")
 
 
 @app.command()
 def rotate_kek(file: File = None) -> None:
     """Wrap the key of every person under a new key-encryption key. The old one goes on until `destroy-epoch`."""
-    path = _path(file)
-    kek = _run(lambda units: epochs.rotate(units, FileCustodian(path), operator.local(), _progress))
-    typer.echo(f"Every key is under {kek} now. Back up the key file before you destroy an old epoch.")
+    kek = _kept(_path(file), lambda units, keys: epochs.rotate(units, keys, operator.local(), _progress))
+    typer.echo(f"Every key is under {kek} now. Back it up before you destroy an old epoch.")
 
 
 @app.command()
@@ -83,16 +98,14 @@ def destroy_epoch(
     file: File = None,
 ) -> None:
     """Destroy an old key-encryption key for good. Then no older copy of the key table opens anything."""
-    path = _path(file)
-    _run(lambda units: epochs.destroy(units, FileCustodian(path), operator.local(), kek))
-    typer.echo(f"The epoch of {kek} is over here. Destroy every copy of the key file that still holds it.")
+    _kept(_path(file), lambda units, keys: epochs.destroy(units, keys, operator.local(), kek))
+    typer.echo(f"The epoch of {kek} is over here. Destroy every copy of the key file or service that holds it.")
 
 
 @app.command()
 def rotate_dek(file: File = None) -> None:
     """Give every person a new key and seal everything anew, while the service runs."""
-    path = _path(file)
-    count = _run(lambda units: renewal.rotate(units, FileCustodian(path), operator.local(), _progress))
+    count = _kept(_path(file), lambda units, keys: renewal.rotate(units, keys, operator.local(), _progress))
     typer.echo(f"{count} persons have a new key.")
 
 
@@ -101,11 +114,11 @@ def rotate_index(file: File = None) -> None:
     """Index V-numbers under a new key, while the service runs."""
     path = _path(file)
 
-    def rotate(units: Units) -> Awaitable[int]:
+    def rotate(units: Units, keys: Custodian) -> Awaitable[int]:
         index = BlindIndex(keyfile.load(path).blind_index, follow=keyfile.Following(path).index)
-        return reindexing.rotate(units, FileCustodian(path), index, FiledIndex(path), operator.local(), _progress)
+        return reindexing.rotate(units, keys, index, FiledIndex(path), operator.local(), _progress)
 
-    typer.echo(f"{_run(rotate)} persons are indexed anew. Back up the key file.")
+    typer.echo(f"{_kept(path, rotate)} persons are indexed anew. Back up the key file.")
 
 
 def _path(file: Path | None) -> Path:
@@ -126,6 +139,17 @@ def _tell(found: Inspection) -> None:
     typer.echo(f"{found.rows} rows of {found.persons} persons " + ("hold." if found.holds else "were looked at."))
     if not found.holds:
         raise typer.Exit(1)
+
+
+def _kept(path: Path, work: Callable[[Units, Custodian], Awaitable[T]]) -> T:
+    """Do it with who keeps the key-encryption keys."""
+    _, chosen = settings.custody()
+
+    async def run(units: Units) -> T:
+        async with opening.custodian(path, chosen) as keys:
+            return await work(units, keys)
+
+    return _run(run)
 
 
 def _run(work: Callable[[Units], Awaitable[T]]) -> T:

@@ -132,9 +132,18 @@ def renew_index(path: Path) -> int:
     return int(_change(path, renewed)["blindIndexVersion"])
 
 
-def forget_index(path: Path) -> None:
-    """Take the former key of the blind index out of the file."""
-    _change(path, lambda content: {name: each for name, each in content.items() if name != "formerBlindIndex"})
+def forget_index(path: Path, version: int) -> None:
+    """Take the former key of the blind index out of the file, if this version is the current one.
+
+    A slow command, whose rotation another has ended, must not take away the former key of the next rotation.
+    """
+
+    def forgotten(content: dict[str, Any]) -> dict[str, Any]:
+        if content.get("blindIndexVersion", 1) != version:
+            return content
+        return {name: each for name, each in content.items() if name != "formerBlindIndex"}
+
+    _change(path, forgotten)
 
 
 def load(path: Path) -> KeyFile:

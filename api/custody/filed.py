@@ -30,9 +30,9 @@ class FiledIndex:
         """Write a file with a new key, unless one is being replaced already; the current version."""
         return keyfile.renew_index(self._path)
 
-    def finish(self) -> None:
-        """Write a file without the former key."""
-        keyfile.forget_index(self._path)
+    def finish(self, version: int) -> None:
+        """Write a file without the former key, if this version is still the current one."""
+        keyfile.forget_index(self._path, version)
 
 
 class FileCustodian:

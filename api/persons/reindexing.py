@@ -39,8 +39,8 @@ class IndexKeys(Protocol):
         """Make a new key the current one, unless one is being replaced already; its version."""
         ...
 
-    def finish(self) -> None:
-        """Put the former key away."""
+    def finish(self, version: int) -> None:
+        """Put the key before this version away, unless another was made current meanwhile."""
         ...
 
 
@@ -60,7 +60,7 @@ async def rotate(
             progress(done, 0)
         left = await _left(units, version)
         if not left:
-            index_keys.finish()
+            index_keys.finish(version)
             await _note(units, actor)
             return done
     why = f"{left} persons are held by others: run it again"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from typer.testing import CliRunner
 
 from api.cli import keys as commands
@@ -23,59 +22,28 @@ from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper, WrappedKey
 from api.custody import inspection, renewal
 from api.dossiers import store as dossiers
-from api.errors import NotPossible, Unavailable, Undecryptable
+from api.errors import Misconfigured, NotPossible, Unavailable, Undecryptable
 from api.persons import reindexing
 from api.storage.statement import Bound
 from api.vocabulary import Purpose
-from tests import exchange as world
-from tests import live
-from tests.custody_kit import custody
+from tests import key_services, live
 from tests.dealings import SHARED, Dealings
 from tests.held import NAME, SCREENING, Held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from api.custody.filed import FileCustodian
+    from api.custody.custodian import Custodian
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.dossiers.model import DossierFacts, Section
     from tests import servers
     from tests.custody_kit import Custody
-    from tests.exchange import Exchange, Furnished
+    from tests.exchange import Exchange
 
 READS: Final = 120
 WRITES: Final = 30
 """While keys are replaced. `make soak` would be more of the same."""
-
-
-@pytest.fixture
-def own(furnished: Furnished) -> Iterator[servers.Database]:
-    """A furnished database of one test's own."""
-    with furnished.clone() as database:
-        yield database
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The key file."""
-    keyfile.create(tmp_path / "keys")
-    return tmp_path / "keys"
-
-
-@pytest_asyncio.fixture
-async def exchange(furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path) -> AsyncGenerator[Exchange]:
-    """The service on that database, with that key file."""
-    async with world.running(own, tmp_path, furnished.members, keyfile.load(path)) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def custodian(exchange: Exchange, own: servers.Database, path: Path) -> AsyncGenerator[Custody]:
-    """The operator at the key file."""
-    async with custody(exchange, own, path) as taken:
-        yield taken
 
 
 async def test_every_key_goes_under_a_new_key_encryption_key_and_the_service_follows(
@@ -330,7 +298,7 @@ async def test_a_key_service_that_fails_leaves_everything_as_it_was(exchange: Ex
 class Silent:
     """A key service that unwraps and then is gone."""
 
-    def __init__(self, keys: FileCustodian) -> None:
+    def __init__(self, keys: Custodian) -> None:
         self.unwrap = keys.unwrap
 
     async def wrap(self, *_: object) -> WrappedKey:
@@ -365,3 +333,23 @@ def test_the_commands_say_what_came_of_them(own: servers.Database, path: Path) -
     assert "0 persons have a new key" in typed("rotate-dek")
     assert "0 persons are indexed anew" in typed("rotate-index")
     assert keyfile.load(path).blind_index.keys() == {2}
+
+
+def test_the_first_key_in_a_key_service_is_made_by_a_command(path: Path, tmp_path: Path) -> None:
+    """Once: asked again it says which one is there. A key file has its key, and needs none."""
+    (tmp_path / "token").write_text("token")
+    with key_services.transit() as (url, double):
+        environment = {
+            "KETENBRUG_KEY_FILE": str(path),
+            "KETENBRUG_KEY_SERVICE": "transit",
+            "KETENBRUG_KEY_SERVICE_URL": url,
+            "KETENBRUG_KEY_SERVICE_CREDENTIALS": str(tmp_path / "token"),
+        }
+        for _ in range(2):
+            result = CliRunner().invoke(commands.app, ["begin"], env=environment)
+            assert result.stdout == "The current key-encryption key is transit:ketenbrug-0001.\n"
+        assert list(double.keys) == ["ketenbrug-0001"]
+        double.words = 403, b"{}"
+        assert isinstance(CliRunner().invoke(commands.app, ["begin"], env=environment).exception, Unavailable)
+    result = CliRunner().invoke(commands.app, ["begin"], env={"KETENBRUG_KEY_FILE": str(path)})
+    assert isinstance(result.exception, Misconfigured)

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from typer.testing import CliRunner
 
 from api.cli.main import assembled
@@ -28,27 +27,19 @@ from api.sandbox import binaries
 from api.schemas.erasures import NewErasure
 from api.vocabulary import ErasureGround, HoldGround, Purpose
 from clients.errors import Conflict, NotFound
-from tests import exchange as world
 from tests import live, servers
 from tests.custody_kit import custody
 from tests.dealings import Dealings
 from tests.held import SCREENING, Held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import Iterator
 
     from tests.custody_kit import Custody
-    from tests.exchange import Exchange, Furnished
+    from tests.exchange import Exchange
 
 OBJECTED: Final = ErasureGround.OBJECTION
 DRILL: Final = Path(__file__).parents[2] / "docs" / "how" / "restore-drill.sh"
-
-
-@pytest.fixture
-def own(furnished: Furnished) -> Iterator[servers.Database]:
-    """A furnished database of one test's own."""
-    with furnished.clone() as database:
-        yield database
 
 
 @pytest.fixture
@@ -56,27 +47,6 @@ def stolen(cluster: servers.Server) -> Iterator[servers.Database]:
     """Where a thief puts a backup."""
     with servers.database(cluster) as made:
         yield made
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The key file."""
-    keyfile.create(tmp_path / "keys")
-    return tmp_path / "keys"
-
-
-@pytest_asyncio.fixture
-async def exchange(furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path) -> AsyncGenerator[Exchange]:
-    """The service on that database, with that key file."""
-    async with world.running(own, tmp_path, furnished.members, keyfile.load(path)) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def custodian(exchange: Exchange, own: servers.Database, path: Path) -> AsyncGenerator[Custody]:
-    """The operator at the key file."""
-    async with custody(exchange, own, path) as taken:
-        yield taken
 
 
 async def test_who_is_erased_is_as_if_they_had_never_been(exchange: Exchange, custodian: Custody) -> None:

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import pytest
-import pytest_asyncio
 import structlog
 
 from api.crypto import keyfile
+from api.crypto.choice import Choice, Kind
+from api.custody import opening
 from api.sandbox.cast import SECTIONS
 from api.vocabulary import Purpose
 from tests import exchange as world
+from tests import key_services
+from tests.custody_kit import custody
 from tests.dealings import Dealings, v_number
 from tests.held import NAME, SCREENING, Held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from api.crypto.keyfile import KeyFile
     from tests import servers
     from tests.exchange import Exchange, Furnished
 
@@ -37,29 +38,6 @@ CREATE CONSTRAINT TRIGGER deny AFTER INSERT ON audit.entry DEFERRABLE INITIALLY 
 DISK_FULL: Final = DENIED.replace("'denied'", "'no space left' USING ERRCODE = 'disk_full'")
 ALLOWED: Final = "DROP TRIGGER deny ON audit.entry; DROP FUNCTION audit.deny();"
 REVOKED: Final = "REVOKE INSERT ON audit.entry FROM {role}; REVOKE INSERT (leaf) ON audit.entry FROM {role};"
-
-
-@pytest.fixture
-def own(furnished: Furnished) -> Iterator[servers.Database]:
-    """A furnished database of one test's own, to be damaged."""
-    with furnished.clone() as database:
-        yield database
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> KeyFile:
-    """The keys of the service."""
-    keyfile.create(tmp_path / "keys")
-    return keyfile.load(tmp_path / "keys")
-
-
-@pytest_asyncio.fixture
-async def exchange(
-    furnished: Furnished, own: servers.Database, keys: KeyFile, tmp_path: Path
-) -> AsyncGenerator[Exchange]:
-    """The service on that database."""
-    async with world.running(own, tmp_path, furnished.members, keys) as running:
-        yield running
 
 
 async def damage(database: servers.Database, sql: str) -> None:
@@ -293,3 +271,39 @@ async def test_a_database_that_is_gone_answers_nothing(exchange: Exchange, own: 
     )
     for answer in await held.asked():
         held.closed(answer)
+
+
+async def test_a_key_service_that_is_away_opens_nothing_and_says_when_to_come_back(
+    furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path
+) -> None:
+    """Moved from the key file to a service while others read; then the service is sealed, and comes back."""
+    (tmp_path / "token").write_text("token")
+    async with world.running(own, tmp_path, furnished.members, keyfile.load(path)) as filed:
+        held = await Held.of(filed)
+    with key_services.transit() as (url, double):
+        chosen = Choice(Kind.TRANSIT, "k", url=url, credentials=tmp_path / "token", mount="transit")
+        served = {
+            "key_service": "transit",
+            "key_service_name": "k",
+            "key_service_url": url,
+            "key_service_credentials": tmp_path / "token",
+        }
+        async with world.running(own, tmp_path, furnished.members, keyfile.load(path), **served) as exchange:
+            there = replace(held, exchange=exchange)
+            async with custody(exchange, own, path, chosen) as custodian, opening.custodian(path, chosen) as keys:
+                await keys.renew("")
+                await there.open()
+                (before,) = {row["kek"] for row in await custodian.rows("SELECT kek FROM keys.person_key")}
+                assert await custodian.rotate_kek() == "transit:k-0001"
+                await custodian.destroy(before)
+                assert before not in keyfile.load(path).ring.keks
+            await there.open()
+            double.words = 503, b'{"errors":["Vault is sealed"]}'
+            for answer in (
+                await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+                await exchange.actor("ind").get(f"/dossiers/{held.dossier}"),
+            ):
+                there.closed(answer)
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            double.words = None
+            await there.open()

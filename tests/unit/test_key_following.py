@@ -49,8 +49,19 @@ def test_a_wrapper_that_never_read_a_ring_is_none() -> None:
 
 def test_while_one_key_of_the_index_is_replaced_no_other_begins(file: Path) -> None:
     assert [keyfile.renew_index(file), keyfile.renew_index(file)] == [2, 2]
-    keyfile.forget_index(file)
+    keyfile.forget_index(file, 2)
     assert keyfile.renew_index(file) == 3
+
+
+def test_who_ends_an_older_rotation_leaves_the_former_key_of_the_next(file: Path) -> None:
+    index = FiledIndex(file)
+    first = index.renew()
+    index.finish(first)
+    second = index.renew()
+    index.finish(first)
+    assert sorted(keyfile.load(file).blind_index) == [first, second]
+    index.finish(second)
+    assert sorted(keyfile.load(file).blind_index) == [second]
 
 
 def test_who_holds_the_file_shows_where_it_is_and_no_key(file: Path) -> None:

@@ -150,3 +150,37 @@ def test_settings_hide_the_password_and_do_not_change() -> None:
 def test_the_clock_of_entry_points_is_aware() -> None:
     assert settings.now().tzinfo is UTC
     assert abs((settings.now() - datetime.now(UTC)).total_seconds()) < 60  # noqa: TID251 - it is the clock that is tried
+
+
+def test_who_keeps_the_key_encryption_keys_is_the_key_file_unless_said() -> None:
+    path, chosen = read(settings.custody, {})
+
+    assert (path, chosen.kind) == (Path("ketenbrug.keys"), "file")
+    service = {
+        "KETENBRUG_KEY_SERVICE": "transit",
+        "KETENBRUG_KEY_SERVICE_URL": "https://bao.example:8200/",
+        "KETENBRUG_KEY_SERVICE_CREDENTIALS": "/run/token",
+    }
+    _, chosen = read(settings.custody, service)
+    assert (chosen.name, chosen.url, chosen.mount) == ("ketenbrug", "https://bao.example:8200", "transit")
+
+
+@pytest.mark.parametrize("url", ["http://bao.example:8200", "bao.example", "ftp://127.0.0.1"])
+def test_keys_are_not_sent_in_the_clear(url: str) -> None:
+    service = {
+        "KETENBRUG_KEY_SERVICE": "transit",
+        "KETENBRUG_KEY_SERVICE_URL": url,
+        "KETENBRUG_KEY_SERVICE_CREDENTIALS": "/run/token",
+    }
+    (fault,) = refused(settings.custody, service)
+    assert fault.startswith("KETENBRUG_KEY_SERVICE_URL: ")
+    assert refused(settings.serving, GOOD | service) == (fault,)
+
+
+def test_what_a_key_service_needs_is_told_at_once() -> None:
+    faults = refused(settings.custody, {"KETENBRUG_KEY_SERVICE": "pkcs11"})
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "KETENBRUG_KEY_SERVICE_MODULE",
+        "KETENBRUG_KEY_SERVICE_TOKEN",
+        "KETENBRUG_KEY_SERVICE_CREDENTIALS",
+    ]

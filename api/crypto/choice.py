@@ -1,0 +1,94 @@
+"""Which key service keeps the key-encryption keys, and how it is reached. Only the chosen one's library is loaded."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from api.crypto.transit import Transit
+from api.errors import Misconfigured
+from api.outbound import Outbound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from api.crypto.services import KeyService
+
+PATIENCE: Final = 5.0
+"""Seconds for one call: requests wait for it."""
+
+
+class Kind(StrEnum):
+    """The key services."""
+
+    FILE = "file"
+    TRANSIT = "transit"
+    PKCS11 = "pkcs11"
+    KMS = "kms"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A key service. `name`: what the names of our keys there begin with. The rest: what its kind needs."""
+
+    kind: Kind
+    name: str
+    url: str = ""
+    credentials: Path | None = None
+    authorities: Path | None = None
+    mount: str = ""
+    namespace: str = ""
+    module: Path | None = None
+    token: str = ""
+    region: str = ""
+
+    def faults(self) -> list[str]:
+        """What is missing, as settings."""
+        match self.kind:
+            case Kind.FILE:
+                return []
+            case Kind.TRANSIT:
+                wanted = {"KEY_SERVICE_URL": self.url, "KEY_SERVICE_CREDENTIALS": self.credentials}
+            case Kind.PKCS11:
+                credentials = {"KEY_SERVICE_CREDENTIALS": self.credentials}
+                wanted = {"KEY_SERVICE_MODULE": self.module, "KEY_SERVICE_TOKEN": self.token, **credentials}
+            case Kind.KMS:
+                wanted = {"KEY_SERVICE_REGION": self.region}
+        return [f"KETENBRUG_{name}: {self.kind} needs it" for name, given in wanted.items() if not given]
+
+
+@asynccontextmanager
+async def opened(choice: Choice) -> AsyncGenerator[KeyService]:
+    """Reach the key service. Nothing is asked of it yet. Raises `Misconfigured` when its library is not installed."""
+    match choice.kind:
+        case Kind.TRANSIT:
+            async with Outbound(patience=PATIENCE, authorities=choice.authorities) as outbound:
+                assert choice.credentials is not None  # noqa: S101 - `faults` saw to it
+                yield Transit(outbound, choice.url, choice.credentials, mount=choice.mount, namespace=choice.namespace)
+        case Kind.KMS:
+            kms = _library("kms")
+            made = kms.Kms(kms.client(choice.region, choice.url))
+            try:
+                yield made
+            finally:
+                made.close()
+        case Kind.PKCS11:
+            token = _library("pkcs11").Pkcs11(choice.module, choice.token, choice.credentials)
+            try:
+                yield token
+            finally:
+                await token.close()
+        case Kind.FILE:
+            raise AssertionError("a file is no service")
+
+
+def _library(name: str) -> Any:  # noqa: ANN401 - a module
+    try:
+        return importlib.import_module(f"api.crypto.{name}")
+    except ModuleNotFoundError:
+        why = f"KETENBRUG_KEY_SERVICE: {name} needs its library: install ketenbrug[{name}]"
+        raise Misconfigured((why,)) from None

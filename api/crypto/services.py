@@ -1,0 +1,161 @@
+"""Key-encryption keys (KEK) that never leave a key service: it wraps and unwraps for us.
+
+    service (`KeyService`)    what one product can do: OpenBao or Vault Transit, PKCS#11, AWS KMS
+    `ServiceWrapper`          epochs on top of it, the same for each
+
+Each epoch is a key of its own in the service, named `ketenbrug-0001`, `ketenbrug-0002`, …: the one with the highest
+number is current. So a destroyed epoch is a key that is gone, which no setting of the service brings back. In the key
+table it is called `transit:ketenbrug-0001`. What a wrapped key is bound to (`wrappers.context`) is checked by the
+service itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+
+from api.crypto.wrappers import KEY_BYTES, WrappedKey, context
+from api.errors import Unavailable, Undecryptable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+_BATCH: Final = 200
+"""OpenBao refuses a body with more than a thousand strings: four for each."""
+_KNOWN: Final = 10.0
+"""Seconds for which the current epoch is remembered when something is wrapped."""
+
+
+class NoSuchKey(Exception):
+    """The service has no key of this name, or it may be used no more."""
+
+
+class KeyService(Protocol):
+    """What we need of a product. Each call raises `Unavailable` when the service does not do it."""
+
+    scheme: ClassVar[str]
+    """How its keys are marked in the key table."""
+
+    async def names(self) -> list[str]:
+        """The names of its keys; others' may be among them."""
+        ...
+
+    async def encrypt(self, name: str, place: bytes, text: bytes) -> bytes:
+        """Seal a text to its place. Raises `NoSuchKey`."""
+        ...
+
+    async def decrypt(self, name: str, sealed: Sequence[Sealed]) -> list[bytes]:
+        """Open a batch, in order. Raises `Undecryptable` when one of them is not as it was sealed, `NoSuchKey`."""
+        ...
+
+    async def make(self, name: str) -> None:
+        """Make a key that cannot leave, unless there is one of this name."""
+        ...
+
+    async def destroy(self, name: str) -> None:
+        """Destroy a key for good; one that is gone already is no fault."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a service sealed, and the place that it was sealed to."""
+
+    place: bytes
+    text: bytes
+
+
+class ServiceWrapper:
+    """Wraps under the current epoch of a key service, and begins and ends epochs there."""
+
+    __slots__ = ("_clock", "_current", "_name", "_service", "_until")
+
+    def __init__(self, service: KeyService, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._name = name
+        self._clock = clock
+        self._current = ""
+        self._until = clock()
+
+    def __repr__(self) -> str:
+        return f"<ServiceWrapper {self._service.scheme}:{self._name}>"
+
+    def keeps(self, kek: str) -> bool:
+        """Whether a KEK is one of this service's."""
+        return kek.startswith(f"{self._service.scheme}:")
+
+    async def current(self) -> str:
+        """The KEK of the newest epoch. Raises `Unavailable`, also when the first was never made."""
+        names = await self._epochs()
+        if not names:
+            raise Unavailable("key-epoch")
+        self._current, self._until = names[-1], self._clock() + _KNOWN
+        return self._kek(names[-1])
+
+    async def wrap(self, person: UUID, version: int, key: bytes | bytearray) -> WrappedKey:
+        """Wrap under the current KEK."""
+        place, text = context(person, version), bytes(key)
+        for fresh in (self._clock() >= self._until, True):
+            if fresh:
+                await self.current()
+            try:
+                sealed = await self._service.encrypt(self._current, place, text)
+            except NoSuchKey:  # a newer epoch began, and the remembered one has ended
+                continue
+            return WrappedKey(person, version, self._kek(self._current), sealed)
+        raise Unavailable("key-epoch")
+
+    async def unwrap(self, wrapped: Sequence[WrappedKey]) -> list[bytearray]:
+        """Unwrap a batch: a call for each KEK. What the service answers is copied, which cannot be helped."""
+        found: list[bytearray | None] = [None] * len(wrapped)
+        under: dict[str, list[int]] = {}
+        for at, each in enumerate(wrapped):
+            under.setdefault(each.kek, []).append(at)
+        for kek, places in under.items():
+            for start in range(0, len(places), _BATCH):
+                part = places[start : start + _BATCH]
+                for at, key in zip(part, await self._unwrap(kek, [wrapped[at] for at in part]), strict=True):
+                    found[at] = key
+        return [key for key in found if key is not None]
+
+    async def renew(self, former: str) -> str:
+        """Make a new key in the service, unless another command just did; `former` is empty for the first of all."""
+        names = await self._epochs()
+        if names and self._kek(names[-1]) != former:
+            return self._kek(names[-1])
+        number = int(names[-1].rpartition("-")[2]) + 1 if names else 1
+        await self._service.make(f"{self._name}-{number:04d}")
+        return await self.current()
+
+    async def destroy(self, kek: str) -> None:
+        """Destroy the key of an epoch that is over."""
+        await self._service.destroy(self._key_name(kek))
+
+    async def _unwrap(self, kek: str, wrapped: list[WrappedKey]) -> list[bytearray]:
+        sealed = [Sealed(context(each.person, each.version), each.wrapped) for each in wrapped]
+        try:
+            found = await self._service.decrypt(self._key_name(kek), sealed)
+        except NoSuchKey:
+            raise Undecryptable from None
+        if len(found) != len(sealed) or any(len(key) != KEY_BYTES for key in found):
+            raise Undecryptable
+        return [bytearray(key) for key in found]
+
+    async def _epochs(self) -> list[str]:
+        """Our keys there, oldest first."""
+        before = f"{self._name}-"
+        numbers = [each.removeprefix(before) for each in await self._service.names() if each.startswith(before)]
+        return [before + number for number in sorted((each for each in numbers if each.isdecimal()), key=int)]
+
+    def _kek(self, name: str) -> str:
+        return f"{self._service.scheme}:{name}"
+
+    def _key_name(self, kek: str) -> str:
+        """The name of a key of ours. What another wrote into the key table names no other key of the service."""
+        name = kek.removeprefix(f"{self._service.scheme}:")
+        number = name.removeprefix(f"{self._name}-")
+        if name in {kek, number} or not number.isdecimal():
+            raise Undecryptable
+        return name

@@ -1,0 +1,268 @@
+"""Whoever keeps the key-encryption keys, the contract is the same; and how each kind of key service fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from api.crypto import choice, keyfile
+from api.crypto.choice import Choice, Kind
+from api.crypto.services import NoSuchKey, ServiceWrapper
+from api.crypto.transit import Transit
+from api.crypto.wrappers import WrappedKey
+from api.custody import opening
+from api.errors import Misconfigured, Unavailable, Undecryptable
+from api.outbound import Outbound
+from tests import key_services
+from tests.key_services import ANNA, BOB, CONTRACT, KEY, OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Sequence
+    from pathlib import Path
+
+    from api.crypto.services import Sealed
+    from api.custody.custodian import Custodian
+    from tests.key_services import Double
+
+
+@dataclass
+class Kept:
+    """A keeper beside a key file."""
+
+    file: Path
+    chosen: Choice
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Custodian]:
+        """Reach it."""
+        async with opening.custodian(self.file, self.chosen) as keys:
+            yield keys
+
+    @asynccontextmanager
+    async def away(self) -> AsyncGenerator[Custodian]:
+        """Reach it where nobody listens."""
+        with key_services.nobody() as url:
+            async with opening.custodian(self.file, replace(self.chosen, url=url)) as keys:
+                yield keys
+
+
+@contextmanager
+def kept(kind: Kind, folder: Path) -> Generator[tuple[Kept, Double]]:
+    """A keeper of this kind, and the server that stands in for the product."""
+    file, token = folder / "keys", folder / "token"
+    keyfile.create(file)
+    token.write_text("token\n")
+    if kind is Kind.FILE:
+        yield Kept(file, Choice(kind, "k")), key_services.Double()
+        return
+    with (key_services.transit if kind is Kind.TRANSIT else key_services.kms)() as (url, double):
+        chosen = Choice(kind, "k", url=url, credentials=token, mount="transit", region="eu-west-1")
+        yield Kept(file, chosen), double
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What AWS libraries look for in the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "example")
+
+
+def begun(keeper: Kept, double: Double) -> Kept:
+    """With a first epoch."""
+    double.keys["k-0001"] = os.urandom(32)
+    return keeper
+
+
+@pytest.mark.parametrize("kind", [Kind.FILE, Kind.TRANSIT, Kind.KMS])
+@pytest.mark.parametrize("name", CONTRACT)
+async def test_every_keeper_keeps_the_contract(name: str, kind: Kind, tmp_path: Path) -> None:
+    with kept(kind, tmp_path) as (keeper, double):
+        await CONTRACT[name](begun(keeper, double))
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
+async def test_a_service_that_is_away_is_not_worked_around(kind: Kind, tmp_path: Path) -> None:
+    with kept(kind, tmp_path) as (keeper, double):
+        await key_services.is_away(begun(keeper, double))
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
+@pytest.mark.parametrize("words", [(503, b"{}"), (500, b"no JSON"), (403, b"{}"), (200, b"no JSON"), (200, b"{}")])
+async def test_an_answer_that_is_none_is_as_if_the_service_were_away(
+    kind: Kind, words: tuple[int, bytes], tmp_path: Path
+) -> None:
+    with kept(kind, tmp_path) as (keeper, double):
+        async with begun(keeper, double).open() as keys:
+            row = await keys.wrap(ANNA, 1, KEY)
+            double.words = words
+            with pytest.raises((Unavailable, Undecryptable)):
+                await keys.unwrap([row])
+            with pytest.raises(Unavailable):
+                await keys.current()
+            double.words = None
+            assert await keys.unwrap([row]) == [KEY]
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
+async def test_before_the_first_epoch_nothing_is_wrapped(kind: Kind, tmp_path: Path) -> None:
+    with kept(kind, tmp_path) as (keeper, double):
+        async with keeper.open() as keys:
+            with pytest.raises(Unavailable):
+                await keys.wrap(ANNA, 1, KEY)
+            double.keys["k-other"] = double.keys["another-0009"] = bytes(32)
+            assert await keys.renew("") == f"{kind}:k-0001"
+            assert await keys.renew("") == f"{kind}:k-0001"
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
+async def test_the_key_table_names_no_other_key_of_the_service(kind: Kind, tmp_path: Path) -> None:
+    """A service may keep keys of others: whoever writes the table must not have them used."""
+    with kept(kind, tmp_path) as (keeper, double):
+        async with begun(keeper, double).open() as keys:
+            row = await keys.wrap(ANNA, 1, KEY)
+            double.keys["another-0001"] = double.keys["k-0001"]
+            for kek in ("another-0001", "k-", "k-1/../another-0001", ""):
+                with pytest.raises(Undecryptable):
+                    await keys.unwrap([row._replace(kek=f"{kind}:{kek}")])
+
+
+async def test_who_moves_from_a_file_to_a_service_opens_both_until_the_epoch_ends(tmp_path: Path) -> None:
+    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with opening.custodian(keeper.file, Choice(Kind.FILE, "k")) as filed:
+            old = await filed.wrap(ANNA, 1, KEY)
+        async with begun(keeper, double).open() as keys:
+            new = await keys.wrap(BOB, 1, OTHER)
+            assert new.kek == "transit:k-0001"
+            assert await keys.unwrap([old, new, old]) == [KEY, OTHER, KEY]
+            await keys.destroy(old.kek)
+            await keys.destroy(old.kek)
+            with pytest.raises(Undecryptable):
+                await keys.unwrap([new, old])
+            assert await keys.unwrap([new]) == [OTHER]
+        assert old.kek not in keyfile.load(keeper.file).ring.keks
+
+
+async def test_a_former_key_of_the_file_ends_beside_a_service(tmp_path: Path) -> None:
+    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+        former = keyfile.load(keeper.file).ring.current
+        newer = keyfile.renew_kek(keeper.file, former)
+        async with begun(keeper, double).open() as keys:
+            await keys.destroy(former)
+        assert list(keyfile.load(keeper.file).ring.keks) == [newer]
+
+
+async def test_what_another_process_ended_is_not_made_again(tmp_path: Path) -> None:
+    """The engine makes a key that it is asked to encrypt with: an epoch would rise from its grave."""
+    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with begun(keeper, double).open() as served, keeper.open() as command:
+            first = await served.wrap(ANNA, 1, KEY)
+            newer = await command.renew(first.kek)
+            await command.destroy(first.kek)
+            assert (await served.wrap(ANNA, 1, KEY)).kek == newer
+        assert sorted(double.keys) == ["k-0002"]
+
+
+async def test_the_current_epoch_is_remembered_for_a_while(tmp_path: Path) -> None:
+    now = 0.0
+    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with choice.opened(begun(keeper, double).chosen) as service:
+            served = ServiceWrapper(service, "k", clock=lambda: now)
+            first = await served.wrap(ANNA, 1, KEY)
+            async with keeper.open() as command:
+                newer = await command.renew(first.kek)
+            assert (await served.wrap(ANNA, 1, KEY)).kek == first.kek
+            now = 11.0
+            assert (await served.wrap(ANNA, 1, KEY)).kek == newer
+            assert repr(served) == "<ServiceWrapper transit:k>"
+
+
+class Forgetful:
+    """A service that lists a key and then has none."""
+
+    scheme: ClassVar[str] = "forgetful"
+
+    async def names(self) -> list[str]:
+        """One."""
+        return ["k-0001"]
+
+    async def encrypt(self, name: str, place: bytes, text: bytes) -> bytes:
+        """None."""
+        raise NoSuchKey(name, place, text)
+
+    async def decrypt(self, name: str, sealed: Sequence[Sealed]) -> list[bytes]:
+        """Something else."""
+        return [name.encode() for _ in sealed]
+
+    async def make(self, name: str) -> None:
+        """Nothing."""
+
+    async def destroy(self, name: str) -> None:
+        """Nothing."""
+
+
+async def test_a_service_that_contradicts_itself_is_not_believed() -> None:
+    keys = ServiceWrapper(Forgetful(), "k")
+    with pytest.raises(Unavailable):
+        await keys.wrap(ANNA, 1, KEY)
+    with pytest.raises(Undecryptable):
+        await keys.unwrap([WrappedKey(ANNA, 1, "forgetful:k-0001", b"x")])
+
+
+async def test_without_its_token_the_engine_is_not_asked(tmp_path: Path) -> None:
+    async with Outbound() as outbound:
+        engine = Transit(outbound, "https://bao.example", tmp_path / "none", mount="transit", namespace="ns")
+        with pytest.raises(Unavailable):
+            await engine.names()
+    assert repr(engine) == "<Transit https://bao.example/v1/transit>"
+
+
+async def test_a_mount_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
+    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with keeper.open() as keys:
+            double.words = 404, b'{"errors":["no handler for route \\"transit/keys/\\". route entry not found."]}'
+            with pytest.raises(Unavailable):
+                await keys.renew("")
+
+
+async def test_what_was_begun_to_be_destroyed_is_destroyed(tmp_path: Path) -> None:
+    """Killed between the deletion and the name, run again."""
+    with kept(Kind.KMS, tmp_path) as (keeper, double):
+        double.page = 1
+        async with begun(keeper, double).open() as keys:
+            first = await keys.current()
+            await keys.renew(first)
+            double.keys["k-0001"] = b""
+            await keys.destroy(first)
+        assert list(double.keys) == ["k-0002"]
+
+
+async def test_a_key_that_is_there_is_not_made_twice(tmp_path: Path) -> None:
+    with kept(Kind.KMS, tmp_path) as (keeper, double):
+        async with choice.opened(begun(keeper, double).chosen) as service:
+            held = double.keys["k-0001"]
+            await service.make("k-0001")
+            assert double.keys == {"k-0001": held}
+            assert repr(service) == "<Kms>"
+
+
+def test_what_a_kind_needs_is_told_at_once(tmp_path: Path) -> None:
+    assert Choice(Kind.FILE, "k").faults() == []
+    assert len(Choice(Kind.TRANSIT, "k").faults()) == 2
+    assert len(Choice(Kind.PKCS11, "k").faults()) == 3
+    assert Choice(Kind.KMS, "k").faults() == ["KETENBRUG_KEY_SERVICE_REGION: kms needs it"]
+    assert Choice(Kind.TRANSIT, "k", url="https://bao.example", credentials=tmp_path).faults() == []
+
+
+async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "api.crypto.kms", None)
+    with pytest.raises(Misconfigured, match=r"ketenbrug\[kms\]"):
+        async with choice.opened(Choice(Kind.KMS, "k", region="eu-west-1")):
+            pytest.fail("opened")
+    with pytest.raises(AssertionError):
+        async with choice.opened(Choice(Kind.FILE, "k", url=str(tmp_path))):
+            pytest.fail("opened")
