@@ -3,18 +3,21 @@
 No redirect is followed, no proxy of the environment is asked, an answer has a size, and every call has an end.
 
 `Outbound` calls peers whose addresses are configuration of the operator. `Fetcher` reads small JSON documents at
-addresses that a document of somebody else may have named, so it holds a guard against being sent where it must not go
-(SSRF): HTTPS, no user information, and every address that the name resolves to is public. Then the connection goes to
-the address that was looked at, so that a name that resolves differently a moment later leads nowhere. An operator may
-name origins of the own network: for these alone private addresses are taken, and HTTP on loopback.
+addresses that a document of somebody else may have named, and sends what is about persons, so it holds a guard against
+being sent where it must not go (SSRF): HTTPS, no user information, and every address that the name resolves to is
+public. Then the connection goes to the address that was looked at, so that a name that resolves differently a moment
+later leads nowhere. An operator may name origins of the own network: for these alone private addresses are taken, and
+HTTP on loopback.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import secrets
 import socket
 import ssl
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -25,7 +28,7 @@ import orjson
 from api.errors import KetenbrugError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -58,6 +61,16 @@ class Answer:
     status: int
     media_type: str
     body: bytes
+
+
+CAUSE: Final[ContextVar[str | None]] = ContextVar("cause", default=None)
+"""The `traceparent` of the request on whose behalf calls are made; None in the background."""
+
+
+def traceparent() -> str:
+    """What a call says of its trace (W3C Trace Context): a span of its own, in the trace of its cause or a new one."""
+    cause = (CAUSE.get() or f"00-{secrets.token_hex(16)}--00").split("-")
+    return f"00-{cause[1]}-{secrets.token_hex(8)}-{cause[3]}"
 
 
 class Outbound:
@@ -97,7 +110,7 @@ class Outbound:
 
     async def send(self, method: str, url: str, body: bytes | None = None, **headers: str) -> Answer:
         """Send bytes, or ask. Raises `Unavailable` when no whole answer comes in time."""
-        call = self._client.stream(method, url, content=body, headers=headers)
+        call = self._client.stream(method, url, content=body, headers=headers | {"traceparent": traceparent()})
         try:
             async with asyncio.timeout(self._patience), call as answer:
                 told = bytearray()
@@ -137,11 +150,20 @@ class Fetcher:
 
     async def json(self, url: str) -> dict[str, Any]:
         """The JSON object at an address. Raises `NotFetched`."""
+        answer = await self._asked("GET", url, b"", {})
+        if answer.status != _OK:
+            raise NotFetched("the answer is not 200")
+        return _object(answer.body)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send bytes. Raises `NotFetched` when no whole answer comes in time, or none may be asked for there."""
+        return await self._asked("POST", url, body, headers)
+
+    async def _asked(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
             async with asyncio.timeout(self._patience):
                 parts = _parts(url)
-                address = await self._looked_at(parts)
-                return _object(await self._body(parts, address))
+                return await self._answer(method, parts, await self._looked_at(parts), body, headers)
         except TimeoutError:
             raise NotFetched("it took too long") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
@@ -159,7 +181,9 @@ class Fetcher:
             raise NotFetched("HTTPS is needed")
         return str(found[0])
 
-    async def _body(self, parts: SplitResult, address: str) -> bytes:
+    async def _answer(
+        self, method: str, parts: SplitResult, address: str, sent: bytes, headers: Mapping[str, str]
+    ) -> Answer:
         target = f"[{address}]" if ":" in address else address
         port = parts.port or _PORTS[parts.scheme]
         url = parts._replace(netloc=f"{target}:{port}", fragment="").geturl()
@@ -169,14 +193,13 @@ class Fetcher:
         async with (
             client,
             client.stream(
-                "GET",
+                method,
                 url,
-                headers=_AS_IT_IS | {"Host": parts.netloc},
+                content=sent or None,
+                headers={**headers, **_AS_IT_IS, "Host": parts.netloc, "traceparent": traceparent()},
                 extensions={"sni_hostname": parts.hostname or ""},
             ) as answer,
         ):
-            if answer.status_code != _OK:
-                raise NotFetched("the answer is not 200")
             if "Content-Encoding" in answer.headers:
                 raise NotFetched("the document is packed")
             body = bytearray()
@@ -184,7 +207,7 @@ class Fetcher:
                 body += part
                 if len(body) > SIZE_MOST:
                     raise NotFetched("the document is too large")
-            return bytes(body)
+            return Answer(answer.status_code, answer.headers.get("Content-Type", ""), bytes(body))
 
 
 def origin(url: str) -> str:

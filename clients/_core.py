@@ -12,9 +12,11 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from clients import _tracing as tracing
 from clients._messages import Request, is_secure
 from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
+from clients._tracing import Trace
 from clients.answers import Answer
 from clients.errors import KetenbrugClientError, Misconfigured, UnexpectedAnswer, of_problem
 
@@ -58,29 +60,36 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session at {self._base}>"
 
-    def call(self, call: Call[T], person: str | None = None) -> Flow[Answer[T]]:
-        """The answer to a call. Raises any `KetenbrugClientError` but `Misconfigured`."""
+    def call(self, call: Call[T], person: str | None = None, parent: str | None = None) -> Flow[Answer[T]]:
+        """The answer to a call. `parent`: the `traceparent` of what it is made for.
+
+        Raises any `KetenbrugClientError` but `Misconfigured`.
+        """
+        trace = Trace.of(parent)
         try:
-            token = yield from self._tokens.current()
-            response = yield from self._sent(call, token, person)
+            token = yield from self._tokens.current(trace)
+            response = yield from self._sent(call, token, person, trace)
             if _is_stale(response):
-                token = yield from self._tokens.current(refused=token)
-                response = yield from self._sent(call, token, person)
+                token = yield from self._tokens.current(trace, refused=token)
+                response = yield from self._sent(call, token, person, trace)
             return _answer(call, response, self._clock())
         except KetenbrugClientError as error:
             error.idempotency_key = call.key
             raise
 
-    def _sent(self, call: Call[T], token: Token, person: str | None) -> Flow[Response]:
+    def _sent(self, call: Call[T], token: Token, person: str | None, trace: Trace) -> Flow[Response]:
         url = f"{self._base}/{call.target}"
         return self._sender.send(
-            url, lambda nonce: self._request(call, url, token, nonce, person), replayable=call.replayable
+            url, lambda nonce: self._request(call, url, token, nonce, person, trace), replayable=call.replayable
         )
 
-    def _request(self, call: Call[T], url: str, token: Token, nonce: str | None, person: str | None) -> Request:
+    def _request(
+        self, call: Call[T], url: str, token: Token, nonce: str | None, person: str | None, trace: Trace
+    ) -> Request:
         text = token.reveal()
         headers = {
             "Accept": "application/json",
+            tracing.HEADER: trace.child(),
             "Authorization": f"DPoP {text}",
             "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
         }

@@ -70,15 +70,20 @@ class Blocking:
     session: Session
     transport: Transport = field(repr=False)
     person: str | None = None
+    parent: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def acting(self, person: str) -> Self:
         """The same, for another acting person."""
         return replace(self, person=person)
 
+    def within(self, parent: str) -> Self:
+        """The same, in the trace of this `traceparent`."""
+        return replace(self, parent=parent)
+
     def call(self, call: Call[T]) -> Answer[T]:
         """The answer to a call."""
-        return self.run(self.session.call(call, self.person))
+        return self.run(self.session.call(call, self.person, self.parent))
 
     def run(self, flow: Flow[T]) -> T:
         """The result of a flow."""
@@ -111,15 +116,20 @@ class Awaiting:
     session: Session
     transport: AsyncTransport = field(repr=False)
     person: str | None = None
+    parent: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def acting(self, person: str) -> Self:
         """The same, for another acting person."""
         return replace(self, person=person)
 
+    def within(self, parent: str) -> Self:
+        """The same, in the trace of this `traceparent`."""
+        return replace(self, parent=parent)
+
     async def call(self, call: Call[T]) -> Answer[T]:
         """The answer to a call."""
-        return await self.run(self.session.call(call, self.person))
+        return await self.run(self.session.call(call, self.person, self.parent))
 
     async def run(self, flow: Flow[T]) -> T:
         """The result of a flow."""

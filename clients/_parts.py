@@ -50,6 +50,15 @@ class Client(Generic[D]):
         twin._driver = self._driver.acting(checked_person(person))  # noqa: SLF001 - a copy of our own
         return twin
 
+    def within(self, traceparent: str) -> Self:
+        """The same client, in the trace of a W3C `traceparent`: that of the request on whose behalf it calls.
+
+        Each request of it is a span of that trace, and its audit entry names it. Without, each call is a new trace.
+        """
+        twin = copy.copy(self)
+        twin._driver = self._driver.within(traceparent)  # noqa: SLF001 - a copy of our own
+        return twin
+
 
 class Everybody(Client[D]):
     """What everybody can do: see who takes part in the exchange, and have receipts proven."""

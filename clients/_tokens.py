@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from clients import _tracing as tracing
 from clients._messages import Alone, Request, is_secure
 from clients.errors import UnexpectedAnswer, is_token_refusal, of_problem, of_token_refusal
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from clients._keys import Signer
     from clients._messages import Flow, Response
     from clients._sending import Sender
+    from clients._tracing import Trace
     from clients.errors import ProblemError
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -91,11 +93,11 @@ class Tokens:
     def __repr__(self) -> str:
         return f"<Tokens of {self._account.client_id}>"
 
-    def current(self, refused: Token | None = None) -> Flow[Token]:
-        """A token that is fresh and is not the `refused` one."""
+    def current(self, trace: Trace, refused: Token | None = None) -> Flow[Token]:
+        """A token that is fresh and is not the `refused` one. `trace` is of the call that it is for."""
         token = self._fresh(refused)
         while token is None:
-            yield Alone(self._renew(refused))
+            yield Alone(self._renew(trace, refused))
             token = self._fresh(refused)
         return token
 
@@ -103,16 +105,16 @@ class Tokens:
         token = self._token
         return token if token is not None and token is not refused and self._clock() < token.renew_at else None
 
-    def _renew(self, refused: Token | None) -> Flow[None]:
+    def _renew(self, trace: Trace, refused: Token | None) -> Flow[None]:
         if self._fresh(refused) is not None:
             return
         endpoint = self._endpoint
         if endpoint is None:
-            endpoint = yield from self._discover()
+            endpoint = yield from self._discover(trace)
         # Kept only while it works: the next renewal after a failure asks the issuer anew.
         self._endpoint = None
         started = self._clock()
-        response = yield from self._sender.send(endpoint, lambda nonce: self._request(endpoint, nonce))
+        response = yield from self._sender.send(endpoint, lambda nonce: self._request(endpoint, nonce, trace))
         if response.status != HTTPStatus.OK:
             raise _refusal(response)
         grant = _read(_Grant, response)
@@ -121,11 +123,13 @@ class Tokens:
         self._token = Token(grant.access_token, started + _RENEWED * grant.expires_in)
         self._endpoint = endpoint
 
-    def _discover(self) -> Flow[str]:
+    def _discover(self, trace: Trace) -> Flow[str]:
         issuer = self._account.issuer
         parts = urlsplit(issuer)
         url = f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
-        response = yield from self._sender.send(url, lambda _: Request("GET", url, {"Accept": "application/json"}))
+        response = yield from self._sender.send(
+            url, lambda _: Request("GET", url, {"Accept": "application/json", tracing.HEADER: trace.child()})
+        )
         if response.status != HTTPStatus.OK:
             raise _refusal(response)
         metadata = _read(_Metadata, response)
@@ -136,7 +140,7 @@ class Tokens:
             raise UnexpectedAnswer("the metadata names a token endpoint without HTTPS", response.status)
         return metadata.token_endpoint
 
-    def _request(self, endpoint: str, nonce: str | None) -> Request:
+    def _request(self, endpoint: str, nonce: str | None, trace: Trace) -> Request:
         account, now = self._account, self._clock()
         form = {
             "grant_type": "client_credentials",
@@ -146,6 +150,7 @@ class Tokens:
         }
         headers = {
             "Accept": "application/json",
+            tracing.HEADER: trace.child(),
             "Content-Type": "application/x-www-form-urlencoded",
             "DPoP": self._signer.proof("POST", endpoint, now, nonce=nonce),
         }

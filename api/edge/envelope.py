@@ -29,7 +29,7 @@ import structlog
 import uuid_utils
 from starlette.requests import ClientDisconnect
 
-from api import problems
+from api import outbound, problems
 from api.audit import receipt
 from api.edge import metrics, passage
 from api.edge.answers import ProblemResponse
@@ -93,6 +93,7 @@ class Envelope:
             self.bounds.body,
         )
         crossing = _Crossing(here, receive, send, self._dress)
+        caused = outbound.CAUSE.set(here.traceparent)
         began = time.perf_counter()
         try:
             if (problem := self._unreadable(scope, headers)) is not None:  # (2)
@@ -103,6 +104,7 @@ class Envelope:
             crossing.declared = _declared(headers)
             await self._run(inner, crossing)
         finally:
+            outbound.CAUSE.reset(caused)
             metrics.answered(inner, crossing.status, time.perf_counter() - began)  # (8)
 
     def refusal(self, problem: Problem) -> bytes:

@@ -107,3 +107,15 @@ async def test_a_scope_that_is_not_registered_gives_no_token(exchange: Exchange)
     with pytest.raises(TokenRefused) as caught:
         await wide.cases.read(uuid4())
     assert caught.value.slug == "invalid_scope"
+
+
+async def test_a_trace_goes_through_client_and_service_into_the_entry(exchange: Exchange) -> None:
+    """W3C Trace Context: the parent of our span is that of the client's request, in the trace that its caller began."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    opened = await exchange.ngo.cases.open(NEW)
+    answer = await exchange.ngo.within(f"00-{trace}-00f067aa0ba902b7-01").cases.read(opened.value.id)
+    origin = (await exchange.entry(answer.request_id))["origin"]
+    assert origin["traceId"] == trace
+    assert origin["parentSpanId"] not in {"00f067aa0ba902b7", origin["spanId"]}
+    alone = await exchange.ngo.cases.read(opened.value.id)
+    assert (await exchange.entry(alone.request_id))["origin"]["traceId"] != trace

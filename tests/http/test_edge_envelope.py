@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
+from api import outbound
 from api.edge import enclosure, passage
 from api.edge.envelope import Bounds
 from tests import edge_kit
@@ -247,6 +248,28 @@ def test_a_trace_goes_on_when_it_is_a_valid_one(sent: bytes | None, kept: bool) 
     assert here.origin.parent_span_id == ("b7ad6b7169203331" if kept else None)
     flags = "01" if kept else "00"
     assert here.traceparent == f"00-{here.origin.trace_id}-{here.origin.span_id}-{flags}"
+
+
+async def test_what_a_request_causes_elsewhere_is_in_its_trace_and_nothing_else_is() -> None:
+    """A span of its own for each call (W3C Trace Context), also of what runs beside it; afterwards nothing is left."""
+    seen: list[str] = []
+    here: list[passage.Passage] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        here.append(passage.of(scope))
+        seen.append(outbound.traceparent())
+        seen.append(await asyncio.create_task(_calls()))
+
+    async def _calls() -> str:
+        return outbound.traceparent()
+
+    envelope = edge_kit.enclosed()
+    envelope.app = app
+    await edge_kit.speak(envelope, "/")
+    spans = [each.split("-") for each in seen]
+    assert {(trace, flags) for _, trace, _, flags in spans} == {(here[0].origin.trace_id, "00")}
+    assert len({here[0].origin.span_id, *(span for _, _, span, _ in spans)}) == 3
+    assert outbound.traceparent().split("-")[1] not in {here[0].origin.trace_id, outbound.traceparent().split("-")[1]}
 
 
 async def test_the_zone_of_a_peer_is_told_and_not_its_address() -> None:

@@ -31,6 +31,8 @@ ORGANISATION: dict[str, Any] = {
     "municipalities": [],
     "designated": False,
 }
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 NEW = NewCase(municipality=Municipality.UTRECHT, functions=(CareFunction.COORDINATION,))
 
 
@@ -206,6 +208,33 @@ def test_an_acting_person_shares_token_and_connections(exchange: Exchange) -> No
     assert [each.get("acting_person") for each in exchange.proofs] == [None, None, "worker-8", None]
     assert exchange.issued == ["token-1"]
     twin.close()
+
+
+def test_each_request_is_a_span_of_the_trace_that_it_is_made_for(exchange: Exchange) -> None:
+    """Also the requests for its token. A call that is made for nothing is a trace by itself."""
+    client = blocking(exchange, transport=_Direct(exchange))
+    traces = [
+        (client.within(PARENT).acting("worker-8"), {TRACE}),
+        (client, None),
+        (client, None),
+    ]
+    seen = list[str]()
+    for caller, expected in traces:
+        before = len(exchange.asked)
+        caller.cases.read(CASE_ID)
+        sent = [request.headers["traceparent"].split("-") for request in exchange.asked[before:]]
+        assert len({span for _, _, span, _ in sent}) == len(sent)
+        ids = {trace for _, trace, _, _ in sent}
+        assert len(ids) == 1
+        assert expected is None or ids == expected
+        seen += ids
+    assert len(set(seen)) == 3
+
+
+async def test_an_awaiting_client_traces_too(exchange: Exchange) -> None:
+    async with awaiting(exchange) as client:
+        await client.within(PARENT).cases.read(CASE_ID)
+    assert {httpx.Headers(each.headers)["traceparent"].split("-")[1] for each in exchange.asked} == {TRACE}
 
 
 async def test_an_awaiting_client_acts_for_persons_too(exchange: Exchange) -> None:

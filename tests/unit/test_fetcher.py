@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -55,6 +56,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
     assert str(request.url) == f"https://{PUBLIC}/keys?x=1"
     assert request.headers["host"] == "idp.example"
     assert request.headers["accept-encoding"] == "identity"
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", request.headers["traceparent"])
     assert request.extensions["sni_hostname"] == "idp.example", "the certificate is that of the name"
 
 
