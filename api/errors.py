@@ -14,6 +14,7 @@
     ├── LogDamaged            the log in the database is not what was signed
     ├── LogStopped            the log must not be continued here and now; says why, and what to do
     ├── WitnessRefused        a witness did not cosign a checkpoint: it may have been shown another history
+    ├── LogbookRefused        a logbook of processing did not take what it was sent
     ├── NotExportable         what was asked of an export of the log cannot be given; says what
     ├── NotPossible           what was asked of custody of the keys cannot be done now; says what to do
     └── Misconfigured         the process must not start; holds every fault found
@@ -137,6 +138,13 @@ class WitnessRefused(KetenbrugError):
 
     def __init__(self, witness: str, what: str) -> None:
         super().__init__(f"{witness}: {what}")
+
+
+class LogbookRefused(KetenbrugError):
+    """A logbook of processing did not confirm records. They are sent again until it does."""
+
+    def __init__(self, status: int, more: str = "") -> None:
+        super().__init__(f"it answered {status} {more}".rstrip())
 
 
 class NotExportable(KetenbrugError):

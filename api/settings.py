@@ -120,6 +120,10 @@ class Settings(DatabaseSettings, KeySettings):
     )
     log_witnesses: Path | None = Field(None, description="C2SP tlog-policy file: witnesses that are asked to cosign.")
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
+    ldv_collector: str = Field("", description="Where LDV records go (OTLP over HTTP): https://…/v1/traces.")
+    ldv_register: str = Field("", description="Your register of processing activities (GDPR article 30): an address.")
+    ldv_token: SecretStr | None = Field(None, description="Bearer token for the collector.")
+    ldv_own_network: bool = Field(default=False, description="The collector stands in the own network.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
     metrics_host: str = "127.0.0.1"
@@ -218,6 +222,7 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
     faults += _custody_faults(settings)
     faults += _issuer_faults(settings)
+    faults += _logbook_faults(settings)
     if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
     return faults
@@ -244,6 +249,19 @@ def _issuer_faults(settings: Settings) -> list[str]:
             faults.append("KETENBRUG_ISSUERS: an issuer is an https address without query and fragment")
     if not known and not settings.embedded_issuer:
         faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
+    return faults
+
+
+def _logbook_faults(settings: Settings) -> list[str]:
+    if not settings.ldv_collector:
+        return []
+    faults: list[str] = []
+    parts = urlsplit(settings.ldv_collector)
+    near = settings.ldv_own_network and _loopback(parts.hostname or "")
+    if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
+        faults.append("KETENBRUG_LDV_COLLECTOR: an https address, such as https://collector.example.org/v1/traces")
+    if not settings.ldv_register.startswith("https://"):
+        faults.append("KETENBRUG_LDV_REGISTER: the https address of your register: records name the activity there")
     return faults
 
 

@@ -5,6 +5,7 @@
 `entry`, `leaf`, `tile`, `checkpoint`, `generation` and `verifier` are never updated, deleted from or truncated: the
 application role may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
 `audit verify` finds.
+`delivery` is how far the log was delivered: the one row here that is updated.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
 
 There is no foreign key from `leaf` to `entry`: its check would lock, and so rewrite, every row of `entry` once more.
@@ -179,4 +180,15 @@ projection_person: Final = Table(
     Column("index", BigInteger, primary_key=True, autoincrement=False),
     schema="audit",
     comment="Which entries are about whom, by the person's alias in this log.",
+)
+
+delivery: Final = Table(
+    "delivery",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+    instant("at"),
+    CheckConstraint("next >= 0", name="next_natural"),
+    schema="audit",
+    comment="Up to which index the log was delivered elsewhere, and confirmed there.",
 )

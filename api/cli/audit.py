@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, assert_never
 
+import orjson
 import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
-from api.audit import adoption
+from api.audit import adoption, projection, views
 from api.audit import export as exports
 from api.audit.entry import Entry, Thing
 from api.audit.guard import FileGuard
 from api.audit.standing import Generation
 from api.disclosure.authority import ADOPT_LOG
+from api.errors import Misconfigured
 from api.oauth import operator
 from api.settings import Settings
 from api.storage.pool import Database
@@ -64,6 +67,49 @@ def verify(
     raise typer.Exit(
         verifier.main([str(directory), *(word for name, file in given for word in (name, str(file)) if file)])
     )
+
+
+class View(StrEnum):
+    """Another standard's words for an entry."""
+
+    BIO2 = "bio2"
+    ADL = "adl"
+    LDV = "ldv"
+
+
+@app.command()
+def project(
+    directory: _Directory,
+    view: Annotated[
+        View, typer.Option("--as", help="BIO2 8.15, Authorization Decision Log, or Logboek Dataverwerkingen.")
+    ],
+    register: Annotated[
+        str, typer.Option(help="The address of your register of processing activities: ldv names activities there.")
+    ] = "",
+) -> None:
+    """Write each entry of an export in the words of another standard, as JSON, a record a line. Check it first.
+
+    Offline, from what `export` wrote: whoever may have the entries may have their views.
+    """
+    if view is View.LDV and not register:
+        raise Misconfigured(("--register: an LDV record names the activity in your register of processing activities",))
+    entries = [projection.content(each.leaf) for each in verifier.story(directory)]
+    ended, where = views.endings(entries), views.Register(register.rstrip("/"), "urn:uuid:")
+    for each in entries:
+        for record in _records(each, view, ended, where):
+            typer.echo(orjson.dumps(record))
+
+
+def _records(content: views.Content, view: View, ended: views.Endings, register: views.Register) -> list[Any]:
+    match view:
+        case View.BIO2:
+            return [views.bio2(content)]
+        case View.ADL:
+            return [record] if (record := views.adl(content, ended)) is not None else []
+        case View.LDV:
+            return views.ldv(content, ended, register)
+        case _:
+            assert_never(view)
 
 
 async def _adopt(found: Settings) -> Generation:

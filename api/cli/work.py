@@ -1,6 +1,7 @@
 """`ketenbrug work`: what happens without a request.
 
-The log's sequencer; forgetting what has expired; summarising who was turned away without having proven who they are.
+The log's sequencer; delivering the log to a logbook of processing; forgetting what has expired; summarising who was
+turned away without having proven who they are.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import structlog
 import typer
 
 from api import settings
-from api.audit import policy, sequencer, witnessing
+from api.audit import logbook, policy, sequencer, witnessing
 from api.audit.checkpoint import Signer
 from api.audit.guard import FileGuard
+from api.audit.views import Register
 from api.cli import checks, metrics
 from api.crypto import keyfile
-from api.errors import LogStopped, Misconfigured
+from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
-from api.outbound import Outbound
+from api.outbound import Fetcher, Outbound
 from api.storage import idempotency
 from api.storage.pool import Database
 
@@ -60,7 +63,7 @@ def work(
 
 async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -> None:
     keys = keyfile.load(found.key_file)
-    database = await Database.open(found.database_url.get_secret_value(), size=4)
+    database = await Database.open(found.database_url.get_secret_value(), size=6)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -81,6 +84,8 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                 ),
                 tasks.create_task(each_minute(database)),
             ]
+            if found.ldv_collector:
+                running.append(tasks.create_task(logbook.run(database, _logbook(found, database), _not_delivered)))
             if trusted is not None:
                 running.append(tasks.create_task(_witnessing(database, trusted)))
             await stop.wait()
@@ -103,6 +108,25 @@ def _policy(found: Settings) -> Policy | None:
 async def _witnessing(database: Database, trusted: Policy) -> None:
     async with Outbound() as outbound:
         await witnessing.run(database, trusted, outbound, settings.now, _not_cosigned)
+
+
+def _logbook(found: Settings, database: Database) -> logbook.Logbook:
+    token = found.ldv_token
+    return logbook.Logbook(
+        database,
+        Fetcher((found.ldv_collector,) if found.ldv_own_network else ()),
+        found.ldv_collector,
+        Register(found.ldv_register.rstrip("/"), f"{found.public_url}/v1/organisations/"),
+        settings.now,
+        # Longer than a request lasts and the tree may be behind: how it ended is in the log by then.
+        settled=timedelta(seconds=found.patience + min(found.merge_bound, found.merge_delay)),
+        headers={} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"},
+    )
+
+
+def _not_delivered(fault: Exception) -> None:
+    where = str(fault) if isinstance(fault, KetenbrugError) else None
+    structlog.get_logger("ketenbrug.work").error("ldv-fault", kind=type(fault).__name__, where=where)
 
 
 def _not_cosigned(fault: Exception) -> None:

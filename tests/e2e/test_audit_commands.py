@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -155,3 +155,35 @@ def test_what_cannot_be_proven_is_refused_in_words(sandbox: Sandbox, tmp_path: P
         ended = exported(sandbox, tmp_path / "log", *words)
         assert isinstance(ended.exception, KetenbrugError)
         assert "1000000" in str(ended.exception)
+
+
+def projected(export: Path, view: str, *words: str) -> list[dict[str, Any]]:
+    """The records of a view, as the command writes them."""
+    ended = ketenbrug("audit", "project", "--dir", str(export), "--as", view, *words)
+    assert ended.exit_code == 0, ended.output
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_the_log_is_told_in_the_words_of_three_other_standards(export: Path) -> None:
+    """Of a log that really ran: every entry for BIO2, every decision once for ADL, every person for LDV."""
+    entries = [each.content for each in verifier.story(export)]
+    assert [each["tijdstempel"] for each in projected(export, "bio2")] == [each["at"] for each in entries]
+    decided = [each for each in entries if each["origin"]["zone"] != "local" and "tally" not in each]
+    decisions = projected(export, "adl")
+    assert [(each["trace_id"], each["span_id"]) for each in decisions] == [
+        (each["origin"]["traceId"], each["origin"]["spanId"]) for each in decided
+    ]
+    assert len({(each["trace_id"], each["span_id"]) for each in decisions}) == len(decisions) > 1
+    about = [alias for each in entries for alias in (*each.get("persons", ()), *filter(None, [each.get("person")]))]
+    records = projected(export, "ldv", "--register", "https://register.example/activities/")
+    subjects = [each["attributes"].get("dpl.core.data_subject_id") for each in records]
+    assert [each for each in subjects if each is not None] == about
+    assert about
+    clients = {each["actor"]["client"] for each in decided}
+    assert not any(client in json.dumps(record) for client in clients for record in records)
+
+
+def test_records_without_a_register_to_refer_to_are_not_made(export: Path) -> None:
+    ended = ketenbrug("audit", "project", "--dir", str(export), "--as", "ldv")
+    assert isinstance(ended.exception, KetenbrugError)
+    assert "--register" in str(ended.exception)

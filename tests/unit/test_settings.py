@@ -110,6 +110,32 @@ def test_an_address_that_clients_could_not_trust_is_refused(address: str) -> Non
     assert fault.startswith("KETENBRUG_PUBLIC_URL: ")
 
 
+LOGBOOK: Final = {
+    "KETENBRUG_LDV_COLLECTOR": "https://collector.example/v1/traces",
+    "KETENBRUG_LDV_REGISTER": "https://register.example/activities",
+}
+
+
+def test_a_logbook_is_named_with_the_register_that_its_records_refer_to() -> None:
+    assert read(settings.serving, GOOD | LOGBOOK).ldv_collector == LOGBOOK["KETENBRUG_LDV_COLLECTOR"]
+    (fault,) = refused(settings.serving, GOOD | LOGBOOK | {"KETENBRUG_LDV_REGISTER": ""})
+    assert fault.startswith("KETENBRUG_LDV_REGISTER: ")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://collector.example/v1/traces", "collector.example", "https://a@collector.example", "http://127.0.0.1:4318"],
+)
+def test_records_of_persons_leave_over_https(address: str) -> None:
+    (fault,) = refused(settings.serving, GOOD | LOGBOOK | {"KETENBRUG_LDV_COLLECTOR": address})
+    assert fault.startswith("KETENBRUG_LDV_COLLECTOR: ")
+
+
+def test_a_collector_on_this_machine_is_named_as_the_own_network() -> None:
+    near = {"KETENBRUG_LDV_COLLECTOR": "http://127.0.0.1:4318/v1/traces", "KETENBRUG_LDV_OWN_NETWORK": "true"}
+    assert read(settings.serving, GOOD | LOGBOOK | near).ldv_own_network
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
 def test_on_loopback_http_will_do(address: str) -> None:
     found = read(settings.serving, GOOD | {"KETENBRUG_PUBLIC_URL": address, "KETENBRUG_SANDBOX": "true"})
