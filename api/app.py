@@ -31,12 +31,14 @@ from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
 from api.oauth import signing_log
+from api.oauth.client_keys import ClientKeys
 from api.oauth.external import ExternalIssuer, Issuers, Trust
 from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.metadata import TOKEN_PATH
 from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
+from api.oauth.renewal import KeyRenewal
 from api.oauth.server import TokenEndpoint
 from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
@@ -142,7 +144,7 @@ def parts(
 ) -> state.State:
     """What requests share."""
     issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file))
-    limits = Limits(database, _quotas(settings))
+    limits, client_keys = Limits(database, _quotas(settings)), ClientKeys(Fetcher(settings.client_key_origins))
     return state.State(
         database=database,
         clock=clock,
@@ -150,8 +152,11 @@ def parts(
         issuers=_issuers(settings, issuer),
         clients=Clients(),
         limits=limits,
-        token_endpoint=TokenEndpoint(issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits),
-        token_management=TokenManagement(issuer, limits),
+        token_endpoint=TokenEndpoint(
+            issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits, client_keys
+        ),
+        token_management=TokenManagement(issuer, limits, client_keys),
+        key_renewal=KeyRenewal(issuer, limits, client_keys),
         wrapper=wrapper,
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         fingerprints=Mac(keys.idempotency),

@@ -130,6 +130,9 @@ class Settings(DatabaseSettings, KeySettings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()
     embedded_issuer: Annotated[bool, Field(description="Whether tokens of our own are issued and taken.")] = True
+    client_key_origins: Annotated[
+        tuple[str, ...], Field(description="Origins in the own network at which clients publish their keys.")
+    ] = ()
     sandbox: bool = False
 
     @property
@@ -247,6 +250,8 @@ def _issuer_faults(settings: Settings) -> list[str]:
         near = each.own_network and _loopback(parts.hostname or "")
         if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or near):
             faults.append("KETENBRUG_ISSUERS: an issuer is an https address without query and fragment")
+    if not all(_is_origin(each) for each in settings.client_key_origins):
+        faults.append("KETENBRUG_CLIENT_KEY_ORIGINS: scheme, host and port of each")
     if not known and not settings.embedded_issuer:
         faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
     return faults
@@ -263,6 +268,11 @@ def _logbook_faults(settings: Settings) -> list[str]:
     if not settings.ldv_register.startswith("https://"):
         faults.append("KETENBRUG_LDV_REGISTER: the https address of your register: records name the activity there")
     return faults
+
+
+def _is_origin(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.path and "@" not in parts.netloc
 
 
 def _loopback(host: str) -> bool:

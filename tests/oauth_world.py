@@ -28,16 +28,19 @@ from api.edge.actor import may
 from api.edge.envelope import Bounds, Envelope
 from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
+from api.oauth.client_keys import ClientKeys
 from api.oauth.external import ExternalIssuer, Issuers
 from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
 from api.oauth.nonces import Nonces
 from api.oauth.registry import Clients
+from api.oauth.renewal import KeyRenewal
 from api.oauth.server import TokenEndpoint
 from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.oauth.unproven import Tally
+from api.outbound import Fetcher
 from api.principal import Principal
 from api.routes import oauth as oauth_routes
 from api.storage.pool import Database
@@ -171,6 +174,7 @@ class World:
     tokens: Quota = TOKENS
     introspections: Quota = INTROSPECTIONS
     others: dict[str, ExternalIssuer] = field(default_factory=dict)
+    fetcher: Fetcher = field(default_factory=Fetcher)
 
     def __post_init__(self) -> None:
         self.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(self.key))
@@ -192,7 +196,7 @@ class World:
     def use(self, database: Database) -> None:
         """Let the service work on this database."""
         quotas = Quotas(self.requests, self.lookups, self.same_person, self.tokens, self.introspections)
-        limits = Limits(database, quotas)
+        limits, keys = Limits(database, quotas), ClientKeys(self.fetcher)
         state.install(
             self.inner,
             state.State(
@@ -202,8 +206,9 @@ class World:
                 issuers=Issuers(self.issuer, self.others),
                 clients=self.clients,
                 limits=limits,
-                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits),
-                token_management=TokenManagement(self.issuer, limits),
+                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits, keys),
+                token_management=TokenManagement(self.issuer, limits, keys),
+                key_renewal=KeyRenewal(self.issuer, limits, keys),
                 wrapper=FileWrapper("test", bytes(32)),
                 index=BlindIndex(bytes(32)),
                 fingerprints=Mac(bytes(32)),

@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from api import settings
 from api.errors import Misconfigured
 from api.oauth import jose, operator, registry
-from api.oauth.model import Designation, NewClient, NewOrganisation
+from api.oauth.model import KEYS_WARNED, Designation, NewClient, NewOrganisation, renew_by
 from api.storage.pool import Database
 from api.storage.unit import Unit
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope
@@ -80,14 +80,30 @@ def organisation(
 def client(
     client_id: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
     organisation_id: Annotated[str, typer.Option("--organisation", help="Id of its organisation.")],
-    key: Annotated[Path, typer.Option(help="File with the client's public JWK or JWK set.")],
     scope: Annotated[list[Scope], typer.Option(help="What it may ask for; may be repeated. Give what it needs.")],
+    key: Annotated[Path | None, typer.Option(help="File with the client's public JWK or JWK set.")] = None,
+    jwks_uri: Annotated[str | None, typer.Option(help="Or the https address at which it publishes its keys.")] = None,
 ) -> None:
     """Register a client of an organisation and print the thumbprint of each of its keys (RFC 7638)."""
-    new = NewClient(ClientId(client_id), _id(organisation_id), _keys(key), frozenset(scope))
+    keys = () if key is None else _keys(key)
+    new = NewClient(ClientId(client_id), _id(organisation_id), keys, frozenset(scope), jwks_uri)
     ring = _commit(lambda unit: registry.register_client(unit, operator.local(), new))
     for registered in ring.keys.values():
         typer.echo(registered.thumbprint)
+
+
+@app.command()
+def clients() -> None:
+    """List every client: its keys, and by when they are to be renewed."""
+    today = settings.now()
+    for each in _commit(registry.clients):
+        due = renew_by(each.keys_since)
+        late = " OVERDUE" if due < today.date() else " soon" if due < (today + KEYS_WARNED).date() else ""
+        typer.echo(f"{each.id} ({each.organisation.name}){'' if each.enabled else ' DISABLED'} renew by {due}{late}")
+        for thumbprint in sorted(each.keys.thumbprints):
+            typer.echo(f"    {thumbprint}")
+        if each.jwks_uri is not None:
+            typer.echo(f"    from {each.jwks_uri}")
 
 
 @app.command()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from api.oauth.limits import Limits
     from api.oauth.management import TokenManagement
     from api.oauth.registry import Clients
+    from api.oauth.renewal import KeyRenewal
     from api.oauth.server import TokenEndpoint
     from api.oauth.tokens import Issuer
     from api.oauth.unproven import Tally
@@ -42,6 +43,7 @@ class State:
     limits: Limits
     token_endpoint: TokenEndpoint
     token_management: TokenManagement
+    key_renewal: KeyRenewal
     wrapper: KeyWrapper
     index: BlindIndex
     fingerprints: Mac

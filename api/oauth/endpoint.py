@@ -22,6 +22,7 @@ from api.vocabulary import ClientId, Reason, Result
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from api.oauth.client_keys import ClientKeys
     from api.oauth.grants import Assertion
     from api.oauth.limits import Limits, Quota
     from api.oauth.model import Client
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+DISABLED: Final = "this client is disabled: ask the operator of the exchange"
+"""What a client is told that proved to be it. Nobody else learns that it exists."""
+
 _DESCRIPTIONS: Final = {
     "invalid_request": "send each parameter once, as application/x-www-form-urlencoded",
     "invalid_client": "client authentication failed: sign a new assertion (private_key_jwt) with a registered key",
@@ -37,6 +41,7 @@ _DESCRIPTIONS: Final = {
     "unsupported_grant_type": "the grant type is client_credentials",
     "invalid_scope": "ask for one or more scopes that are registered for this client",
     "invalid_target": "the resource is not one of this server",
+    "invalid_client_metadata": "name one to four public keys in the claim jwks, and prove each new one",
     "invalid_dpop_proof": "this proof was used before: make a new one for each request",
 }
 
@@ -89,22 +94,29 @@ class Proven(Protocol):
         ...
 
 
-def declined(error: str, *, proven: bool = False) -> Declined:
-    """Decline with this error."""
-    return Declined(error, _DESCRIPTIONS[error], proven)
+def declined(error: str, *, proven: bool = False, because: str = "") -> Declined:
+    """Decline with this error. `because`: in place of its usual sentence."""
+    return Declined(error, because or _DESCRIPTIONS[error], proven)
 
 
-async def claimed(unit: Unit, form: Mapping[str, str]) -> Client | None:
-    """The client that the assertion claims to be of, as it is now: never from memory, because its keys decide."""
+async def claimed(unit: Unit, form: Mapping[str, str], keys: ClientKeys, origin: Origin) -> Client | None:
+    """The client that the assertion claims to be of, as it is now: never from memory, because its keys decide.
+
+    Raises `Unavailable` when it publishes its keys and there are none to be had.
+    """
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         return None
     try:
-        named: object = jose.peek(form.get("client_assertion", "")).claims.get("sub")
+        unverified = jose.peek(form.get("client_assertion", ""))
     except jose.Unreadable:
         return None
+    named, kid = unverified.claims.get("sub"), unverified.header.get("kid")
     if not isinstance(named, str) or not model.CLIENT_ID.fullmatch(named):
         return None
-    return await registry.read(unit, ClientId(named))
+    client = await registry.read(unit, ClientId(named))
+    if client is None or not client.enabled:
+        return client
+    return await keys.current(unit, client, kid if isinstance(kid, str) else "", origin)
 
 
 async def admit(unit: Unit, limits: Limits, quota: Quota, action: str, who: Proven) -> Admission | None:

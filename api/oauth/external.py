@@ -4,22 +4,19 @@ Identity is the pair of issuer and client: what another issuer calls `x` is nobo
 registered client that is. What is demanded of a token is what is demanded of ours: JWT access token of RFC 9068, bound
 to a key (`cnf.jkt`), for our audience, by an algorithm of ours. So the guard does not know whose token it was.
 
-Keys are those of the issuer's own `jwks_uri`. They are kept for some minutes; an unknown key id asks anew, but not more
-often than every half minute, whoever sends how many; when the issuer does not answer, the keys that are known serve for
-a day. Without any, the request is turned away as one to be repeated (503), never as if the token were bad.
+Keys are those of the issuer's own `jwks_uri` (`api.oauth.remote`). Without any, the request is turned away as one to be
+repeated (503), never as if the token were bad.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from api.errors import Unavailable
 from api.oauth import jose, tokens
+from api.oauth.remote import Remote, taken
 from api.outbound import NotFetched, origin
 
 if TYPE_CHECKING:
@@ -30,13 +27,6 @@ if TYPE_CHECKING:
     from api.oauth.tokens import Issuer, Token
     from api.outbound import Fetcher
     from api.vocabulary import ClientId
-
-FRESH: Final = 300
-"""Seconds for which fetched keys are not asked for again."""
-COOLDOWN: Final = 30
-"""Seconds between two attempts, at least."""
-STALE: Final = 86_400
-"""Seconds for which known keys serve while the issuer does not answer."""
 
 _OPENID: Final = "/.well-known/openid-configuration"
 _DISCOVERY: Final = ("/.well-known/oauth-authorization-server", _OPENID)
@@ -53,32 +43,26 @@ class Trust:
     client_claim: str = "client_id"
 
 
-@dataclass(slots=True)
-class _Keys:
-    """What is known of an issuer's keys, and when it was asked."""
-
-    by_id: Mapping[str, PublicKey] = field(default_factory=dict[str, "PublicKey"])
-    fetched_at: float = float("-inf")
-    tried_at: float = float("-inf")
-
-
 class ExternalIssuer:
     """Verifies the tokens of one of them."""
 
-    __slots__ = ("_fetcher", "_keys", "_lock", "_remembered", "_trust")
+    __slots__ = ("_fetcher", "_keys", "_remembered", "_remote", "_trust")
 
     def __init__(self, trust: Trust, fetcher: Fetcher) -> None:
         self._trust = trust
         self._fetcher = fetcher
-        self._keys = _Keys()
-        self._lock = asyncio.Lock()
+        self._keys: Mapping[str, PublicKey] = {}
+        self._remote = Remote("issuer", self._fetched)
         self._remembered = tokens.Remembered()
 
     async def verify(self, text: str, unverified: Unverified, now: datetime) -> Token:
         """Verify a token, or find that it was verified. Raises `Unauthenticated`, and `Unavailable` without keys."""
         at, known = now.timestamp(), hashlib.sha256(text.encode()).digest()
         named = unverified.header.get("kid")
-        await self._refresh(named if isinstance(named, str) else "", at)
+        keys = await self._remote.find(named if isinstance(named, str) else "", at)
+        if keys is not self._keys:
+            self._keys = keys
+            self._remembered.clear()
         if (token := self._remembered.find(known, at)) is not None:
             return token
         token = self._verified(unverified, at)
@@ -88,7 +72,7 @@ class ExternalIssuer:
     def _verified(self, unverified: Unverified, at: float) -> Token:
         header, trust = unverified.header, self._trust
         kind, kid = header.get("typ"), header.get("kid")
-        key = self._keys.by_id.get(kid) if isinstance(kid, str) else None
+        key = self._keys.get(kid) if isinstance(kid, str) else None
         if not isinstance(kind, str) or kind.lower() not in trust.types or key is None:
             raise tokens.refused()
         try:
@@ -102,28 +86,8 @@ class ExternalIssuer:
         # Two issuers may give the same id to a token.
         return replace(token, client_id=client, id=f"{trust.issuer} {token.id}")
 
-    async def _refresh(self, kid: str, at: float) -> None:
-        """Have the keys, as far as they can be had. Whoever waits here waits for one fetch."""
-        if self._is_wanting(kid, at) or (self._lock.locked() and kid not in self._keys.by_id):
-            async with self._lock:
-                if self._is_wanting(kid, at):
-                    self._keys.tried_at = at
-                    with suppress(NotFetched):
-                        self._keys = _Keys(await self._fetched(), at, at)
-                        self._remembered.clear()
-        if not self._keys.by_id or at - self._keys.fetched_at > STALE:
-            raise Unavailable("issuer", retry_after=COOLDOWN)
-
-    def _is_wanting(self, kid: str, at: float) -> bool:
-        keys = self._keys
-        if at - keys.tried_at < COOLDOWN:
-            return False
-        return at - keys.fetched_at >= FRESH or kid not in keys.by_id
-
     async def _fetched(self) -> dict[str, PublicKey]:
-        jwks = (await self._fetcher.json(await self._address())).get("keys")
-        found = cast("list[object]", jwks) if isinstance(jwks, list) else []
-        return dict(filter(None, map(_taken, found)))
+        return taken(await self._fetcher.json(await self._address()))
 
     async def _address(self) -> str:
         """Of the keys, as the metadata of exactly this issuer say (RFC 8414 section 3.3), and on its own origin."""
@@ -168,20 +132,6 @@ class Issuers:
         if self._own is None:
             raise tokens.refused()
         return self._own.verify(text, now)
-
-
-def _taken(jwk: object) -> tuple[str, PublicKey] | None:
-    """A signing key with an id, of a kind that we take; an issuer may have others, and we leave them alone."""
-    if not isinstance(jwk, dict):
-        return None
-    members = cast("dict[str, Any]", jwk)
-    kid = members.get("kid")
-    if not isinstance(kid, str) or members.get("use", "sig") != "sig":
-        return None
-    try:
-        return kid, jose.public_key(members)
-    except jose.Unreadable:
-        return None
 
 
 def _well_known(issuer: str, path: str) -> str:

@@ -21,6 +21,7 @@ from api.principal import Principal
 from api.vocabulary import Party
 
 if TYPE_CHECKING:
+    from api.oauth.client_keys import ClientKeys
     from api.oauth.copies import Admission
     from api.oauth.endpoint import Asked
     from api.oauth.grants import Assertion
@@ -67,10 +68,11 @@ Found: TypeAlias = _Proven | Declined
 class TokenManagement:
     """The two endpoints, for one issuer."""
 
-    __slots__ = ("_issuer", "_limits")
+    __slots__ = ("_issuer", "_keys", "_limits")
 
-    def __init__(self, issuer: Issuer, limits: Limits) -> None:
+    def __init__(self, issuer: Issuer, limits: Limits, keys: ClientKeys) -> None:
         self._issuer = issuer
+        self._keys = keys
         self._limits = limits
 
     async def revoke(self, unit: Unit, asked: Asked) -> Revoked | Declined:
@@ -104,7 +106,7 @@ class TokenManagement:
         form = asked.single("token")
         if form is None:
             return declined("invalid_request")
-        client = await endpoint.claimed(unit, form)
+        client = await endpoint.claimed(unit, form, self._keys, asked.origin)
         assertion = grants.authenticate(Attempt(form, client, "", self._issuer, unit.now), self._issuer.url)
         if client is None or not client.enabled or assertion is None:
             await unit.finish()

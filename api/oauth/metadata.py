@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - a path
 REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
+CLIENT_KEYS_PATH: Final = "/oauth/client-keys"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 
 _ENDPOINTS: Final = {"token": TOKEN_PATH, "revocation": REVOCATION_PATH, "introspection": INTROSPECTION_PATH}
@@ -29,6 +30,7 @@ def authorization_server(issuer: Issuer) -> dict[str, Any]:
         "response_types_supported": [],  # required, and there is no authorization endpoint
         "grant_types_supported": ["client_credentials"],
         "dpop_signing_alg_values_supported": list(jose.ALGORITHMS),
+        "client_keys_endpoint": issuer.url + CLIENT_KEYS_PATH,
     }
     for name, path in _ENDPOINTS.items():
         document[f"{name}_endpoint"] = issuer.url + path

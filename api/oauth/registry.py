@@ -1,17 +1,19 @@
 """Organisations and their clients: registering them, and what a process remembers of them.
 
-Every change of an organisation or a client raises the `epoch` of the clients that it touches, and is an audit entry. A
-process may remember a client for as long as it likes, because the mark of every request (`api.oauth.replay`) compares
-the epoch in the database.
+Every change of an organisation or a client is an audit entry, and raises the `epoch` of the clients that it touches;
+except a change of their keys, which are never taken from memory. A process may remember a client for as long as it
+likes, because the mark of every request (`api.oauth.replay`) compares the epoch in the database.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Date, Text, Uuid, bindparam, false, insert, select, update
+from sqlalchemy import Date, DateTime, Text, Uuid, bindparam, false, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from api.audit import log
 from api.audit.entry import Entry, Thing
@@ -33,6 +35,8 @@ REGISTER_ORGANISATION: Final = "oauth.register-organisation"
 REGISTER_CLIENT: Final = "oauth.register-client"
 DISABLE_CLIENT: Final = "oauth.disable-client"
 DESIGNATE: Final = "oauth.record-designation"
+RENEW_KEYS: Final = "oauth.replace-client-keys"
+"""The actions, in the audit log. The digest of an entry about the keys of a client is that of these (`_digest`)."""
 
 
 class Clients:
@@ -65,6 +69,8 @@ class Clients:
 _JOINED: Final = (
     client.c.client_id,
     client.c.jwks,
+    client.c.jwks_uri,
+    client.c.keys_since,
     client.c.scopes,
     client.c.grant_type,
     client.c.enabled,
@@ -107,6 +113,19 @@ _ADD_CLIENT: Final = statement(
     "epoch",
     "created_at",
 )
+_REPLACE_KEYS: Final = statement(
+    update(client)
+    .where(
+        client.c.client_id == bindparam("of_client", type_=Text),
+        client.c.jwks == bindparam("known_jwks", type_=JSONB),
+    )
+    .values(
+        jwks=bindparam("new_jwks", type_=JSONB),
+        keys_since=bindparam("since", type_=DateTime(timezone=True)),
+    )
+    .returning(client.c.client_id)
+)
+_CLIENTS: Final = statement(select(*_JOINED).join_from(client, organisation).order_by(client.c.client_id))
 _DISABLE: Final = statement(
     update(client)
     .where(client.c.client_id == bindparam("of_client", type_=Text))
@@ -129,17 +148,12 @@ _RAISE_EPOCHS: Final = statement(
 async def read(unit: Unit, client_id: ClientId) -> Client | None:
     """The client as the database has it now, enabled or not."""
     row = await unit.one(_READ(client_id=client_id))
-    if row is None:
-        return None
-    return Client(
-        id=ClientId(row["client_id"]),
-        organisation=_organisation(row),
-        keys=jose.key_ring(row["jwks"]),
-        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
-        grant=row["grant_type"],
-        enabled=row["enabled"],
-        epoch=row["epoch"],
-    )
+    return None if row is None else _client(row)
+
+
+async def clients(unit: Unit) -> list[Client]:
+    """Every client, enabled or not, by its id."""
+    return [_client(row) for row in await unit.all(_CLIENTS())]
 
 
 async def organisations(unit: Unit) -> list[Organisation]:
@@ -192,14 +206,15 @@ async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRi
         faults.append("a client of this id is registered already")
     if faults:
         raise Misconfigured(tuple(faults))
-    keys = jose.key_ring(new.jwks)
-    log.append(unit, _entry(unit, actor, REGISTER_CLIENT, Thing(f"client:{new.id}", new.organisation_id)))
+    keys = jose.key_ring(new.jwks) if new.jwks_uri is None else jose.KeyRing({})
+    thing = Thing(f"client:{new.id}", new.organisation_id, digest=_digest(keys))
+    log.append(unit, _entry(unit, actor, REGISTER_CLIENT, thing))
     await unit.run(
         _ADD_CLIENT(
             client_id=new.id,
             organisation_id=new.organisation_id,
             jwks=keys.as_jwks(),
-            jwks_uri=None,
+            jwks_uri=new.jwks_uri,
             keys_since=unit.now,
             scopes=sorted(new.scopes),
             grant_type=GRANTS[0],
@@ -209,6 +224,16 @@ async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRi
         )
     )
     return keys
+
+
+async def replace_keys(unit: Unit, actor: Principal, known: Client, keys: KeyRing) -> bool:
+    """Replace the keys of a client as it was read. False when they changed in between: then nothing is done."""
+    before, after = known.keys.as_jwks(), keys.as_jwks()
+    if not await unit.run(_REPLACE_KEYS(of_client=known.id, known_jwks=before, new_jwks=after, since=unit.now)):
+        return False
+    thing = Thing(f"client:{known.id}", known.organisation.id, digest=_digest(keys))
+    log.append(unit, _entry(unit, actor, RENEW_KEYS, thing))
+    return True
 
 
 async def disable_client(unit: Unit, actor: Principal, client_id: ClientId) -> None:
@@ -234,6 +259,21 @@ async def record_designation(
     log.append(unit, _entry(unit, actor, DESIGNATE, Thing("organisation", organisation_id)))
 
 
+def _client(row: Record) -> Client:
+    return Client(
+        id=ClientId(row["client_id"]),
+        organisation=_organisation(row),
+        # One that publishes its keys has none here before they were fetched.
+        keys=jose.key_ring(row["jwks"]) if row["jwks"] else jose.KeyRing({}),
+        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+        grant=row["grant_type"],
+        enabled=row["enabled"],
+        epoch=row["epoch"],
+        keys_since=row["keys_since"],
+        jwks_uri=row["jwks_uri"],
+    )
+
+
 def _organisation(row: Record) -> Organisation:
     return Organisation(
         id=OrganisationId(row["id"]),
@@ -243,6 +283,11 @@ def _organisation(row: Record) -> Organisation:
         municipalities=frozenset(Municipality(each) for each in row["municipalities"]),
         designated=row["designation_source"] is not None,
     )
+
+
+def _digest(keys: KeyRing) -> bytes | None:
+    """SHA-256 of the sorted thumbprints (RFC 7638) of a set of keys, with a space between them."""
+    return hashlib.sha256(" ".join(sorted(keys.thumbprints)).encode()).digest() if keys.keys else None
 
 
 def _entry(unit: Unit, actor: Principal, action: str, thing: Thing) -> Entry:

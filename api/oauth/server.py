@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from api.errors import Overloaded, Replayed, StaleStanding, TooManyRequests, Unauthenticated
-from api.oauth import dpop, endpoint, grants, replay
-from api.oauth.endpoint import Declined, declined
+from api.oauth import dpop, endpoint, grants, model, replay
+from api.oauth.endpoint import DISABLED, Declined, declined
 from api.oauth.grants import Attempt, Denied, Granted
 from api.oauth.limits import Guesses
 from api.oauth.replay import Kind
@@ -21,8 +21,9 @@ from api.oauth.tokens import LIFETIME
 from api.principal import Principal
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
+    from api.oauth.client_keys import ClientKeys
     from api.oauth.copies import Admission
     from api.oauth.dpop import Proof
     from api.oauth.endpoint import Asked
@@ -45,6 +46,8 @@ class Issued:
 
     token: str = field(repr=False)
     scopes: frozenset[Scope]
+    renew_by: date | None = None
+    """The day by which the client is to replace its keys, once that is near."""
     expires_in: int = LIFETIME
 
 
@@ -54,11 +57,12 @@ Answer: TypeAlias = Issued | Declined
 class TokenEndpoint:
     """The token endpoint at `url`, for one issuer. Proofs for it hold one of `nonces`."""
 
-    __slots__ = ("_guesses", "_issuer", "_limits", "nonces", "url")
+    __slots__ = ("_guesses", "_issuer", "_keys", "_limits", "nonces", "url")
 
-    def __init__(self, issuer: Issuer, url: str, nonces: Nonces, limits: Limits) -> None:
+    def __init__(self, issuer: Issuer, url: str, nonces: Nonces, limits: Limits, keys: ClientKeys) -> None:
         self._guesses = Guesses()
         self._issuer = issuer
+        self._keys = keys
         self._limits = limits
         self.nonces: Final = nonces
         self.url: Final = url
@@ -78,7 +82,7 @@ class TokenEndpoint:
         except Unauthenticated as refused:
             return Declined(refused.error, refused.detail)
         # (3) read the client that the assertion claims to be of
-        client = await endpoint.claimed(unit, form)
+        client = await endpoint.claimed(unit, form, self._keys, request.origin)
         # (4) decide
         outcome = grants.decide(Attempt(form, client, proof.jkt, self._issuer, unit.now), self.url)
         # (5) write, commit, answer
@@ -95,6 +99,8 @@ class TokenEndpoint:
         if client is not None and outcome.assertion is None:
             self._guessed(client, proof, unit.now)
         await unit.finish()
+        if client is not None and outcome.assertion is not None:
+            return declined("invalid_client", because=DISABLED)
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
 
     def _guessed(self, client: Client, proof: Proof, now: datetime) -> None:
@@ -134,7 +140,8 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome, limits: Limits,
     except StaleStanding:
         raise Overloaded from None
     if isinstance(outcome, Granted):
-        return Issued(outcome.minted.text, outcome.scopes)
+        near = client.keys_since + model.KEYS_LAST - model.KEYS_WARNED <= unit.now
+        return Issued(outcome.minted.text, outcome.scopes, model.renew_by(client.keys_since) if near else None)
     return declined(outcome.error, proven=True)
 
 

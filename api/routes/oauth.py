@@ -49,6 +49,8 @@ async def token(request: Request, unit: UnitOfWork) -> JSONResponse:
         "expires_in": answer.expires_in,
         "scope": " ".join(sorted(answer.scopes)),
     }
+    if answer.renew_by is not None:  # RFC 6749 section 5.1: who does not know a member ignores it
+        body["client_keys_renew_by"] = answer.renew_by.isoformat()
     return JSONResponse(body, headers=headers)
 
 
@@ -63,6 +65,13 @@ async def revoke(request: Request, unit: UnitOfWork) -> Response:
 async def introspect(request: Request, unit: UnitOfWork) -> Response:
     """Tell what a token means now (RFC 7662)."""
     answer = await state.of(request).token_management.introspect(unit, await _asked(request))
+    return _declined(request, unit, answer) if isinstance(answer, Declined) else JSONResponse(answer.members)
+
+
+@router.post(described.CLIENT_KEYS_PATH)
+async def client_keys(request: Request, unit: UnitOfWork) -> Response:
+    """Replace the keys of a client, by the client itself (`api.oauth.renewal`)."""
+    answer = await state.of(request).key_renewal.answer(unit, await _asked(request))
     return _declined(request, unit, answer) if isinstance(answer, Declined) else JSONResponse(answer.members)
 
 

@@ -21,6 +21,7 @@ OUTSIDE_V1: Final[Mapping[str, str]] = {
     "api/routes/oauth.py:token": _OAUTH,
     "api/routes/oauth.py:revoke": _OAUTH,
     "api/routes/oauth.py:introspect": _OAUTH,
+    "api/routes/oauth.py:client_keys": _OAUTH,
     "api/routes/oauth.py:metadata": _OAUTH,
     "api/routes/oauth.py:jwks": _OAUTH,
     "api/routes/oauth.py:protected_resource": _OAUTH,

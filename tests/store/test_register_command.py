@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -124,6 +125,52 @@ def registered(terminal: Terminal, tmp_path: Path, of: str) -> None:
     key = key_file(tmp_path, {"keys": [kit.key("es256").public, kit.key("ed25519").public]})
     words = ("register", "client", "ngo-one", "--organisation", of, "--key", key, "--scope", "cases:read")
     assert terminal.done(*words).split() == [kit.key("es256").thumbprint, kit.key("ed25519").thumbprint]
+
+
+def test_a_client_publishes_its_keys_at_an_address(terminal: Terminal, tmp_path: Path) -> None:
+    of = organisation(terminal)
+    words = ("register", "client", "ngo-two", "--organisation", of, "--scope", "cases:read")
+    assert terminal.done(*words, "--jwks-uri", "https://ngo.example/keys") == ""
+    assert terminal.client("ngo-two").jwks_uri == "https://ngo.example/keys"
+    for wrong in (
+        "http://ngo.example/keys",
+        "https://me@ngo.example/keys",
+        "https://ngo.example/#keys",
+        "keys",
+        "https://[x",
+    ):
+        (fault,) = terminal.refused("register", "client", "ngo-three", *words[3:], "--jwks-uri", wrong)
+        assert "https address" in fault
+    both = ("--jwks-uri", "https://ngo.example/keys", "--key", key_file(tmp_path, kit.key("es256").public))
+    (fault,) = terminal.refused("register", "client", "ngo-three", *words[3:], *both)
+    assert "either" in fault
+    many = key_file(tmp_path, {"keys": [kit.key(f"es256-{each}").public for each in range(5)]})
+    assert "4 keys at most" in terminal.refused("register", "client", "ngo-three", *words[3:], "--key", many)[0]
+
+
+def test_the_operator_sees_whose_keys_are_old(terminal: Terminal, tmp_path: Path, database: servers.Database) -> None:
+    registered(terminal, tmp_path, organisation(terminal))
+    of = organisation(terminal)
+    words = ("--organisation", of, "--scope", "cases:read", "--jwks-uri", "https://ngo.example/keys")
+    terminal.done("register", "client", "ngo-two", *words)
+    one, *thumbprints, two, address = terminal.done("register", "clients").splitlines()
+    assert one.startswith("ngo-one (an NGO) renew by ")
+    assert {each.strip() for each in thumbprints} == {kit.key("es256").thumbprint, kit.key("ed25519").thumbprint}
+    assert (two.partition(" ")[0], address.strip()) == ("ngo-two", "from https://ngo.example/keys")
+    for days, word in ((340, "soon"), (400, "OVERDUE")):
+        asyncio.run(_aged(database.owner_url, days))
+        first = terminal.done("register", "clients").splitlines()[0]
+        assert " DISABLED " in first
+        assert first.endswith(word)
+
+
+async def _aged(url: str, days: int) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        aged = "UPDATE oauth.client SET keys_since = now() - make_interval(days => $1), enabled = false"
+        await connection.execute(aged, days)
+    finally:
+        await connection.close()
 
 
 def test_a_designation_is_recorded_with_its_source_and_date(terminal: Terminal, tmp_path: Path) -> None:

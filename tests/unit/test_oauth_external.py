@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from api.errors import Unauthenticated, Unavailable
-from api.oauth import external
+from api.oauth import remote
 from api.oauth.external import ExternalIssuer, Issuers, Trust
 from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer, Token
@@ -184,9 +184,9 @@ async def test_new_keys_are_found_but_nobody_makes_us_ask_without_end(issuers: I
     new = kit.key("es256-elsewhere-next")
     there.keys = [new.public | {"kid": "next"}]
     for each in range(10):
-        await refused(issuers, token(new, kid=f"unknown-{each}"), NOW + timedelta(seconds=external.COOLDOWN - 1))
+        await refused(issuers, token(new, kid=f"unknown-{each}"), NOW + timedelta(seconds=remote.COOLDOWN - 1))
     assert there.fetches == 1
-    later = NOW + timedelta(seconds=external.COOLDOWN)
+    later = NOW + timedelta(seconds=remote.COOLDOWN)
     await issuers.verify(token(new, kid="next"), later)
     assert there.fetches == 2
     await refused(issuers, token(), later)
@@ -197,7 +197,7 @@ async def test_keys_are_asked_for_again_in_time(issuers: Issuers, there: Elsewhe
     await issuers.verify(token(), NOW)
     there.keys = [kit.key("es256-elsewhere-next").public | {"kid": "next"}]
     await issuers.verify(token(), NOW + timedelta(seconds=30))
-    await refused(issuers, token(exp=kit.NOW + 900), NOW + timedelta(seconds=external.FRESH))
+    await refused(issuers, token(exp=kit.NOW + 900), NOW + timedelta(seconds=remote.FRESH))
 
 
 async def test_an_issuer_that_is_away_does_not_stop_those_whose_keys_are_known(
@@ -205,10 +205,10 @@ async def test_an_issuer_that_is_away_does_not_stop_those_whose_keys_are_known(
 ) -> None:
     await issuers.verify(token(), NOW)
     there.away = True
-    still = NOW + timedelta(seconds=external.STALE)
-    await issuers.verify(token(iat=kit.NOW, exp=kit.NOW + external.STALE + 60), still)
+    still = NOW + timedelta(seconds=remote.STALE)
+    await issuers.verify(token(iat=kit.NOW, exp=kit.NOW + remote.STALE + 60), still)
     with pytest.raises(Unavailable):
-        await issuers.verify(token(exp=kit.NOW + 10 * external.STALE), still + timedelta(seconds=external.COOLDOWN + 1))
+        await issuers.verify(token(exp=kit.NOW + 10 * remote.STALE), still + timedelta(seconds=remote.COOLDOWN + 1))
 
 
 async def test_without_any_key_the_token_is_not_called_bad(issuers: Issuers, there: Elsewhere) -> None:
@@ -216,11 +216,11 @@ async def test_without_any_key_the_token_is_not_called_bad(issuers: Issuers, the
     there.away = True
     with pytest.raises(Unavailable) as found:
         await issuers.verify(token(), NOW)
-    assert found.value.retry_after == external.COOLDOWN
+    assert found.value.retry_after == remote.COOLDOWN
     there.away = False
     with pytest.raises(Unavailable):
         await issuers.verify(token(), NOW + timedelta(seconds=1))
-    await issuers.verify(token(), NOW + timedelta(seconds=external.COOLDOWN))
+    await issuers.verify(token(), NOW + timedelta(seconds=remote.COOLDOWN))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ ID = "ngo-one"
 
 def client(by: kit.Key, *, enabled: bool = True, grant: str = "client_credentials") -> Client:
     scopes = frozenset({Scope.DOSSIERS_READ, Scope.CASES_READ})
-    return Client(ClientId(ID), NGO, jose.key_ring([by.public]), scopes, grant, enabled, 1)
+    return Client(ClientId(ID), NGO, jose.key_ring([by.public]), scopes, grant, enabled, 1, NOW)
 
 
 def decide(form: dict[str, str], known: Client | None) -> grants.Outcome:

@@ -136,6 +136,13 @@ def test_a_collector_on_this_machine_is_named_as_the_own_network() -> None:
     assert read(settings.serving, GOOD | LOGBOOK | near).ldv_own_network
 
 
+@pytest.mark.parametrize("origin", ["https://ngo.internal/keys", "ngo.internal", "ftp://ngo", "https://me@ngo"])
+def test_where_clients_publish_keys_in_the_own_network_is_an_origin(origin: str) -> None:
+    (fault,) = refused(settings.serving, GOOD | {"KETENBRUG_CLIENT_KEY_ORIGINS": f'["{origin}"]'})
+    assert fault.startswith("KETENBRUG_CLIENT_KEY_ORIGINS")
+    read(settings.serving, GOOD | {"KETENBRUG_CLIENT_KEY_ORIGINS": '["https://ngo.internal:8443"]'})
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
 def test_on_loopback_http_will_do(address: str) -> None:
     found = read(settings.serving, GOOD | {"KETENBRUG_PUBLIC_URL": address, "KETENBRUG_SANDBOX": "true"})
