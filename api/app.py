@@ -25,6 +25,7 @@ from api.crypto import keyfile, memory, vault
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
+from api.crypto.pseudonyms import Pseudonyms
 from api.custody import opening
 from api.edge import enclosure, openapi, routing, state
 from api.edge.envelope import Bounds
@@ -159,6 +160,7 @@ def parts(
         key_renewal=KeyRenewal(issuer, limits, client_keys),
         wrapper=wrapper,
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
+        pseudonyms=Pseudonyms(keys.pseudonym),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
         receipts=Signer(issuer.key),

@@ -21,6 +21,7 @@ from api.consent.evidence import Texts
 from api.consent.receipts import Signer
 from api.crypto.blind import BlindIndex
 from api.crypto.mac import Mac
+from api.crypto.pseudonyms import Pseudonyms
 from api.crypto.wrappers import FileWrapper
 from api.disclosure import authority
 from api.edge import failures, state
@@ -211,6 +212,7 @@ class World:
                 key_renewal=KeyRenewal(self.issuer, limits, keys),
                 wrapper=FileWrapper("test", bytes(32)),
                 index=BlindIndex(bytes(32)),
+                pseudonyms=Pseudonyms(bytes(32)),
                 fingerprints=Mac(bytes(32)),
                 texts=Texts(),
                 receipts=Signer(self.issuer.key),

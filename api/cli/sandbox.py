@@ -92,7 +92,7 @@ def _samples(running: Running) -> dict[str, str]:
     return {
         "vNumber": _V_NUMBER,
         "caseId": str(case.id),
-        "personId": running.person_of(case.id),
+        "personId": str(case.person_id),
         "consentId": str(consent.id),
         "dossierRequestId": str(request.id),
         "dossierId": str(delivered.dossier_id),

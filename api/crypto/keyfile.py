@@ -1,9 +1,9 @@
 """The key file: the service's own keys on one machine, in JSON, mode 0400.
 
-Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce` (32 bytes each, base64url), `token` (private
-JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44 seed). While a key is being replaced
-also `formerKeks` [{id, key}], `blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has one use. Lose
-the file and everything sealed is lost: see docs/how/keys.md.
+Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce`, `pseudonym` (32 bytes each, base64url),
+`token` (private JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44 seed). While a key is
+being replaced also `formerKeks` [{id, key}], `blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has
+one use. Lose the file and everything sealed is lost: see docs/how/keys.md.
 
 How the file is changed: see `secretfile`. Processes that run follow it (`Following`).
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from api.crypto.blind import Versions
 
-_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "logPostQuantum", "nonce", "receipt")
+_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "logPostQuantum", "nonce", "pseudonym", "receipt")
 _LENGTH: Final = 32
 
 
@@ -44,6 +44,7 @@ class KeyFile:
     log: bytes = field(repr=False)
     log_post_quantum: bytes = field(repr=False)
     nonce: bytes = field(repr=False)
+    pseudonym: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     token: ECKey = field(repr=False)
 
@@ -165,6 +166,7 @@ def load(path: Path) -> KeyFile:
             log=named["log"],
             log_post_quantum=named["logPostQuantum"],
             nonce=named["nonce"],
+            pseudonym=named["pseudonym"],
             receipt=named["receipt"],
             token=ECKey.import_key(content["token"]),
         )

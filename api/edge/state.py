@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from api.consent.receipts import Signer
     from api.crypto.blind import BlindIndex
     from api.crypto.mac import Mac
+    from api.crypto.pseudonyms import Pseudonyms
     from api.crypto.wrappers import KeyWrapper
     from api.oauth.external import Issuers
     from api.oauth.limits import Limits
@@ -46,6 +47,7 @@ class State:
     key_renewal: KeyRenewal
     wrapper: KeyWrapper
     index: BlindIndex
+    pseudonyms: Pseudonyms
     fingerprints: Mac
     texts: Texts
     receipts: Signer

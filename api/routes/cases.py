@@ -1,5 +1,7 @@
 """Cases (casus) and their assignments."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from api.cases.model import Case, CaseSummary
 from api.cases.operations import NewCase
 from api.disclosure import authority
 from api.disclosure.call import Call
-from api.edge import replies
+from api.edge import pseudonyms, replies
 from api.edge.call import calls, creates, looks_up
 from api.edge.etags import Precondition
 from api.edge.openapi import told
@@ -20,7 +22,7 @@ from api.edge.paging import Paging, paged
 from api.edge.routing import router
 from api.schemas import cases as wire
 from api.schemas.base import Page
-from api.vocabulary import CaseId, OrganisationId
+from api.vocabulary import CaseId, OrganisationId, PersonId
 
 routes = router(tags=["cases"])
 
@@ -41,7 +43,7 @@ async def open_case(
             looks_up(request, call, body.v_number)
         new = NewCase(body.municipality, body.v_number, frozenset(body.functions), body.with_status)
         outcome = await operations.open_case(call, case_id, new)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
+    return replies.made(call, outcome, _case(request, call), f"/cases/{case_id}", _version)
 
 
 @routes.get("/cases", operation_id="listCases", response_model=Page[wire.CaseSummary], responses=told(*_SEEN))
@@ -68,7 +70,7 @@ async def read_case(
     request: Request, case_id: CaseIdPath, call: Annotated[Call, calls(authority.READ_CASE)]
 ) -> Response:
     """A case, for those assigned to it."""
-    return replies.shown(request, await operations.read(call, CaseId(case_id)), _case, _version)
+    return replies.shown(request, await operations.read(call, CaseId(case_id)), _case(request, call), _version)
 
 
 @routes.post(
@@ -79,7 +81,10 @@ async def read_case(
     responses=told(*_SEEN, problems.WRONG_STATE),
 )
 async def assign_case(
-    case_id: CaseIdPath, body: wire.NewAssignment, call: Annotated[Call, creates(authority.ASSIGN_CASE)]
+    request: Request,
+    case_id: CaseIdPath,
+    body: wire.NewAssignment,
+    call: Annotated[Call, creates(authority.ASSIGN_CASE)],
 ) -> Response:
     """Assign an organisation in one function. Whoever coordinates the case may do so."""
     case = CaseId(case_id)
@@ -87,7 +92,7 @@ async def assign_case(
         outcome = await operations.read(call, case)
     else:
         outcome = await operations.assign(call, case, OrganisationId(body.organisation_id), body.function)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
+    return replies.made(call, outcome, _case(request, call), f"/cases/{case_id}", _version)
 
 
 @routes.post(
@@ -98,7 +103,11 @@ async def assign_case(
     responses=told(*_SEEN, problems.WRONG_STATE),
 )
 async def close_case(
-    case_id: CaseIdPath, body: wire.Closure, call: Annotated[Call, creates(authority.CLOSE_CASE)], known: Precondition
+    request: Request,
+    case_id: CaseIdPath,
+    body: wire.Closure,
+    call: Annotated[Call, creates(authority.CLOSE_CASE)],
+    known: Precondition,
 ) -> Response:
     """End a case (casus beëindigen) as you saw it: `If-Match` names its version. No event is sent about it."""
     case = CaseId(case_id)
@@ -106,15 +115,19 @@ async def close_case(
         outcome = await operations.read(call, case)
     else:
         outcome = await operations.close(call, case, body.closed_date, body.leaving_reason, known.versions)
-    return replies.made(call, outcome, _case, f"/cases/{case_id}", _version)
+    return replies.made(call, outcome, _case(request, call), f"/cases/{case_id}", _version)
 
 
 def _version(case: Case) -> int:
     return case.version
 
 
-def _case(case: Case) -> wire.Case:
-    return wire.Case.model_validate(case)
+def _case(request: Request, call: Call) -> Callable[[Case], wire.Case]:
+    def render(case: Case) -> wire.Case:
+        shown = pseudonyms.shown(request, call, case.person_id)
+        return wire.Case.model_validate(replace(case, person_id=PersonId(shown)))
+
+    return render
 
 
 def _summary(case: CaseSummary) -> wire.CaseSummary:

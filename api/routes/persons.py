@@ -12,18 +12,17 @@ from api.cases import account
 from api.cases.account import Disclosure
 from api.disclosure import authority
 from api.disclosure.call import Call
-from api.edge import replies
+from api.edge import pseudonyms, replies
 from api.edge.call import calls
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
 from api.edge.routing import router
 from api.schemas import persons as wire
 from api.schemas.base import Page
-from api.vocabulary import PersonId
 
 routes = router(tags=["persons"])
 
-PersonIdPath = Annotated[UUID, Path(alias="personId", description="Id of a person, as their case shows it.")]
+PersonIdPath = Annotated[UUID, Path(alias="personId", description="Id of a person, as your cases show it.")]
 
 
 @routes.get(
@@ -37,7 +36,7 @@ async def list_disclosures(
 ) -> Response:
     """Who saw what of a person's file, when and why (inzage in verstrekkingen), newest first: for who guides them."""
     below = search.END if page.number is None else page.number
-    outcome = await account.of(call, PersonId(person_id), below, page.fetch)
+    outcome = await account.of(call, pseudonyms.meant(request, call, person_id), below, page.fetch)
     return replies.shown(request, outcome, paged(page, call, _disclosure, lambda found: found.index))
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from api import settings
-from api.cases import store as cases
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
 from api.crypto.wrappers import FileWrapper
@@ -31,7 +30,6 @@ from api.sandbox.databases import Role
 from api.sandbox.furnishing import furnish
 from api.sandbox.service import Service
 from api.storage.pool import Database
-from api.vocabulary import CaseId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,19 +110,6 @@ class Running:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
-
-    def person_of(self, case_id: UUID) -> str:
-        """The id of the person whom a case is about: no API tells it."""
-
-        async def ask() -> str:
-            database = await Database.open(self.application_url, size=1)
-            try:
-                facts = await cases.find(database.unit(settings.now()), CaseId(case_id))
-            finally:
-                await database.close()
-            return "" if facts is None else str(facts.person)
-
-        return asyncio.run(ask())
 
     def stop(self) -> None:
         """Stop the service, then the database. The directory stays, and can be started again."""

@@ -43,7 +43,10 @@ class Case(Wire):
     """A case (casus): one person's participation in one municipality."""
 
     id: UUID
-    person_id: Annotated[UUID, Field(description="Of the person (vreemdeling): for their account of disclosures.")]
+    person_id: Annotated[
+        UUID,
+        Field(description="What your organisation knows the person (vreemdeling) by; others know them by another id."),
+    ]
     municipality: Municipality
     v_number: VNumber | None
     with_status: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -80,7 +80,35 @@ async def test_only_who_guides_the_person_may_ask_for_them(exchange: Exchange) -
     await dealings.assign("otherNgo", CareFunction.SHELTER)
     refused(await exchange.actor("otherNgo").get(f"/persons/{person}/disclosures"), 404, "not-found")
     await dealings.assign("otherNgo", CareFunction.SOCIAL_GUIDANCE)
-    assert (await exchange.actor("otherNgo").get(f"/persons/{person}/disclosures")).status_code == 200
+    theirs = (await exchange.other_ngo.cases.read(dealings.id)).value.person_id
+    assert (await exchange.actor("otherNgo").get(f"/persons/{theirs}/disclosures")).status_code == 200
+
+
+async def test_two_organisations_on_one_case_know_the_person_by_different_ids(exchange: Exchange) -> None:
+    """So they cannot join what they know of other cases; another's id, and our own, is as if there were nobody."""
+    dealings = await Dealings.begin(exchange)
+    await dealings.assign("otherNgo", CareFunction.SOCIAL_GUIDANCE)
+    ours, theirs = dealings.case.person_id, (await exchange.other_ngo.cases.read(dealings.id)).value.person_id
+    (row,) = await exchange.rows("SELECT person_id FROM exchange.case WHERE id = $1", dealings.id)
+    assert len({ours, theirs, row["person_id"]}) == 3
+    for key, own, others in (("ngo", ours, theirs), ("otherNgo", theirs, ours)):
+        actor = exchange.actor(key)
+        assert (await actor.get(f"/persons/{own}/disclosures")).status_code == 200
+        nobody = await actor.get(f"/persons/{uuid4()}/disclosures")
+        for another in (others, row["person_id"], UUID(int=0)):
+            answer = await actor.get(f"/persons/{another}/disclosures")
+            refused(answer, 404, "not-found")
+            changing = {"instance", "requestId"}
+            assert {name: value for name, value in answer.json().items() if name not in changing} == {
+                name: value for name, value in nobody.json().items() if name not in changing
+            }
+
+
+async def test_an_organisation_knows_a_person_by_one_id_in_all_its_cases(exchange: Exchange) -> None:
+    first = await Dealings.begin(exchange)
+    again = await Dealings.begin(exchange, number=first.case.v_number)
+    assert again.id != first.id
+    assert again.case.person_id == first.case.person_id
 
 
 async def test_who_guided_the_person_once_does_not_go_on_seeing_their_account(exchange: Exchange) -> None:
