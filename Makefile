@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-foreign soak fuzz fast lint audit bench serve openapi migrate
+.PHONY: help demo test test-foreign soak fuzz fast lint audit bench growth serve openapi migrate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,6 +60,9 @@ audit: $(TESTS) ## Look up the locked packages in PyPI's list of known vulnerabi
 
 bench: $(TESTS) ## Measure what the protected read costs beside an unprotected one, and a logged append beside a bare one
 	$(BIN)/python -m tests.bench
+
+growth: $(TESTS) ## Measure append, proof and search in a log of 10,000 entries beside one of a million; takes minutes
+	$(BIN)/python -m tests.bench.growth
 
 serve: $(RUNS) ## Start the service; needs KETENBRUG_DATABASE_URL and keys
 	$(BIN)/ketenbrug serve

@@ -85,6 +85,11 @@ NOT_FOUND: Final = _row(
     "There is nothing here for you: it does not exist, or it is not yours to know about.",
     "Check the address. If a request should have been addressed to you, ask the organisation that sent it.",
 )
+RETENTION_OVER: Final = _row(
+    "retention-over", 410, "The retention term is over", "De bewaartermijn is verstreken",
+    "What these entries of the log said is deleted. Their hashes stay, and so does every proof that they were there.",
+    "Ask the operator for the archive. Whoever kept the entry can still prove it: ask for its proof.",
+)
 METHOD_NOT_ALLOWED: Final = _row(
     "method-not-allowed", 405, "The method is not supported here", "De methode wordt hier niet ondersteund",
     "The address exists, but not for this method.",

@@ -212,6 +212,8 @@ class Reason(StrEnum):
     # about the object
     NOT_VISIBLE = "not-found"
     """Absent, or not yours to know about; callers must not tell which."""
+    RETENTION_OVER = "retention-over"
+    """It was there, and is deleted: only its hash is left."""
     WRONG_STATE = "wrong-state"
     PRECONDITION_FAILED = "precondition-failed"
     """It has changed since the caller read it."""

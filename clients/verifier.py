@@ -9,7 +9,9 @@ itself here. The steps, each resting on the ones before; the first thing that do
                      (C2SP tlog-checkpoint, tlog-cosignature: Ed25519 and ML-DSA-44)
     (3) tile/        exactly the tiles of a tree of the signed size; their right edge gives the signed root, and every
                      hash above level 0 is the root of the tile below it (C2SP tlog-tiles, RFC 6962 section 2.1)
-    (4) tile/entries the entries alone give the signed root once more; else the first foreign one is named
+    (4) tile/entries the entries alone give the signed root once more; else the first foreign one is named. Those below
+                     the number in `retained` are past their term: their hashes stand for them, their bodies must not be
+                     there
     (5) entries/     each INDEX.json is the leaf at that index (C2SP tlog-proof, RFC 9162 section 2.1.3.2)
     (6) consistency  the log of checkpoint.old is the beginning of this one (RFC 9162 section 2.1.4.2)
 
@@ -108,6 +110,7 @@ class Report:
 
     `signed`: the names of the signatures. `cosigned`: by each witness, when. `older`: the size of the older head if one
     was given. `whole`: whether the entries of the whole log were there, or only those `proven` by themselves.
+    `retained`: of so many at its beginning only the hashes are left.
     """
 
     checkpoint: Checkpoint
@@ -117,6 +120,7 @@ class Report:
     older: int | None
     whole: bool
     keys_from_elsewhere: bool
+    retained: int = 0
 
     def words(self) -> str:
         """What was proven and what was not, for a reader."""
@@ -127,7 +131,10 @@ class Report:
         root = base64.b64encode(head.root).decode()
         yield f"It holds: log {head.origin}, {head.size} entries, root {root}."
         yield f"Proven: the log signed this head, with {' and '.join(self.signed)}."
-        if self.whole:
+        if self.whole and self.retained:
+            yield f"Proven: entries {self.retained} and on are exactly those that it was signed for, in this order."
+            yield f"Proven: the first {self.retained} entries stand in it with their hashes, in their order."
+        elif self.whole:
             yield "Proven: the entries are exactly those that it was signed for, in this order."
         if self.proven:
             yield f"Proven by themselves: {', '.join(str(index) for index in self.proven)}."
@@ -143,6 +150,8 @@ class Report:
             yield "Not proven: that everything that was done was written down, or that others see this same log."
         if not self.whole:
             yield "Not proven: anything about the entries that are not in this bundle."
+        if self.retained:
+            yield f"Not proven: what the first {self.retained} entries say. Their term is over; an archive may show it."
         if "ML-DSA-44" not in self.signed:
             yield "Not proven to somebody who has a quantum computer: the ML-DSA-44 signature was not checked."
         if not self.keys_from_elsewhere:
@@ -199,22 +208,24 @@ def verify(
     head = checkpoint("checkpoint", data, trusted.logs)  # (2)
     signed, cosigned = _signed(data, trusted)
     whole = head.size == 0 or (directory / "tile").exists()
+    retained = _retained(directory, head) if whole else 0
     if whole:
-        _tiles(directory, head, lambda part: progress(part / 2))  # (3)
-        _entries(directory, head, lambda part: progress((1 + part) / 2))  # (4)
+        _tiles(directory, head, retained, lambda part: progress(part / 2))  # (3)
+        _entries(directory, head, retained, lambda part: progress((1 + part) / 2))  # (4)
     proven = _proven(directory, head, data)  # (5)
     older = _older(directory, head, trusted.logs)  # (6)
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
-    return Report(head, signed, cosigned, proven, older, whole, vkeys is not None or policy is not None)
+    return Report(head, signed, cosigned, proven, older, whole, vkeys is not None or policy is not None, retained)
 
 
 def story(directory: Path) -> list[Entry]:
     """The entries of an export, in their order. Believe them only after `verify`."""
     note = _read(directory, "checkpoint").decode(errors="replace").split("\n")
     size = int(note[1]) if len(note) > 1 and _NUMBER.fullmatch(note[1]) else 0
-    leaves = (leaf for where, width in _bundles(size) for leaf in _bundle(where, _read(directory, where), width))
-    return [Entry(index, leaf) for index, leaf in enumerate(leaves)]
+    first = _retained(directory, Checkpoint("", size, b""))
+    leaves = (leaf for where, width in _bundles(size, first) for leaf in _bundle(where, _read(directory, where), width))
+    return [Entry(index, leaf) for index, leaf in enumerate(leaves, first)]
 
 
 def endorsed(where: str, note: bytes, vkey: str) -> str:
@@ -398,9 +409,19 @@ def cosigned_head(name: str, head: Checkpoint, at: int) -> bytes:
 # The tree
 
 
-def _tiles(directory: Path, head: Checkpoint, progress: Callable[[float], None]) -> None:
+def _retained(directory: Path, head: Checkpoint) -> int:
+    """Of how many entries at the beginning only the hashes are left: whole bundles."""
+    if not (directory / "retained").exists():
+        return 0
+    (number, *more) = _lines("retained", _read(directory, "retained")) or [""]
+    if more or not _NUMBER.fullmatch(number) or not 0 < int(number) <= head.size or int(number) % _WIDTH:
+        raise DoesNotHold("retained", "is not a number of whole bundles of this log")
+    return int(number)
+
+
+def _tiles(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> None:
     rows = _rows(head.size)
-    _exactly(directory, rows)
+    _exactly(directory, rows, retained)
     edge = [(row, _tile(directory, row.level, row.full, row.rest)) for row in reversed(rows) if row.rest]
     root = _Tree()
     for row, hashes in edge:
@@ -417,10 +438,10 @@ def _tiles(directory: Path, head: Checkpoint, progress: Callable[[float], None])
                 raise DoesNotHold(_at(below.level, n, _WIDTH), "is not what the tile above it stands for")
 
 
-def _exactly(directory: Path, rows: Sequence[_Row]) -> None:
+def _exactly(directory: Path, rows: Sequence[_Row], retained: int) -> None:
     """Nothing is missing and nothing is there too much. A size that promises more than is there ends at once."""
     there = {path.relative_to(directory).as_posix() for path in (directory / "tile").rglob("*") if not path.is_dir()}
-    bundles = (_at("entries", n, width) for row in rows[:1] for n, width in _each(row))
+    bundles = (_at("entries", n, width) for row in rows[:1] for n, width in _each(row) if n >= retained // _WIDTH)
     tiles = (_at(row.level, n, width) for row in rows for n, width in _each(row))
     for where in itertools.chain(bundles, tiles):
         if where not in there:
@@ -430,10 +451,12 @@ def _exactly(directory: Path, rows: Sequence[_Row]) -> None:
         raise DoesNotHold(where, "is no tile of a log of this size")
 
 
-def _entries(directory: Path, head: Checkpoint, progress: Callable[[float], None]) -> None:
+def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> None:
     tree = _Tree()
-    leaves: list[bytes] = []
-    for where, width in _bundles(head.size):
+    leaves = [each for n in range(retained // _WIDTH) for each in _tile(directory, 0, n, _WIDTH)]
+    for each in leaves:
+        tree.add(each)
+    for where, width in _bundles(head.size, retained):
         progress(len(leaves) / head.size)
         for leaf in _bundle(where, _read(directory, where), width):
             leaves.append(hashlib.sha256(b"\x00" + leaf).digest())
@@ -486,8 +509,9 @@ def _each(row: _Row) -> Iterator[tuple[int, int]]:
         yield row.full, row.rest
 
 
-def _bundles(size: int) -> Iterator[tuple[str, int]]:
-    return ((_at("entries", n, width), width) for row in _rows(size)[:1] for n, width in _each(row))
+def _bundles(size: int, retained: int) -> Iterator[tuple[str, int]]:
+    every = ((n, width) for row in _rows(size)[:1] for n, width in _each(row))
+    return ((_at("entries", n, width), width) for n, width in every if n >= retained // _WIDTH)
 
 
 def _at(level: int | str, n: int, width: int) -> str:

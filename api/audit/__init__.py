@@ -14,10 +14,12 @@ delay        how far the tree is behind; when it is too far, nothing is disclose
 policy       pure: which witnesses, and how many of them are enough
 witnessing   asks them for cosignatures, and keeps those
 projection   pure: the search columns of a leaf
+reprojection the search columns anew, from the leaves
 proofs       the read side: checkpoint, entry, inclusion, consistency
 tiles        the log as files that anybody may keep: tiles of hashes, and for auditors bundles of entries
 query        pure: the language in which auditors ask, from text to terms
 search       entries by terms, newest first
+retention    what entries said goes when its term is over; their hashes stay
 export       what outsiders need to check the log, as a directory
 tables       `entry` is written by requests; everything else by the sequencer; nothing is ever changed
 

@@ -1,6 +1,7 @@
 """Writes what outsiders need to check the log, as a directory in C2SP formats (design section 7).
 
     vkeys                      verifier keys, one a line
+    retained                   below which index what entries said is past its term, when any is
     checkpoint                 the last signed head
     tile/LEVEL/N[.p/WIDTH]     hashes
     tile/entries/N[.p/WIDTH]   entries, each behind its length in 16 bits
@@ -17,7 +18,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from api.audit import checkpoint, proofs, tiles, tree
+from api.audit import checkpoint, proofs, retention, tiles, tree
 from api.audit.tree import TileAt
 from api.errors import LogDamaged, NotExportable
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from api.audit.proofs import Checkpoint, Logged, Reader
 
-_OURS: Final = frozenset({"checkpoint", "checkpoint.old", "consistency", "entries", "tile", "vkeys"})
+_OURS: Final = frozenset({"checkpoint", "checkpoint.old", "consistency", "entries", "retained", "tile", "vkeys"})
 _AT_ONCE: Final = 64
 """Tiles in one question."""
 
@@ -45,12 +46,15 @@ async def write(
     if head is None:
         raise NotExportable("the log has not begun: `ketenbrug work` signs its first checkpoint")
     past = [] if older is None else await _older(reader, head, older)
-    asked = [(name, data) for index in sorted(set(entries)) for name, data in await _asked(reader, head, index)]
+    below = min(await retention.below(reader), head.size - head.size % tree.WIDTH)
+    asked = [(name, data) for index in sorted(set(entries)) for name, data in await _asked(reader, head, index, below)]
+    if below:
+        past.append(("retained", f"{below}\n".encode()))
     _clear(directory)
     _write(directory, "vkeys", "".join(f"{each}\n" for each in await proofs.vkeys(reader)).encode())
     async for name, data in _tiles(reader, head.size):
         _write(directory, name, data)
-    async for name, data in _bundles(reader, head.size):
+    async for name, data in _bundles(reader, below, head.size):
         _write(directory, name, data)
     for name, data in (*asked, *past, ("checkpoint", head.note.encode())):
         _write(directory, name, data)
@@ -66,7 +70,10 @@ async def _older(reader: Reader, head: Checkpoint, size: int) -> list[tuple[str,
     return [("checkpoint.old", past.note.encode()), ("consistency", checkpoint.hash_lines(hashes).encode())]
 
 
-async def _asked(reader: Reader, head: Checkpoint, index: int) -> list[tuple[str, bytes]]:
+async def _asked(reader: Reader, head: Checkpoint, index: int, below: int) -> list[tuple[str, bytes]]:
+    if 0 <= index < below:
+        why = f"what entry {index} said is past its term; an archive may have it"
+        raise NotExportable(why)
     if not 0 <= index < head.size:
         why = f"there is no entry {index} in a log of {head.size} entries"
         raise NotExportable(why)
@@ -88,8 +95,8 @@ async def _tiles(reader: Reader, size: int) -> AsyncIterator[tuple[str, bytes]]:
             yield tree.path(each.level, each.n, width), data
 
 
-async def _bundles(reader: Reader, size: int) -> AsyncIterator[tuple[str, bytes]]:
-    for first in range(0, size, tree.WIDTH):
+async def _bundles(reader: Reader, below: int, size: int) -> AsyncIterator[tuple[str, bytes]]:
+    for first in range(below, size, tree.WIDTH):
         width = min(tree.WIDTH, size - first)
         found = await _entries(reader, first, first + width)
         yield tree.path(tiles.ENTRIES, first // tree.WIDTH, width), tiles.bundled(each.leaf for each in found)

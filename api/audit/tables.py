@@ -1,10 +1,11 @@
 """Tables of the log. A request inserts into `entry` and nothing else; the sequencer inserts into the others.
 
-`generation` is inserted into by the owner alone, in a migration and by `ketenbrug audit adopt`.
+`generation` and `retention` are inserted into by the owner alone: in a migration, and by `ketenbrug audit adopt` and
+`ketenbrug audit retain`.
 
-`entry`, `leaf`, `tile`, `checkpoint`, `generation` and `verifier` are never updated, deleted from or truncated: the
+`leaf`, `tile`, `checkpoint`, `generation`, `retention` and `verifier` are never updated, deleted from or truncated: the
 application role may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
-`audit verify` finds.
+`audit verify` finds. The same holds of `entry`, but that the owner may delete a row when its term is over (0015).
 `delivery` is how far the log was delivered: the one row here that is updated.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
 
@@ -113,6 +114,16 @@ generation: Final = Table(
         "Where the numbering of transactions began anew: the cluster that numbers them, the name of the log from there "
         "on when it was given one, the entry id above which entries are of this generation, the size of the tree then."
     ),
+)
+
+retention: Final = Table(
+    "retention",
+    metadata,
+    Column("below", BigInteger, primary_key=True, autoincrement=False),
+    instant("at"),
+    CheckConstraint("below > 0 AND below % 256 = 0", name="whole_bundles"),
+    schema="audit",
+    comment="What entries below this index said is past its term: it may be deleted, and their hashes stay.",
 )
 
 cosignature: Final = Table(

@@ -20,6 +20,7 @@ from api.audit import export as exports
 from api.audit.entry import Entry, Thing
 from api.audit.guard import FileGuard
 from api.audit.standing import Generation
+from api.cli import keeping
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
 from api.oauth import operator
@@ -29,6 +30,9 @@ from api.vocabulary import Result
 from clients import verifier
 
 app: Final = typer.Typer(help="Export the audit log and check it.", no_args_is_help=True)
+
+for each in (keeping.archive, keeping.retain, keeping.reindex):
+    app.command()(each)
 
 _Directory = Annotated[Path, typer.Option("--dir", help="The directory of the export.")]
 

@@ -114,6 +114,7 @@ LOOKUPS: Final = frozenset({OPEN_CASE, SEARCH_CASES})
 # Outside /v1, beside what `api.oauth` names: administration
 IMPORT_POPULATION: Final = "statistics.import"
 ADOPT_LOG: Final = "audit.adopt"
+RETAIN_LOG: Final = "audit.retain"
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Operation)

@@ -57,7 +57,12 @@ async def search_audit(
     return replies.shown(request, outcome, paged(page, call, _entry, lambda found: found.index))
 
 
-@routes.get("/audit/entries/{index}", operation_id="readAudit", response_model=wire.AuditEntry, responses=told(*_SEEN))
+@routes.get(
+    "/audit/entries/{index}",
+    operation_id="readAudit",
+    response_model=wire.AuditEntry,
+    responses=told(*_SEEN, problems.RETENTION_OVER),
+)
 async def read_audit(
     request: Request, index: IndexPath, call: Annotated[Call, calls(authority.READ_AUDIT)]
 ) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from api.audit import checkpoint, projection, proofs, search, tiles
+from api.audit import checkpoint, projection, proofs, retention, search, tiles
 from api.audit.entry import Thing
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
@@ -60,13 +60,15 @@ async def find(call: Call, terms: tuple[Term, ...], below: int, most: int) -> li
 async def read(call: Call, index: int) -> Logged | Refusal:
     """One entry."""
     found = await _entry(call, index)
+    if found is None and index < await retention.below(call.unit):
+        return gate.refuse(call, Thing(_ENTRY), Reason.RETENTION_OVER)
     return _admitted(call, _thing(found), found)
 
 
 async def prove(call: Call, index: int) -> Proof | Refusal:
-    """The proof that an entry is in the tree that was signed last."""
+    """The proof that an entry is in the tree that was signed last; also when what it said is past its term."""
     found, signed = await _entry(call, index), await proofs.latest(call.unit)
-    if found is None or signed is None:
+    if signed is None or index >= signed.size:
         return _admitted(call, Thing(_ENTRY), None)
     return _admitted(call, _thing(found), await _proof(call, index, signed))
 
@@ -99,6 +101,8 @@ async def bundle(call: Call, at: At | None) -> bytes | Refusal:
     """A bundle of entries. Its entry tells which, by number: the bundle n holds the entries from 256 n on."""
     if at is None:
         return _admitted(call, Thing(_BUNDLE), None)
+    if at.end <= await retention.below(call.unit):
+        return gate.refuse(call, Thing(_BUNDLE, version=at.n), Reason.RETENTION_OVER)
     return _admitted(call, Thing(_BUNDLE, version=at.n), await tiles.bundle(call.unit, at))
 
 

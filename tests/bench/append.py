@@ -45,7 +45,7 @@ _BARE: Final = "INSERT INTO public.bare (leaf) VALUES ($1)"
 _LEAF: Final = b'{"action":"dossiers.read","at":"2026-11-25T12:00:00.000000Z","n":%09d,"pad":"' + b"x" * 560 + b'"}'
 
 
-def _full(n: int) -> bytes:
+def full(n: int) -> bytes:
     """An entry of a disclosure, with all that is searched for."""
     person, case = str(UUID(int=n % 20_000)), str(UUID(int=n))
     words = {
@@ -152,7 +152,7 @@ def _sequenced(cluster: Cluster) -> float:
 
 async def _integrated(url: str) -> float:
     connection: Any = await asyncpg.connect(url)
-    await connection.executemany(log._APPEND.sql, [(_full(n),) for n in range(WAITING)])
+    await connection.executemany(log._APPEND.sql, [(full(n),) for n in range(WAITING)])
     with tempfile.TemporaryDirectory() as directory:
         guard = FileGuard(Path(directory) / "guard")
         signer = Signer.from_seeds("bench.example/log", bytes(32), bytes(32), settings.now)

@@ -8,7 +8,7 @@ import pytest
 
 from api.audit import export
 from api.edge import routing
-from api.routes import log
+from api.routes import audit, log
 from api.vocabulary import Party, Scope
 from tests import oauth_kit as kit
 from tests.audit_store import Rows, append, settle, tamper
@@ -110,6 +110,26 @@ async def test_bundles_are_for_auditors_and_each_reading_is_an_entry(world: Worl
     assert (read["result"], read["object"]) == ("permitted", {"type": "audit-bundle", "version": 1})
     assert (missed["result"], missed["reason"]) == ("refused", "not-found")
     assert odd["object"] == {"type": "audit-bundle"}
+
+
+async def test_what_is_past_its_term_is_gone_and_still_proven(world: World, database: servers.Database) -> None:
+    """410 says that it was there; hashes and proofs stay."""
+    routing.join(world.inner, audit.routes, "/v1")
+    await settled(world, 600)
+    token = await auditor(world)
+    await settled(world, 0)
+    await get(world, "/log/tile/entries/001", token=token)
+    await tamper(database, "INSERT INTO audit.retention VALUES (512, now()); DELETE FROM audit.entry WHERE id <= 512")
+    for path in ("/log/tile/entries/001", "/log/tile/entries/001.p/88", "/v1/audit/entries/511"):
+        answer = await get(world, path, 410, token)
+        assert answer.json()["type"].endswith("/problems/retention-over")
+    gone = next(each for each in await world.entries("audit.read") if each.get("reason") == "retention-over")
+    assert gone["object"] == {"type": "audit-bundle", "version": 1}
+    for path in ("/log/tile/entries/002.p/88", "/v1/audit/entries/512", "/v1/audit/entries/511/proof"):
+        await get(world, path, token=token)
+    await get(world, "/log/tile/0/001")
+    await get(world, "/v1/audit/entries/9999", 404, token)
+    await get(world, "/v1/audit/entries/9999/proof", 404, token)
 
 
 async def test_nobody_else_reads_entries(world: World) -> None:

@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "audit.tile",
     "audit.checkpoint",
     "audit.generation",
+    "audit.retention",
     "audit.verifier",
     "consent.consent_event",
 )
@@ -41,8 +42,14 @@ async def connected(url: str) -> AsyncIterator[Any]:
         await connection.close()
 
 
-CUSTODY: Final = ("api.custody.", "api.persons.index_store.", "api.oauth.signing_log.")
-"""What replaces keys is run as the owner: the service may not."""
+CUSTODY: Final = (
+    "api.custody.",
+    "api.persons.index_store.",
+    "api.oauth.signing_log.",
+    "api.audit.retention.",
+    "api.audit.reprojection.",
+)
+"""What replaces keys, or deletes what is past its term, is run as the owner: the service may not."""
 
 
 @pytest.fixture

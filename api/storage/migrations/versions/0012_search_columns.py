@@ -1,7 +1,7 @@
 """More search columns, so that an auditor can ask by actor, kind, ground and category.
 
 They hold nothing that the leaves do not: of entries that are in the tree already they stay NULL until they are read
-from the leaves again.
+from the leaves again (`ketenbrug audit reindex`).
 """
 
 import sqlalchemy as sa

@@ -1,0 +1,127 @@
+"""`ketenbrug audit archive`, `retain` and `reindex`: what the owner of the database does with a log that grows old."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uuid_utils.compat as uuid_utils
+
+from api import settings
+from api.audit import export as exports
+from api.audit import reprojection, retention
+from api.audit.entry import Entry, Thing
+from api.disclosure.authority import RETAIN_LOG
+from api.errors import NotExportable
+from api.oauth import operator
+from api.storage.pool import Database
+from api.storage.unit import Unit
+from api.vocabulary import Result
+from clients import verifier
+
+
+def archive(directory: Annotated[Path, typer.Option("--dir", help="A directory without an export.")]) -> None:
+    """Export the whole log to a new directory and check it there, before what is past its term is deleted."""
+    if (directory / "checkpoint").exists():
+        why = f"{directory} holds an export; an archive is never written over"
+        raise NotExportable(why)
+    asyncio.run(_archive(settings.database(), directory))
+    size, _ = _archived(directory)
+    typer.echo(f"Archived {size} entries in {directory}, and checked them. Keep it where this database is not.")
+
+
+def retain(
+    days: Annotated[int, typer.Option(min=1, help="Delete what entries older than this said.")],
+    archive: Annotated[Path, typer.Option(help="A directory of `ketenbrug audit archive` that holds them.")],
+) -> None:
+    """Delete what entries said when their term is over. Their hashes stay, and every proof still holds.
+
+    Needs the owner's database URL. May be broken off and run again.
+    """
+    below, gone = asyncio.run(_retain(settings.database(), days, archive))
+    typer.echo(f"Of the first {below} entries only the hashes are left; {gone} were deleted now.")
+
+
+def reindex() -> None:
+    """Read what entries are found by from the entries again: after an upgrade that tells of more search columns.
+
+    Needs the owner's database URL. The log goes on meanwhile.
+    """
+    typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")
+
+
+async def _archive(url: str, directory: Path) -> None:
+    async with _opened(url) as database, _unit(database) as unit:
+        await exports.write(unit, directory)
+
+
+def _archived(directory: Path, *, below: int = 0) -> tuple[int, bytes]:
+    """Size and root of an archive that holds every entry from `below` on. Raises `NotExportable`."""
+    try:
+        report = verifier.verify(directory)
+    except verifier.DoesNotHold as fault:
+        why = f"the archive does not hold. {fault}"
+        raise NotExportable(why) from None
+    if not report.whole or report.retained > below:
+        raise NotExportable("the archive lacks entries that are to be deleted")
+    return report.checkpoint.size, report.checkpoint.root
+
+
+async def _retain(url: str, days: int, directory: Path) -> tuple[int, int]:
+    async with _opened(url) as database:
+        gone = 0
+        async with _unit(database) as unit:
+            before, to = await retention.below(unit), await retention.due(unit, unit.now - timedelta(days=days))
+            if to > before:
+                await retention.mark(unit, to, _archived(directory, below=before), _told(unit, to))
+        for first in range(0, to, retention.STEP):
+            async with _unit(database) as unit:
+                gone += await retention.forget(unit, first)
+    return to, gone
+
+
+async def _reindex(url: str) -> int:
+    async with _opened(url) as database:
+        read = 0
+        async with _unit(database) as unit:
+            size = await reprojection.size(unit)
+        for first in range(0, size, reprojection.STEP):
+            async with _unit(database) as unit:
+                read += await reprojection.again(unit, first, min(first + reprojection.STEP, size))
+    return read
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncGenerator[Database]:
+    database = await Database.open(url, size=1)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _unit(database: Database) -> AsyncGenerator[Unit]:
+    unit = database.unit(settings.now())
+    try:
+        yield unit
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise
+
+
+def _told(unit: Unit, below: int) -> Entry:
+    return Entry(
+        id=uuid_utils.uuid7(),
+        at=unit.now,
+        action=RETAIN_LOG,
+        result=Result.PERMITTED,
+        actor=operator.local(),
+        thing=Thing("audit-log", version=below),
+    )

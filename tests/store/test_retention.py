@@ -1,0 +1,186 @@
+"""Retention: what entries said goes when its term is over, and everything that was proven of them still is."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from api.audit import proofs, tree
+from api.cli import main
+from api.errors import NotExportable
+from api.settings import now
+from clients import verifier
+from tests import live, servers
+from tests.audit_store import APPEND, Rows, leaf, settle, take_up
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+OLD, YOUNG = 600, 50
+PERSON = UUID(int=7)
+
+
+def run(database: servers.Database, *words: str) -> str:
+    """Run `ketenbrug audit` as the owner."""
+    said = ("audit", *words)
+    ended = CliRunner().invoke(main.assembled(said), said, env=live.environment(database_url=database.owner_url))
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+async def entries(connection: Any, count: int, days: int) -> None:
+    """Append entries of so many days ago, and put them into the tree."""
+    at = (now() - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    leaves = [(leaf(at=at, person=str(PERSON), n=n),) for n in range(count)]
+    await connection.executemany(APPEND, leaves)
+    await settle(connection)
+
+
+@pytest.fixture
+async def connection(database: servers.Database) -> AsyncIterator[Any]:
+    """As the application, in a log of 600 old entries and 50 young ones."""
+    made: Any = await asyncpg.connect(database.app_url)
+    await entries(made, OLD, 100)
+    await entries(made, YOUNG, 1)
+    yield made
+    await made.close()
+
+
+async def archived(database: servers.Database, to: Path) -> Path:
+    await asyncio.to_thread(run, database, "archive", "--dir", str(to))
+    return to
+
+
+async def retained(database: servers.Database, archive: Path, days: int = 30) -> str:
+    return await asyncio.to_thread(run, database, "retain", "--days", str(days), "--archive", str(archive))
+
+
+async def test_the_drill(connection: Any, database: servers.Database, tmp_path: Path) -> None:
+    """Archive, delete, prove, and bring back: the archive makes an export of the lighter log whole again."""
+    archive = await archived(database, tmp_path / "archive")
+    head = await proofs.latest(Rows(connection))
+    assert head is not None
+    told = await retained(database, archive)
+    assert "Of the first 512 entries only the hashes are left; 512 were deleted now." in told
+    # (1) the bodies are gone, and what they were found by; who tries again deletes nothing more
+    count = "SELECT count(*) FROM audit.projection"
+    assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG - 512 + 1
+    assert await connection.fetchval(count) == OLD + YOUNG - 512
+    assert await connection.fetchval(count.replace("projection", "projection_person")) == OLD + YOUNG - 512
+    assert "; 0 were deleted now." in await retained(database, archive)
+    # (2) the log goes on, takes up its edge, and says who deleted
+    await settle(connection)
+    assert (await take_up(connection)).edge.size == OLD + YOUNG + 1
+    (last,) = await proofs.entries(Rows(connection), OLD + YOUNG, OLD + YOUNG + 1)
+    assert b'"action":"audit.retain"' in last.leaf
+    # (3) an export proves the rest, and says in words what it does not
+    run_export = ("export", "--dir", str(tmp_path / "log"), "--from", str(head.size))
+    await asyncio.to_thread(run, database, *run_export)
+    report = verifier.verify(tmp_path / "log")
+    assert (report.retained, report.older) == (512, head.size)
+    assert "Proven: the first 512 entries stand in it with their hashes, in their order." in report.words()
+    assert "Not proven: what the first 512 entries say." in report.words()
+    assert len(verifier.story(tmp_path / "log")) == OLD + YOUNG + 1 - 512
+    with pytest.raises(NotExportable, match="past its term"):
+        await asyncio.to_thread(run, database, "export", "--dir", str(tmp_path / "one"), "--entry", "511")
+    # (4) whoever kept an entry can still prove it
+    kept = verifier.story(archive)[3].leaf
+    path = await proofs.inclusion(Rows(connection), 3, report.checkpoint.size)
+    assert verifier.included(kept, 3, report.checkpoint, path)
+    # (5) with the bundles of the archive the export is whole again
+    for n in range(2):
+        name = tree.path("entries", n)
+        await asyncio.to_thread(shutil.copyfile, archive / name, tmp_path / "log" / name)
+    await asyncio.to_thread((tmp_path / "log" / "retained").unlink)
+    whole = verifier.verify(tmp_path / "log")
+    assert (whole.whole, whole.retained) == (True, 0)
+
+
+async def test_nothing_is_deleted_without_an_archive_that_holds_it(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    archive = await archived(database, tmp_path / "archive")
+    with pytest.raises(NotExportable, match="never written over"):
+        await archived(database, archive)
+    with pytest.raises(NotExportable, match="does not hold"):
+        await retained(database, tmp_path / "absent")
+    await entries(connection, 400, 50)
+    with pytest.raises(NotExportable, match="make a newer one"):
+        await retained(database, archive, days=1)
+    bundle = archive / tree.path("entries", 0)
+    await asyncio.to_thread(bundle.unlink)
+    await asyncio.to_thread((archive / "retained").write_text, "256\n")
+    with pytest.raises(NotExportable, match="lacks entries"):
+        await retained(database, archive)
+    assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG + 400
+    assert not await connection.fetch("SELECT FROM audit.retention")
+
+
+@pytest.fixture
+def other(cluster: servers.Server, template: servers.Database) -> Iterator[servers.Database]:
+    with servers.database(cluster, template) as made:
+        yield made
+
+
+@pytest.mark.usefixtures("connection")
+async def test_an_archive_of_another_log_is_refused(
+    database: servers.Database, other: servers.Database, tmp_path: Path
+) -> None:
+    theirs: Any = await asyncpg.connect(other.app_url)
+    await entries(theirs, OLD + YOUNG, 1)
+    await theirs.close()
+    archive = await archived(other, tmp_path / "archive")
+    with pytest.raises(NotExportable, match="not of this log"):
+        await retained(database, archive)
+
+
+async def test_only_what_is_past_its_term_can_be_deleted(connection: Any, database: servers.Database) -> None:
+    """By the owner, and by a superuser who leaves the triggers where they are."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    for sql in ("DELETE FROM audit.entry", "DELETE FROM audit.entry WHERE false"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            await superuser.execute(sql)
+    await superuser.execute("INSERT INTO audit.retention VALUES (256, now())")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+        await superuser.execute("DELETE FROM audit.entry WHERE id = 257")
+    assert await superuser.execute("DELETE FROM audit.entry WHERE id <= 256") == "DELETE 256"
+    with pytest.raises(asyncpg.CheckViolationError):
+        await superuser.execute("INSERT INTO audit.retention VALUES (300, now())")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute("INSERT INTO audit.retention VALUES (512, now())")
+    await superuser.close()
+
+
+async def test_a_young_log_has_nothing_past_its_term(database: servers.Database, tmp_path: Path) -> None:
+    """Not even when it has not begun."""
+    assert "Of the first 0 entries" in await retained(database, tmp_path / "none")
+
+
+async def test_search_columns_are_read_from_the_entries_again(connection: Any, database: servers.Database) -> None:
+    """Of entries from before a column was there, and of rows that are lost."""
+    everything = "SELECT * FROM audit.projection ORDER BY index"
+    before = await connection.fetch(everything)
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    await superuser.execute("UPDATE audit.projection SET action = NULL WHERE index < 300")
+    await superuser.execute("DELETE FROM audit.projection WHERE index > 500")
+    await superuser.execute("DELETE FROM audit.projection_person WHERE index > 400")
+    await superuser.close()
+    said = await asyncio.to_thread(run, database, "reindex")
+    assert f"Read {OLD + YOUNG} entries again." in said
+    assert await connection.fetch(everything) == before
+    about = await connection.fetchval("SELECT count(*) FROM audit.projection_person WHERE person = $1", PERSON)
+    assert about == OLD + YOUNG
+
+
+async def test_an_empty_log_has_nothing_to_read_again(database: servers.Database) -> None:
+    assert "Read 0 entries again." in await asyncio.to_thread(run, database, "reindex")
