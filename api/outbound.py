@@ -61,6 +61,7 @@ class Answer:
     status: int
     media_type: str
     body: bytes
+    etag: str = ""
 
 
 CAUSE: Final[ContextVar[str | None]] = ContextVar("cause", default=None)
@@ -120,7 +121,12 @@ class Outbound:
                         raise Unavailable("peer")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable("peer") from error
-        return Answer(answer.status_code, answer.headers.get("Content-Type", ""), bytes(told))
+        return Answer(
+            answer.status_code,
+            answer.headers.get("Content-Type", ""),
+            bytes(told),
+            answer.headers.get("ETag", ""),
+        )
 
 
 class NotFetched(KetenbrugError):

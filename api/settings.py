@@ -118,6 +118,10 @@ class Settings(DatabaseSettings, KeySettings):
     log_guard: Path = Field(
         Path("ketenbrug.guard"), description="The signer guard: kept by the machine that signs, not with the database."
     )
+    log_guard_url: str = Field(
+        "", description="The guard as an S3 object, for several machines: https://BUCKET.s3.REGION.amazonaws.com/NAME."
+    )
+    log_guard_region: str = "us-east-1"
     log_witnesses: Path | None = Field(None, description="C2SP tlog-policy file: witnesses that are asked to cosign.")
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     ldv_collector: str = Field("", description="Where LDV records go (OTLP over HTTP): https://…/v1/traces.")
@@ -226,6 +230,8 @@ def _faults(settings: Settings) -> list[str]:
     faults += _custody_faults(settings)
     faults += _issuer_faults(settings)
     faults += _logbook_faults(settings)
+    if settings.log_guard_url and not _is_object(settings.log_guard_url):
+        faults.append("KETENBRUG_LOG_GUARD_URL: the https address of an object, without query; http on loopback only")
     if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
     return faults
@@ -255,6 +261,13 @@ def _issuer_faults(settings: Settings) -> list[str]:
     if not known and not settings.embedded_issuer:
         faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
     return faults
+
+
+def _is_object(url: str) -> bool:
+    parts = urlsplit(url)
+    near = parts.scheme == "http" and _loopback(parts.hostname or "")
+    named = len(parts.path) > 1 and not parts.path.endswith("/") and not (parts.query or parts.fragment)
+    return bool(parts.hostname) and not parts.username and named and (parts.scheme == "https" or near)
 
 
 def _logbook_faults(settings: Settings) -> list[str]:

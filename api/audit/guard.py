@@ -9,8 +9,8 @@ What holds:
 - **A guard is moved by who knows what it holds**, in one step. Of two leaders at once one fails, and looks again.
 
 A file is a guard for one machine. On several, each would have its own: a guard that is behind the log refuses, which is
-how a second machine is found out. Another place that can swap atomically (an object store with conditional writes) is
-another `Guard`.
+how a second machine is found out. `api.audit.bucket` is the guard that several machines share. Another place that can
+swap in one step is another `Guard`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,8 @@ from api import settings
 from api.audit import adoption, projection, views
 from api.audit import export as exports
 from api.audit.entry import Entry, Thing
-from api.audit.guard import FileGuard
 from api.audit.standing import Generation
-from api.cli import keeping
+from api.cli import guards, keeping
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
 from api.oauth import operator
@@ -129,7 +128,8 @@ async def _adopt(found: Settings) -> Generation:
         thing=Thing("audit-log"),
     )
     try:
-        begun = await adoption.adopt(unit, found.origin, FileGuard(found.log_guard), told)
+        async with guards.opened(found, examined=True) as guard:
+            begun = await adoption.adopt(unit, found.origin, guard, told)
         await unit.finish()
     except BaseException:
         await unit.abort()

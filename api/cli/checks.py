@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api import settings
 from api.audit import standing as standing_of_log
-from api.audit.guard import FileGuard
+from api.cli import guards
 from api.crypto import keyfile, memory
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing, signing_log
@@ -50,7 +50,8 @@ async def _of_log(found: Settings) -> None:
     unit = database.unit(settings.now())
     try:
         recorded = await standing_of_log.read(unit.all)
-        standing_of_log.continued(recorded, await FileGuard(found.log_guard).last(), found.origin)
+        async with guards.opened(found, examined=True) as guard:
+            standing_of_log.continued(recorded, await guard.last(), found.origin)
     except LogStopped as error:
         if error.why != "guard-ahead":  # the leader of now may have signed between our two looks: the next one judges
             raise

@@ -19,9 +19,8 @@ import typer
 from api import settings
 from api.audit import logbook, policy, sequencer, witnessing
 from api.audit.checkpoint import Signer
-from api.audit.guard import FileGuard
 from api.audit.views import Register
-from api.cli import checks, metrics
+from api.cli import checks, guards, metrics
 from api.crypto import keyfile
 from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
@@ -71,13 +70,13 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
     if with_parent:
         loop.add_reader(sys.stdin.fileno(), stop.set)
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with guards.opened(found) as guard, asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(
                     sequencer.run(
                         database,
                         Signer.from_seeds(found.origin, keys.log, keys.log_post_quantum, settings.now),
-                        FileGuard(found.log_guard),
+                        guard,
                         found.merge_interval,
                         notice=_notice,
                     )

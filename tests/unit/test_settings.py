@@ -131,6 +131,27 @@ def test_records_of_persons_leave_over_https(address: str) -> None:
     assert fault.startswith("KETENBRUG_LDV_COLLECTOR: ")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://guards.s3.example/log",
+        "https://guards.s3.example",
+        "https://guards.s3.example/",
+        "https://guards.s3.example/log?versionId=1",
+        "https://key@guards.s3.example/log",
+        "s3://guards/log",
+    ],
+)
+def test_a_guard_that_machines_share_is_an_object(address: str) -> None:
+    (fault,) = refused(settings.serving, GOOD | {"KETENBRUG_LOG_GUARD_URL": address})
+    assert fault.startswith("KETENBRUG_LOG_GUARD_URL: ")
+
+
+def test_an_object_of_a_bucket_may_be_the_guard() -> None:
+    address = "https://guards.s3.eu-central-1.amazonaws.com/log"
+    assert read(settings.serving, GOOD | {"KETENBRUG_LOG_GUARD_URL": address}).log_guard_url == address
+
+
 def test_a_collector_on_this_machine_is_named_as_the_own_network() -> None:
     near = {"KETENBRUG_LDV_COLLECTOR": "http://127.0.0.1:4318/v1/traces", "KETENBRUG_LDV_OWN_NETWORK": "true"}
     assert read(settings.serving, GOOD | LOGBOOK | near).ldv_own_network
