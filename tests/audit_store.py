@@ -13,6 +13,7 @@ from api.audit import log, sequencer
 from api.audit.checkpoint import Signer
 from api.audit.standing import BATCH
 from api.errors import LogStopped
+from api.storage.statement import fetch
 from tests.audit_kit import ORIGIN
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ class Rows:
 
     async def all(self, bound: Bound) -> list[Any]:
         """Rows."""
-        rows: list[Any] = await self._connection.fetch(bound.sql, *bound.args)
-        return rows
+        return await fetch(self._connection, bound)
 
 
 async def tamper(database: servers.Database, sql: str) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sqlalchemy import ARRAY, BigInteger, SmallInteger, Text, bindparam, func, literal_column, select, tuple_
-from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit import tree
-from api.audit.tables import checkpoint, cosignature, entry, leaf, tile, verifier
+from api.audit.tables import checkpoint, cosignature, entry, leaf, verifier
 from api.audit.tree import TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
@@ -71,23 +71,17 @@ _LOGGED: Final = statement(
     .order_by(leaf.c.index)
 )
 _INDEX: Final = statement(select(leaf.c.index).where(leaf.c.leaf_hash == bindparam("hashed")).limit(1))
+# Of a tile above the leaves the widest is taken; a wide one stands in for every narrower one. The hashes of the partial
+# tile of level 0 are the last rows of `leaf`. One question, whatever the proof needs.
 _TILES: Final = statement(
-    select(tile.c.level, tile.c.n, tile.c.data)
-    .ext(distinct_on(tile.c.level, tile.c.n))
-    .where(
-        tuple_(tile.c.level, tile.c.n).in_(
-            select(
-                func.unnest(bindparam("levels", type_=ARRAY(SmallInteger))),
-                func.unnest(bindparam("ns", type_=ARRAY(BigInteger))),
-            )
-        )
-    )
-    .order_by(tile.c.level, tile.c.n, tile.c.width.desc())
-)
-_LEAF_HASHES: Final = statement(
-    select(leaf.c.leaf_hash)
-    .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
-    .order_by(leaf.c.index)
+    text("""
+    SELECT asked.level, asked.n, coalesce(
+        (SELECT t.data FROM audit.tile t WHERE t.level = asked.level AND t.n = asked.n ORDER BY t.width DESC LIMIT 1),
+        (SELECT string_agg(l.leaf_hash, NULL ORDER BY l.index) FROM audit.leaf l
+            WHERE asked.level = 0 AND l.index >= asked.n * 256 AND l.index < (asked.n + 1) * 256)
+    ) AS data
+    FROM unnest(CAST(:levels AS smallint[]), CAST(:ns AS bigint[])) AS asked (level, n)
+    """)
 )
 
 
@@ -131,13 +125,9 @@ async def tiles(reader: Reader, wanted: frozenset[TileAt]) -> dict[TileAt, bytes
     """Tiles, each as wide as it is by now. Raises `LogDamaged` when one is not there."""
     asked = sorted(wanted)
     rows = await reader.all(_TILES(levels=[each.level for each in asked], ns=[each.n for each in asked]))
-    found: dict[TileAt, bytes] = {TileAt(row["level"], row["n"]): row["data"] for row in rows}
-    for missing in wanted - found.keys():
-        if missing.level:
-            raise LogDamaged("a tile is not there")
-        first = missing.n * tree.WIDTH
-        leaves = await reader.all(_LEAF_HASHES(first=first, end=first + tree.WIDTH))
-        found[missing] = b"".join(row["leaf_hash"] for row in leaves)
+    found = {TileAt(row["level"], row["n"]): row["data"] for row in rows}
+    if any(data is None for data in found.values()):
+        raise LogDamaged("a tile is not there")
     return found
 
 

@@ -22,23 +22,28 @@ _PLACE: Final = re.compile(r"\$(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A statement with its arguments, ready to run. The arguments stay out of repr: they may be personal data."""
+    """A statement with its arguments, ready to run. The arguments stay out of repr: they may be personal data.
+
+    `afresh`: planned for these very arguments each time, instead of once for all that may come. It costs a round trip.
+    """
 
     sql: str
     args: tuple[Any, ...] = field(repr=False)
+    afresh: bool = False
 
 
 class Statement:
     """Compiled text and, for each place, where its value comes from. Call it with the values to get a `Bound`."""
 
-    __slots__ = ("_places", "sql")
+    __slots__ = ("_afresh", "_places", "sql")
 
-    def __init__(self, core: ClauseElement, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, core: ClauseElement, columns: Sequence[str] | None = None, *, afresh: bool = False) -> None:
         if isinstance(core, Insert):
             core = core.inline()
         named: dict[str, Any] = {"column_keys": list(columns)} if columns else {}
         compiled = cast("SQLCompiler", core.compile(dialect=_DIALECT, **named))
         self.sql: Final = str(compiled)
+        self._afresh: Final = afresh
         self._places: Final = tuple(self._place(compiled, name) for name in compiled.positiontup or ())
 
     @staticmethod
@@ -55,12 +60,19 @@ class Statement:
             if value is _MISSING:
                 raise TypeError(key)
             args.append(value if process is None else process(value))
-        return Bound(self.sql, tuple(args))
+        return Bound(self.sql, tuple(args), self._afresh)
 
 
-def statement(core: ClauseElement, *columns: str) -> Statement:
-    """Compile. For an INSERT, `columns` names the columns that the caller gives."""
-    return Statement(core, columns or None)
+def statement(core: ClauseElement, *columns: str, afresh: bool = False) -> Statement:
+    """Compile. For an INSERT, `columns` names the columns that the caller gives; `afresh` as in `Bound`."""
+    return Statement(core, columns or None, afresh=afresh)
+
+
+async def fetch(connection: Any, bound: Bound) -> list[Any]:  # noqa: ANN401 - asyncpg's proxy
+    """Run it on a connection. What is fetched by its text alone is prepared once, and then planned once."""
+    if bound.afresh:
+        return list(await (await connection.prepare(bound.sql)).fetch(*bound.args))
+    return list(await connection.fetch(bound.sql, *bound.args))
 
 
 @lru_cache(maxsize=512)

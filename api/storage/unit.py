@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from api.errors import KetenbrugError, Overloaded, Unavailable
-from api.storage.statement import Bound, combine
+from api.storage.statement import Bound, combine, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,7 +203,7 @@ class Unit:
         if self._connection is None:
             self._connection = await self._source.acquire()
         try:
-            rows: list[Record] = await self._connection.fetch(bound.sql, *bound.args)
+            rows: list[Record] = await fetch(self._connection, bound)
         except (asyncpg.UniqueViolationError, asyncpg.NotNullViolationError) as error:
             meaning = self._signals.get(error.constraint_name or error.column_name or "")
             if meaning is None:

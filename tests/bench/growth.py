@@ -13,6 +13,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +32,8 @@ from tests.bench import append
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from api.audit.query import Term
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
 TURNS: Final = 15
@@ -54,7 +58,7 @@ class Log:
     def __init__(self, size: int, connection: Any) -> None:
         self.size = size
         self.connection = connection
-        self.found: dict[str, list[float]] = {"append": [], "proof": [], "page": []}
+        self.found: dict[str, list[float]] = defaultdict(list)
 
     async def fill(self, directory: Path) -> float:
         """Fill it; return how many entries a second the sequencer took in."""
@@ -74,10 +78,11 @@ class Log:
         leaf = append.full(self.size)
         await self._timed("append", 20, lambda: self.connection.fetch(APPEND, leaf))
         await self._timed("proof", 20, self._proof)
-        began = time.perf_counter()
         for each in QUERIES:
-            await search.page(Rows(self.connection), query.parse(each), search.END, PAGE)
-        self.found["page"].append((time.perf_counter() - began) * 1000 / len(QUERIES))
+            await self._timed(each, 1, partial(self._page, query.parse(each)))
+
+    async def _page(self, terms: tuple[Term, ...]) -> None:
+        await search.page(Rows(self.connection), terms, search.END, PAGE)
 
     async def _proof(self) -> None:
         rows = Rows(self.connection)
@@ -119,14 +124,28 @@ def main() -> int:
         Cluster.start(Path(folder) / "postgres", durable=True) as cluster,
     ):
         logs = asyncio.run(_measured(cluster, Path(folder)))
-    held = True
-    for name, most in (("append", 0.0), ("proof", MOST_PROOF_MS), ("page", MOST_PAGE_MS)):
-        figures = [statistics.median(each.found[name]) for each in logs]
-        factor = figures[-1] / figures[0]
-        held = held and factor <= MOST_FACTOR and (not most or figures[-1] < most)
-        told = "   ".join(f"{figure:7.2f} ms" for figure in figures)
-        print(f"  {name:<7}{told}   factor {factor:.2f} (at most {MOST_FACTOR})")
-    return 0 if held else 1
+    held = [
+        _told("append", [statistics.median(each.found["append"]) for each in logs]),
+        _told("proof", [statistics.median(each.found["proof"]) for each in logs], MOST_PROOF_MS),
+        _told("first page", [_pages(each) for each in logs]),
+    ]
+    held += [
+        _told(f"  {one!r}", [statistics.median(each.found[one]) for each in logs], MOST_PAGE_MS) for one in QUERIES
+    ]
+    return 0 if all(held) else 1
+
+
+def _pages(log: Log) -> float:
+    """The median over all queries."""
+    return statistics.median(took for one in QUERIES for took in log.found[one])
+
+
+def _told(name: str, figures: list[float], most: float | None = None) -> bool:
+    factor = figures[-1] / figures[0]
+    bar = f"at most {MOST_FACTOR}" if most is None else f"less than {most:.0f} ms"
+    told = "   ".join(f"{figure:7.2f} ms" for figure in figures)
+    print(f"  {name:<72}{told}   factor {factor:.2f} ({bar})")
+    return factor <= MOST_FACTOR if most is None else figures[-1] < most
 
 
 if __name__ == "__main__":
