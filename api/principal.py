@@ -40,7 +40,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A proven client. `person` is the acting person that the client asserts (opaque), never verified by us."""
+    """A proven client. `person` is the acting person that the client asserts (opaque), never verified by us.
+
+    `encryption_jwk`: the key that its answers are sealed to, where it registered one.
+    """
 
     client_id: ClientId
     organisation: Organisation
@@ -48,3 +51,4 @@ class Principal:
     origin: Origin
     token_id: str = field(repr=False)
     person: str | None = None
+    encryption_jwk: str | None = field(default=None, repr=False)

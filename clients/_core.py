@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from clients import _tracing as tracing
 from clients._messages import Request, is_secure
+from clients._opening import MEDIA_TYPES
 from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
 from clients._tracing import Trace
@@ -25,18 +28,20 @@ if TYPE_CHECKING:
 
     from clients._keys import Signer
     from clients._messages import Call, Flow, Response
+    from clients._opening import Opener
     from clients._sending import Keep, Retries
     from clients._tokens import Account, Token
 
 T = TypeVar("T")
 
+_JSON: Final = "application/json"
 _PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class Session:
     """What one client remembers between calls: its token and the nonces. Safe to share between threads and tasks."""
 
-    __slots__ = ("_base", "_clock", "_sender", "_signer", "_tokens")
+    __slots__ = ("_accept", "_base", "_clock", "_opener", "_sender", "_signer", "_tokens")
 
     def __init__(
         self,
@@ -47,12 +52,15 @@ class Session:
         retries: Retries,
         clock: Callable[[], float],
         keep: Keep = forget,
+        opener: Opener | None = None,
     ) -> None:
         for name, url in (("base URL", base_url), ("issuer", account.issuer)):
             if not is_secure(url):
                 raise Misconfigured("must be an HTTPS URL; HTTP only on this machine", name)
         self._base = base_url.rstrip("/")
         self._clock = clock
+        self._opener = opener
+        self._accept = ", ".join((*(MEDIA_TYPES if opener is not None else ()), _JSON))
         self._signer = signer
         self._sender = Sender(clock, retries, keep)
         self._tokens = Tokens(account, signer, self._sender, clock)
@@ -72,10 +80,23 @@ class Session:
             if _is_stale(response):
                 token = yield from self._tokens.current(trace, refused=token)
                 response = yield from self._sent(call, token, person, trace)
-            return _answer(call, response, self._clock())
+            return _answer(call, self._opened(response), self._clock())
         except KetenbrugClientError as error:
             error.idempotency_key = call.key
             raise
+
+    def _opened(self, response: Response) -> Response:
+        """The same answer with what was sealed to this client opened. Raises `UnexpectedAnswer`."""
+        if response.headers.get("content-type") not in MEDIA_TYPES:
+            return response
+        if self._opener is not None:
+            with suppress(ValueError):
+                return replace(response, content=self._opener.open(response.content))
+        raise UnexpectedAnswer(
+            "the answer is sealed to a key that this client has not: give it as `opening_key`",
+            response.status,
+            response.headers.get("request-id"),
+        )
 
     def _sent(self, call: Call[T], token: Token, person: str | None, trace: Trace) -> Flow[Response]:
         url = f"{self._base}/{call.target}"
@@ -88,13 +109,13 @@ class Session:
     ) -> Request:
         text = token.reveal()
         headers = {
-            "Accept": "application/json",
+            "Accept": self._accept,
             tracing.HEADER: trace.child(),
             "Authorization": f"DPoP {text}",
             "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
         }
         if call.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = _JSON
         if call.key is not None:
             headers["Idempotency-Key"] = str(call.key)
         if call.purpose is not None:

@@ -122,10 +122,11 @@ class Signer:
 
 def load(source: KeySource) -> Signer:
     """The key of a client. Raises `Misconfigured`, without the key or the contents of the file in its message."""
-    return Signer(_read(Path(source)) if isinstance(source, str | Path) else source)
+    return Signer(read(Path(source)) if isinstance(source, str | Path) else source)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> dict[str, Any]:
+    """The JWK in a file that nobody else can read. Raises `Misconfigured`."""
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode

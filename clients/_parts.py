@@ -6,7 +6,7 @@ import copy
 import time
 from typing import TYPE_CHECKING, Final, Generic
 
-from clients import _keys, _transport
+from clients import _keys, _opening, _transport
 from clients._commons import OrganisationsRoom, Statistics
 from clients._core import Session, checked_person
 from clients._drivers import Awaiting, Blocking
@@ -91,6 +91,7 @@ class BlockingClient(Client[Blocking]):
     holds one and that nobody else can read. `scope`: what the tokens are asked for. `acting_person`: who acts for the
     client, for the audit log. `retries`: how often a request is sent again. `timeout`: seconds for each of connecting,
     sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
+    `opening_key`: the private JWK that answers are sealed to, or its file, where its public half is registered.
     `tls`: for certificates of your own. `transport`: sends in place of HTTP.
     """
 
@@ -106,10 +107,13 @@ class BlockingClient(Client[Blocking]):
         retries: int = RETRIES,
         timeout: float = TIMEOUT,
         keep: Keep = forget,
+        opening_key: KeySource | None = None,
         tls: ssl.SSLContext | None = None,
         transport: Transport | None = None,
     ) -> None:
-        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep)
+        session = _session(
+            base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep, opening_key
+        )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
             transport = _transport.Http(timeout=timeout, tls=tls)
@@ -141,10 +145,13 @@ class AwaitingClient(Client[Awaiting]):
         retries: int = RETRIES,
         timeout: float = TIMEOUT,
         keep: Keep = forget,
+        opening_key: KeySource | None = None,
         tls: ssl.SSLContext | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
-        session = _session(base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep)
+        session = _session(
+            base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep, opening_key
+        )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
             transport = _transport.AsyncHttp(timeout=timeout, tls=tls)
@@ -163,10 +170,13 @@ class AwaitingClient(Client[Awaiting]):
         await self.close()
 
 
-def _session(base_url: str, account: Account, key: KeySource, retries: Retries, keep: Keep) -> Session:
+def _session(
+    base_url: str, account: Account, key: KeySource, retries: Retries, keep: Keep, opening_key: KeySource | None
+) -> Session:
     if retries.most < 0:
         raise Misconfigured("must be 0 or more", "retries")
-    return Session(base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep)
+    opener = _opening.load(opening_key)
+    return Session(base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep, opener=opener)
 
 
 def _words(scope: str | Iterable[Scope]) -> str:

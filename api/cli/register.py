@@ -21,8 +21,9 @@ import uuid_utils.compat as uuid_utils
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from api import settings
+from api.crypto import jwe
 from api.errors import Misconfigured
-from api.oauth import jose, operator, registry
+from api.oauth import jose, operator, recipients, registry
 from api.oauth.model import KEYS_WARNED, Designation, NewClient, NewOrganisation, renew_by
 from api.storage.pool import Database
 from api.storage.unit import Unit
@@ -48,6 +49,21 @@ class KeyKind(StrEnum):
     ES256 = "ES256"
     ED25519 = "Ed25519"
     PS256 = "PS256"
+    RSA_OAEP = "RSA-OAEP"
+    RSA_OAEP_256 = "RSA-OAEP-256"
+    ECDH_P256 = "ECDH-P256"
+    ECDH_X25519 = "ECDH-X25519"
+
+
+_ENCRYPTING: Final = {
+    kind: {"use": "enc", "alg": algorithm}
+    for kind, algorithm in (
+        (KeyKind.RSA_OAEP, "RSA-OAEP"),
+        (KeyKind.RSA_OAEP_256, "RSA-OAEP-256"),
+        (KeyKind.ECDH_P256, "ECDH-ES+A256KW"),
+        (KeyKind.ECDH_X25519, "ECDH-ES+A256KW"),
+    )
+}
 
 
 @app.command()
@@ -118,6 +134,23 @@ def designation(
 
 
 @app.command()
+def encryption_key(
+    client_id: Annotated[str, typer.Argument(help="Id of the client.")],
+    key: Annotated[Path | None, typer.Option(help="File with its public JWK for encryption.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Send its answers in the clear again.")] = False,
+) -> None:
+    """Have the dossiers that a client reads sealed to a key of its own, and print the id of the key."""
+    if (key is None) != remove:
+        raise Misconfigured(("give --key FILE, or --remove",))
+    offered = () if key is None else _keys(key)
+    if key is not None and len(offered) != 1:
+        raise Misconfigured(("give the file of one public key",))
+    found = jwe.recipient(offered[0]) if offered else None
+    _commit(lambda unit: recipients.register(unit, operator.local(), ClientId(client_id), found))
+    typer.echo(found.kid if found is not None else "none")
+
+
+@app.command()
 def disable(client_id: Annotated[str, typer.Argument(help="Id of the client.")]) -> None:
     """Disable a client. Counts from its next request, also for tokens that it has."""
     _commit(lambda unit: registry.disable_client(unit, operator.local(), ClientId(client_id)))
@@ -130,13 +163,14 @@ def keygen(
 ) -> None:
     """Write a new private key (JWK, mode 0600) and print its public part: that is what the operator needs."""
     key = _new(kind)
-    public = key.as_dict(private=False) | {"kid": key.thumbprint()}
+    named = {"kid": key.thumbprint(), **_ENCRYPTING.get(kind, {})}
+    public = key.as_dict(private=False) | named
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise Misconfigured((f"{file} exists already: a key is never overwritten",)) from None
     with os.fdopen(descriptor, "w") as writing:
-        json.dump(key.as_dict(private=True) | {"kid": key.thumbprint()}, writing, indent=1)
+        json.dump(key.as_dict(private=True) | named, writing, indent=1)
         writing.flush()
         os.fsync(writing.fileno())
     typer.echo(json.dumps(public, indent=1))
@@ -144,11 +178,15 @@ def keygen(
 
 
 def _new(kind: KeyKind) -> ECKey | OKPKey | RSAKey:
-    if kind is KeyKind.ES256:
-        return ECKey.generate_key("P-256")
-    if kind is KeyKind.ED25519:
-        return OKPKey.generate_key("Ed25519")
-    return RSAKey.generate_key(jose.RSA_LEAST)
+    match kind:
+        case KeyKind.ES256 | KeyKind.ECDH_P256:
+            return ECKey.generate_key("P-256")
+        case KeyKind.ED25519:
+            return OKPKey.generate_key("Ed25519")
+        case KeyKind.ECDH_X25519:
+            return OKPKey.generate_key("X25519")
+        case KeyKind.PS256 | KeyKind.RSA_OAEP | KeyKind.RSA_OAEP_256:
+            return RSAKey.generate_key(jose.RSA_LEAST)
 
 
 def _commit(work: Callable[[Unit], Awaitable[T]]) -> T:

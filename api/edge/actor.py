@@ -80,7 +80,13 @@ class Guard(Proof):
         if client is None:
             raise _invalid("this client is not registered")
         caller = Principal(
-            client.id, client.organisation, token.scopes & client.scopes, way.origin, token.id, proof.person
+            client.id,
+            client.organisation,
+            token.scopes & client.scopes,
+            way.origin,
+            token.id,
+            proof.person,
+            client.encryption_jwk,
         )
         if not client.enabled:
             raise _invalid("this client is disabled")

@@ -22,6 +22,12 @@ def check_accept(accept: str | None, produces: str) -> None:
         raise Stopped(Problem(problems.NOT_ACCEPTABLE))
 
 
+def check_any(accept: str | None, produces: frozenset[str]) -> None:
+    """The same for an answer of which there are several forms: one of them is enough here."""
+    if accept is not None and not any(_accepts(accept[:1000], each) for each in produces):
+        raise Stopped(Problem(problems.NOT_ACCEPTABLE))
+
+
 def check_content(headers: Mapping[str, str], consumes: frozenset[str]) -> None:
     """Raise `Stopped` with unsupported-media-type for a body of a kind not in `consumes`; no body is fine here."""
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:

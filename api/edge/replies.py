@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from starlette.responses import Response
 
 from api import problems
+from api.crypto import jwe
 from api.disclosure.permit import Refusal
 from api.edge import etags, paging
 from api.edge.answers import ProblemResponse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from api.crypto.jwe import Recipient
     from api.disclosure.call import Call
     from api.schemas.base import Wire
 
@@ -40,6 +42,13 @@ def shown(
     if etags.has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
+
+
+def sealed(outcome: T | Refusal, wire: Callable[[T], Wire], to: Recipient) -> Response:
+    """200 to the recipient's eyes only, or the problem. Without an entity tag: it would be a digest of the content."""
+    if isinstance(outcome, Refusal):
+        return _problem(outcome)
+    return Response(jwe.sealed(to, _body(wire(outcome))), media_type=to.media_type)
 
 
 def file(outcome: bytes | Refusal, media_type: str) -> Response:

@@ -58,8 +58,8 @@ class EdgeRoute(APIRoute):
         async def checked(request: Request) -> Response:
             taken = _ReadOnce(request.scope, request.receive) if strict else request
             try:
-                if produces is not None:
-                    media.check_accept(request.headers.get("accept"), produces)
+                if produces:
+                    media.check_any(request.headers.get("accept"), produces)
                 media.check_content(request.headers, consumes)
                 if isinstance(taken, _ReadOnce):
                     await taken.read()
@@ -78,13 +78,13 @@ class EdgeRoute(APIRoute):
         return _proves(self.dependant)
 
     @property
-    def produces(self) -> str | None:
-        """The media type of an answer; None when the handler decides."""
+    def produces(self) -> frozenset[str]:
+        """The media types of an answer; none when the handler decides."""
         response_class = self.response_class
         if isinstance(response_class, DefaultPlaceholder):
-            return JSON
+            return frozenset((JSON, *self.responses.get(200, {}).get("content", {})))
         media_type: str | None = response_class.media_type
-        return media_type
+        return frozenset() if media_type is None else frozenset((media_type,))
 
     @property
     def consumes(self) -> frozenset[str]:

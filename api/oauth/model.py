@@ -96,6 +96,7 @@ class Client:
     """A client as it was read, with its organisation. `epoch` tells which version of it this is.
 
     `keys_since`: when its keys last changed. `jwks_uri`: where it publishes them; `keys` were found there last.
+    `encryption_jwk`: what its answers are sealed to (`api.crypto.jwe`).
     """
 
     id: ClientId
@@ -107,6 +108,7 @@ class Client:
     epoch: int
     keys_since: datetime
     jwks_uri: str | None = None
+    encryption_jwk: str | None = None
 
 
 def renew_by(keys_since: datetime) -> date:

@@ -71,6 +71,7 @@ _JOINED: Final = (
     client.c.jwks,
     client.c.jwks_uri,
     client.c.keys_since,
+    client.c.encryption_jwk,
     client.c.scopes,
     client.c.grant_type,
     client.c.enabled,
@@ -271,6 +272,7 @@ def _client(row: Record) -> Client:
         epoch=row["epoch"],
         keys_since=row["keys_since"],
         jwks_uri=row["jwks_uri"],
+        encryption_jwk=row["encryption_jwk"],
     )
 
 

@@ -57,6 +57,7 @@ client: Final = Table(
     Column("jwks", JSONB, nullable=False),
     Column("jwks_uri", Text),
     instant("keys_since"),
+    Column("encryption_jwk", Text),
     *words_array("scopes", Scope),
     *words("grant_type", GRANTS),
     Column("enabled", Boolean, nullable=False),
@@ -66,7 +67,8 @@ client: Final = Table(
     schema="oauth",
     comment=(
         "Machine clients. epoch counts the changes of the row and of its organisation. jwks_uri: where its keys stand; "
-        "then jwks are those that were found there last. keys_since: when they last changed."
+        "then jwks are those that were found there last. keys_since: when they last changed. "
+        "encryption_jwk: what its answers are sealed to."
     ),
 )
 

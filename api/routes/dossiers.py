@@ -11,7 +11,7 @@ from api.disclosure import authority
 from api.disclosure.call import Call
 from api.dossiers import operations
 from api.dossiers.model import Dossier, DossierFacts, ManifestLine
-from api.edge import replies
+from api.edge import eyes, replies
 from api.edge.call import AskedPurpose, calls
 from api.edge.openapi import told
 from api.edge.routing import router
@@ -24,15 +24,25 @@ DossierIdPath = Annotated[UUID, Path(alias="dossierId", description="Id of a dos
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
 
 
-@routes.get("/dossiers/{dossierId}", operation_id="readDossier", response_model=wire.Dossier, responses=told(*_SEEN))
+@routes.get(
+    "/dossiers/{dossierId}",
+    operation_id="readDossier",
+    response_model=wire.Dossier,
+    responses=told(*_SEEN) | {200: {"content": eyes.FORMS}},
+)
 async def read_dossier(
     request: Request,
     dossier_id: DossierIdPath,
     call: Annotated[Call, calls(authority.READ_DOSSIER)],
     purpose: AskedPurpose = None,
 ) -> Response:
-    """The sections (rubrieken) that you may see, and the others with the reason and the next step."""
-    return replies.shown(request, await operations.read(call, DossierId(dossier_id), purpose), _dossier)
+    """The sections (rubrieken) that you may see, and the others with the reason and the next step.
+
+    A client that registered an encryption key gets it as a compact JWE to that key, and in no other form.
+    """
+    to = eyes.recipient(request, call)
+    outcome = await operations.read(call, DossierId(dossier_id), purpose)
+    return replies.shown(request, outcome, _dossier) if to is None else replies.sealed(outcome, _dossier, to)
 
 
 @routes.get(

@@ -249,3 +249,32 @@ def test_a_private_key_is_for_its_owner_alone_and_never_overwritten(
 def test_a_database_that_is_away_is_said_to_be() -> None:
     away = Terminal("postgresql://nobody@127.0.0.1:1/none")
     assert isinstance(away.type("register", "disable", "ngo-one").exception, Unavailable)
+
+
+@pytest.mark.parametrize("kind", ["RSA-OAEP", "RSA-OAEP-256", "ECDH-P256", "ECDH-X25519"])
+def test_a_client_has_its_answers_sealed_to_a_key_of_its_own(terminal: Terminal, tmp_path: Path, kind: str) -> None:
+    """Counts from its next request, so the epoch of the client rises; and it can be taken back."""
+    of = organisation(terminal)
+    signing = key_file(tmp_path, kit.key("es256").public)
+    terminal.done("register", "client", "ngo-one", "--organisation", of, "--key", signing, "--scope", "cases:read")
+    public = terminal.type("client", "keygen", str(tmp_path / "private.json"), "--kind", kind).stdout
+    (tmp_path / "public.json").write_text(public)
+    before = terminal.client("ngo-one")
+    assert before.encryption_jwk is None
+    words = ("register", "encryption-key", "ngo-one")
+    assert terminal.done(*words, "--key", str(tmp_path / "public.json")) == json.loads(public)["kid"]
+    after = terminal.client("ngo-one")
+    assert after.epoch == before.epoch + 1
+    assert json.loads(after.encryption_jwk or "") == json.loads(public)
+    assert terminal.written()[-1]["action"] == "oauth.register-encryption-key"
+    assert terminal.done(*words, "--remove") == "none"
+    assert terminal.client("ngo-one").encryption_jwk is None
+
+
+def test_an_encryption_key_that_does_not_fit_is_not_registered(terminal: Terminal, tmp_path: Path) -> None:
+    words = ("register", "encryption-key", "ngo-one")
+    (tmp_path / "two").write_text(json.dumps({"keys": [kit.key("es256").public] * 2}))
+    assert terminal.refused(*words) == ("give --key FILE, or --remove",)
+    assert terminal.refused(*words, "--key", str(tmp_path / "two")) == ("give the file of one public key",)
+    assert terminal.refused(*words, "--key", key_file(tmp_path, kit.key("es256").public))
+    assert terminal.refused(*words, "--remove") == ("no client of this id is registered",)

@@ -1,0 +1,123 @@
+"""A client that registered an encryption key gets dossiers to its own eyes only."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.crypto import jwe
+from api.oauth import operator, recipients
+from api.vocabulary import ClientId, DossierId, Purpose
+from clients import _opening
+from clients.errors import InvalidInput, NotFound, UnexpectedAnswer
+from clients.ngo import AsyncNgoClient
+from tests.actor import refused
+from tests.dealings import Dealings
+from tests.exchange import BASE
+from tests.jwe_kit import KINDS, private, public
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from tests.exchange import Exchange
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SCREENING = Purpose.LEGAL_SCREENING
+
+
+async def _register(exchange: Exchange, key: str | None) -> None:
+    unit = exchange.database.unit(exchange.clock())
+    to = None if key is None else jwe.recipient(public(key))
+    await recipients.register(unit, operator.local(), ClientId(exchange.members["ngo"].client_id), to)
+    await unit.finish()
+    # A process that remembered the client reads it again, and asks whoever comes first to come again.
+    assert (await exchange.actor("ngo").get("/organisations")).status_code in {200, 503}
+
+
+@asynccontextmanager
+async def sealing(exchange: Exchange, key: str) -> AsyncGenerator[None]:
+    """While the NGO has this key registered."""
+    await _register(exchange, key)
+    try:
+        yield
+    finally:
+        await _register(exchange, None)
+
+
+async def delivered(exchange: Exchange) -> DossierId:
+    """A dossier that the NGO may read."""
+    return DossierId(await (await (await Dealings.begin(exchange)).consented()).dossier())
+
+
+@pytest.mark.parametrize("key", KINDS)
+async def test_from_the_next_request_on_a_dossier_is_sealed_to_the_registered_key(exchange: Exchange, key: str) -> None:
+    dossier, ngo = await delivered(exchange), exchange.actor("ngo")
+    clear = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
+    assert clear.headers["content-type"] == "application/json"
+    async with sealing(exchange, key):
+        sealed = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
+        assert (sealed.status_code, sealed.headers["content-type"]) == (200, KINDS[key][1])
+        assert "etag" not in sealed.headers
+        assert "audit-receipt" in sealed.headers
+        opened = json.loads(_opening.Opener(private(key)).open(sealed.content))
+        assert opened == clear.json()
+        entry = await exchange.entry(sealed.headers["request-id"])
+        assert (entry["action"], entry["result"]) == ("dossiers.read", "permitted")
+        ind = await exchange.actor("ind").get(f"/dossiers/{dossier}")
+        assert ind.headers["content-type"] == "application/json"
+    again = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
+    assert again.json() == clear.json()
+
+
+async def test_a_request_cannot_ask_for_less_than_what_was_registered(exchange: Exchange) -> None:
+    """Who stands in between may rewrite an Accept: then nothing is disclosed, and nothing was."""
+    dossier, ngo = await delivered(exchange), exchange.actor("ngo")
+    async with sealing(exchange, "p-256"):
+        before = len(await exchange.entries("dossiers.read"))
+        for accept in ("application/json", "application/jose+json", "application/jose;q=0, application/json"):
+            answer = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING, headers={"Accept": accept})
+            refused(answer, 406, "not-acceptable")
+        assert all(each["result"] != "permitted" for each in (await exchange.entries("dossiers.read"))[before:])
+        for accept in ("application/jose", "*/*", "application/*"):
+            answer = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING, headers={"Accept": accept})
+            assert answer.headers["content-type"] == "application/jose"
+    only = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING, headers={"Accept": "application/jose"})
+    refused(only, 406, "not-acceptable")
+
+
+async def test_a_refusal_is_a_problem_like_any_other(exchange: Exchange) -> None:
+    async with sealing(exchange, "p-256"):
+        refused(
+            await exchange.actor("ngo").get(f"/dossiers/{(await Dealings.begin(exchange)).id}", purpose=SCREENING),
+            404,
+            "not-found",
+        )
+
+
+async def test_our_client_opens_what_is_sealed_to_it(exchange: Exchange) -> None:
+    dossier = await delivered(exchange)
+    member = exchange.members["ngo"]
+    clear = (await exchange.ngo.dossiers.read(dossier, purpose=SCREENING)).value
+    account: dict[str, Any] = {
+        "issuer": BASE,
+        "client_id": member.client_id,
+        "key": member.jwk,
+        "scope": member.part.scopes,
+        "retries": 0,
+        "transport": exchange.ngo._driver.transport,
+    }
+    async with sealing(exchange, "nlgov"):
+        opening = AsyncNgoClient(f"{BASE}/v1", opening_key=private("nlgov"), **account)
+        assert (await opening.dossiers.read(dossier, purpose=SCREENING)).value == clear
+        assert (await opening.cases.read(clear.case_id)).value.id == clear.case_id
+        with pytest.raises(NotFound):
+            await opening.dossiers.read(clear.case_id, purpose=SCREENING)
+        another = AsyncNgoClient(f"{BASE}/v1", opening_key=private("p-256"), **account)
+        with pytest.raises(UnexpectedAnswer):
+            await another.dossiers.read(dossier, purpose=SCREENING)
+        with pytest.raises(InvalidInput, match="406"):
+            await exchange.ngo.dossiers.read(dossier, purpose=SCREENING)
