@@ -9,6 +9,8 @@
     clients.answers       Answer               a value and what came with it
     clients.receipts      what each answer promised, checked offline
     clients.signing       how a party signs an agreement
+    clients.connection    examine              whether a connection is right, and if not, what is wrong, in words
+    clients.renewal       renew                a client replaces its own keys
     clients.verifier      checks an export of the audit log offline; shares nothing with the rest
 
 How they are made, from the bottom up; nothing below knows what is above it:

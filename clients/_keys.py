@@ -67,15 +67,26 @@ class Signer:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a private key is not pickled")
 
-    def assertion(self, client_id: str, issuer: str, now: float) -> str:
+    @property
+    def thumbprint(self) -> str:
+        """Of the public key (RFC 7638): what is compared by telephone."""
+        return self._key.thumbprint()
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """The public JWK."""
+        return {**self._public, "kid": self._kid}
+
+    def assertion(self, client_id: str, issuer: str, now: float, **more: Any) -> str:  # noqa: ANN401 - JSON values
         """Who calls, for the issuer alone and for one minute (RFC 7523 section 3, FAPI 2.0 section 5.3.3.1)."""
         claims = {
             "iss": client_id,
             "sub": client_id,
             "aud": issuer,
-            "jti": secrets.token_urlsafe(16),
+            "jti": identifier(),
             "iat": int(now),
             "exp": int(now) + ASSERTION_LIFETIME,
+            **more,
         }
         return self._sign({"alg": self._alg, "typ": "JWT", "kid": self._kid}, claims)
 
@@ -94,7 +105,7 @@ class Signer:
         `url` loses its query. `person` is who acts for the client: opaque, at most 64 visible ASCII characters.
         """
         claims: dict[str, Any] = {
-            "jti": secrets.token_urlsafe(16),
+            "jti": identifier(),
             "htm": method,
             "htu": url.partition("?")[0],
             "iat": int(now),
@@ -107,6 +118,11 @@ class Signer:
             claims["acting_person"] = person
         return self._sign({"alg": self._alg, "typ": "dpop+jwt", "jwk": self._public}, claims)
 
+    def presence(self, client_id: str, issuer: str, now: float, jti: str) -> str:
+        """That this key is there, for the assertion of this `jti` that names it as one of the client's keys."""
+        claims = {"iss": client_id, "aud": issuer, "jti": jti, "iat": int(now)}
+        return self._sign({"alg": self._alg, "typ": "ketenbrug-key-proof+jwt", "kid": self._kid}, claims)
+
     def detached(self, text: bytes) -> str:
         """That a party signs this agreement: a compact JWS of it, without the payload (RFC 7515 appendix F)."""
         whole = self._jws({"alg": self._alg, "typ": "ketenbrug-agreement+jws", "kid": self._kid}, text)
@@ -118,6 +134,11 @@ class Signer:
 
     def _jws(self, header: dict[str, Any], payload: bytes) -> str:
         return jws.serialize_compact(header, payload, self._key, algorithms=[self._alg])
+
+
+def identifier() -> str:
+    """A new `jti`, of 128 bits."""
+    return secrets.token_urlsafe(16)
 
 
 def load(source: KeySource) -> Signer:

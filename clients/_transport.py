@@ -6,6 +6,8 @@ but the arguments. No exception of the library leaves this module: its requests 
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -14,12 +16,17 @@ from clients._messages import Response
 from clients.errors import ConnectionFailed
 
 if TYPE_CHECKING:
-    import ssl
-
     from clients._messages import Request
 
 _CONNECT_MOST: Final = 5.0
 _LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
+_CAUSES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (ssl.SSLCertVerificationError, "certificate"),
+    (ssl.SSLError, "tls"),
+    (socket.gaierror, "name"),
+    (ConnectionRefusedError, "refused"),
+    (httpx.TimeoutException, "timeout"),
+)
 _USER_AGENT: Final = "ketenbrug-clients"
 
 
@@ -41,7 +48,7 @@ class Http:
         try:
             return _response(self._http.request(**_asked(request)))
         except httpx.RequestError as error:
-            failure = type(error).__name__
+            failure = _kind(error)
         raise ConnectionFailed(failure)
 
     def close(self) -> None:
@@ -64,12 +71,23 @@ class AsyncHttp:
         try:
             return _response(await self._http.request(**_asked(request)))
         except httpx.RequestError as error:
-            failure = type(error).__name__
+            failure = _kind(error)
         raise ConnectionFailed(failure)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
+
+
+def _kind(error: BaseException) -> str:
+    """A word for the failure. Its text stays here: it may tell what was sent."""
+    found: BaseException | None = error
+    while found is not None:
+        for cause, word in _CAUSES:
+            if isinstance(found, cause):
+                return word
+        found = found.__cause__ or found.__context__
+    return type(error).__name__
 
 
 def _settings(timeout: float, tls: ssl.SSLContext | None) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class ConnectionFailed(KetenbrugClientError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"no answer ({kind})")
+        self.kind: Final = kind
 
 
 class UnexpectedAnswer(KetenbrugClientError):

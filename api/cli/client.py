@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from api.cli import headers, register
+from api.cli import connecting, headers, register
 
 app = register.client_app
 app.command()(headers.headers)
+app.command()(connecting.check)
+app.command()(connecting.renew)

@@ -25,6 +25,7 @@ from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
 
     from api.sandbox.members import Member
     from tests import servers
@@ -170,6 +171,46 @@ async def test_a_token_revoked_at_one_process_is_out_at_the_other_from_the_next_
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
+async def _typed(*words: str) -> tuple[int, str]:
+    ended = await asyncio.to_thread(live.command, "client", *words)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+async def test_an_organisation_is_told_what_is_wrong_with_its_connection_and_renews_its_key(
+    client: Client, furnished: Furnished, tmp_path: Path
+) -> None:
+    """As it types it: the check, a wrong scope, a wrong id, a new key, the old one dropped, and what it then hears."""
+    member = furnished.members["ind"]
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.touch(0o600)
+    old.write_text(json.dumps(dict(member.jwk)))
+    asked = ("--issuer", client.issuer, "--client-id", member.client_id, "--scope", SCOPE)
+
+    ended, said = await _typed("check", *asked, "--key", str(old))
+    assert (ended, said.count("ok  "), "NO" in said) == (0, 6, False), said
+    ended, said = await _typed("check", *asked, "--scope", "audit:read", "--key", str(old))
+    assert (ended, "not all of these scopes" in said) == (1, True), said
+    ended, said = await _typed("check", *asked[:3], "ngo-of-nobody", *asked[4:], "--key", str(old))
+    assert (ended, "by telephone" in said) == (1, True), said
+
+    assert (await _typed("keygen", str(new)))[0] == 0
+    ended, said = await _typed("check", *asked, "--key", str(new))
+    assert (ended, "by telephone" in said) == (1, True), said
+    renewal = (*asked[:4], "--key", str(old), "--new", str(new))
+    ended, said = await _typed("renew", *renewal)
+    assert (ended, "and the old one too" in said) == (0, True), said
+    for each in (old, new):
+        ended, said = await _typed("check", *asked, "--key", str(each))
+        assert ended == 0, said
+    ended, said = await _typed("renew", *renewal, "--drop-old")
+    assert ended == 0, said
+    assert (await _typed("check", *asked, "--key", str(new)))[0] == 0
+    ended, said = await _typed("check", *asked, "--key", str(old))
+    assert (ended, "use the newest one" in said) == (1, True), said
+    ended, said = await _typed("renew", *renewal)
+    assert (ended, "invalid_client" in said) == (1, True), said
+
+
 async def test_a_client_disabled_by_the_operator_is_out_at_both_from_the_next_request(
     client: Client, furnished: Furnished, database: servers.Database
 ) -> None:
@@ -183,6 +224,8 @@ async def test_a_client_disabled_by_the_operator_is_out_at_both_from_the_next_re
     for each in (1, 0):
         answer = await other.read(each, other.headers(token))
         assert (answer.status_code, _slug(answer)) == (401, "invalid-token")
+    refused = await other.ask(0, other.asking(), other.proof(await other.nonce()))
+    assert (refused.status_code, "disabled" in refused.json()["error_description"]) == (401, True)
 
 
 def _slug(answer: httpx.Response) -> Any:
