@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey
 
 from api.cli import sandbox
 from api.sandbox.running import Running
-from tests.bench import append, load, sealing
+from tests.bench import append, guard, load, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = 16
 REQUESTS: Final = {"bare": 10_000, "plain": 3_000, "protected": 3_000}
 ROUNDS: Final = 3
+REVOCATIONS: Final = 20
 LEAST: Final = 0.4
 AIM: Final = 0.55
 MOST_P99: Final = 4.0
@@ -46,6 +47,7 @@ def main() -> int:
         described = sandbox._description(running)
         with _server(running) as port:
             rounds = [asyncio.run(_round(port, described)) for _ in range(ROUNDS)]
+            ended = _revoked(port, described)
         appended = append.measure(running)
     best = {name: max((each[name] for each in rounds), key=lambda f: f.per_second) for name in REQUESTS}
     print(f"{platform.machine()}, {os.cpu_count()} cores shared by client, server and database")
@@ -57,6 +59,8 @@ def main() -> int:
     print(f"  protected/plain {ratio:.2f} (at least {LEAST}, aim {AIM})")
     print(f"  protected/bare  {protected.per_second / bare.per_second:.2f}")
     print(f"  p99 protected/plain {tail:.1f} (at most {MOST_P99:.0f})")
+    guard.report()
+    print(f"  a revoked token was refused by the other process at the next request, {ended:.1f} ms after it was asked")
     sealing.report()
     refused = sum(figures.refused for figures in best.values())
     if refused:
@@ -78,6 +82,23 @@ async def _round(port: int, described: dict[str, Any]) -> dict[str, Figures]:
     }
 
 
+def _revoked(port: int, described: dict[str, Any]) -> float:
+    """Milliseconds from asking one process to revoke a token to the refusal by another one that had just taken it."""
+    times: list[float] = []
+    path = f"/v1/dossiers/{described['samples']['dossierId']}"
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as other:
+        for _ in range(REVOCATIONS):
+            signer = _Signer(described)
+            other.get(path, headers=signer.headers(path)).raise_for_status()
+            began = time.perf_counter()
+            signer.revoke()
+            answer = other.get(path, headers=signer.headers(path))
+            times.append((time.perf_counter() - began) * 1000)
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                raise AssertionError("a revoked token was taken")
+    return sorted(times)[len(times) // 2]
+
+
 class _Signer:
     """Makes tokens and proofs beforehand, so that signing is no part of what is measured."""
 
@@ -88,20 +109,27 @@ class _Signer:
         self._public = self._key.as_dict(private=False)
         for member in ("kid", "use", "alg"):
             self._public.pop(member, None)
+        self._client: str = mine["clientId"]
         url = described["tokenEndpoint"]
-        now = int(time.time())
-        claims = {"iss": mine["clientId"], "sub": mine["clientId"], "aud": self._issuer, "iat": now, "exp": now + 60}
-        form = {
-            "grant_type": "client_credentials",
-            "scope": "dossiers:read",
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": self._sign({"alg": "ES256"}, claims | {"jti": secrets.token_urlsafe(16)}),
-        }
+        form = self._form(grant_type="client_credentials", scope="dossiers:read")
         nonce = httpx.post(url, data=form, headers={"DPoP": self._proof("POST", url)}).headers["dpop-nonce"]
         answer = httpx.post(url, data=form, headers={"DPoP": self._proof("POST", url, nonce=nonce)})
         self._token: str = answer.raise_for_status().json()["access_token"]
         digest = hashlib.sha256(self._token.encode()).digest()
         self._ath = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def revoke(self) -> None:
+        """End the token. Returns once the service has answered."""
+        httpx.post(f"{self._issuer}/oauth/revoke", data=self._form(token=self._token)).raise_for_status()
+
+    def _form(self, **more: str) -> dict[str, str]:
+        now = int(time.time())
+        claims = {"iss": self._client, "sub": self._client, "aud": self._issuer, "iat": now, "exp": now + 60}
+        return {
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": self._sign({"alg": "ES256"}, claims | {"jti": secrets.token_urlsafe(16)}),
+            **more,
+        }
 
     def headers(self, path: str) -> dict[str, str]:
         """The headers of one protected GET."""

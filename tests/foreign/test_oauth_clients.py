@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
+from tests.foreign.tools import python
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -82,6 +84,17 @@ def test_a_certified_client_reads_a_dossier(node: Node, story: dict[str, Any], p
     assert (told["status"], told["tokenType"], told["scope"]) == (200, "dpop", "dossiers:read")
     assert told["expiresIn"] > 0
     assert len(told["body"]["sections"]) >= SECTIONS_LEAST
+
+
+def test_authlib_reads_a_dossier(story: dict[str, Any]) -> None:
+    """Its client is unmodified; a transport of some lines adds the proofs, which Authlib does not know."""
+    told = python("authlib_client", story)
+
+    assert (told["issuer"], told["scope"]) == (story["issuer"], "dossiers:read")
+    assert told["expiresIn"] > 0
+    assert (told["status"], told["sections"] >= SECTIONS_LEAST) == (200, True)
+    assert told["refused"] == "invalid_scope"
+    assert told["bearer"] == 401
 
 
 def test_the_attacker_reads_the_dossier_when_it_does_nothing_wrong(attempts: dict[str, Answers]) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,6 +93,21 @@ class Go:
         )
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
+
+
+def python(name: str, story: dict[str, Any]) -> Any:
+    """What a script of `python/` answers to a story, in a process of its own that imports nothing of ours."""
+    ended = subprocess.run(  # noqa: S603 - our own words
+        (sys.executable, "-I", HERE / "python" / f"{name}.py"),
+        input=json.dumps(story),
+        env=live.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def node(folder: Path) -> Node:
