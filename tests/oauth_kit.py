@@ -91,19 +91,19 @@ class Key:
         return b64(hashlib.sha256(json.dumps(self.public, sort_keys=True, separators=(",", ":")).encode()).digest())
 
     def signature(self, text: bytes, alg: str) -> bytes:
-        """Over `text`, by the named algorithm."""
-        match alg:
-            case "ES256":
+        """Over `text`, by the named algorithm; nothing, when there is no such one or the key is not for it."""
+        match alg, self.native:
+            case "ES256", ec.EllipticCurvePrivateKey(curve=ec.SECP256R1()):
                 r, s = decode_dss_signature(self.native.sign(text, ec.ECDSA(hashes.SHA256())))
                 return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-            case "PS256":
+            case "PS256", rsa.RSAPrivateKey():
                 pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
                 return bytes(self.native.sign(text, pss, hashes.SHA256()))
-            case "RS256":
+            case "RS256", rsa.RSAPrivateKey():
                 return bytes(self.native.sign(text, padding.PKCS1v15(), hashes.SHA256()))
-            case "EdDSA" | "Ed25519":
+            case (("EdDSA" | "Ed25519"), ed25519.Ed25519PrivateKey()):
                 return bytes(self.native.sign(text))
-            case "HS256":
+            case "HS256", _:
                 return hmac.digest(json.dumps(self.public).encode(), text, "sha256")
             case _:
                 return b""
