@@ -1,11 +1,13 @@
 // Over an export of our log: the code by which the go command trusts its checksum database.
 //
 // It knows signed notes, tiles and both proofs. What it lacks is written here: the lines of a C2SP checkpoint (its
-// own are named otherwise), the paths of C2SP tiles, and the form of a tlog-proof.
+// own are named otherwise), the paths of C2SP tiles, the form of a tlog-proof, and what a witness signs (cosignature/v1).
 package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -21,26 +23,49 @@ import (
 )
 
 const (
-	height  = 8
-	mlDSA44 = 6
+	height     = 8
+	cosignedBy = 4
+	mlDSA44    = 6
 )
 
+// story is what to look at. Witnesses is a file of verifier keys, a line each; none when it is empty.
 type story struct {
 	Directory string
 	Entries   []int64
+	Witnesses string
 }
 
 type accepted struct {
-	Origin  string `json:"origin"`
-	Size    int64  `json:"size"`
-	Older   int64  `json:"older"`
-	Entries int64  `json:"entries"`
-	Proofs  int    `json:"proofs"`
+	Origin   string   `json:"origin"`
+	Size     int64    `json:"size"`
+	Older    int64    `json:"older"`
+	Entries  int64    `json:"entries"`
+	Proofs   int      `json:"proofs"`
+	Cosigned []string `json:"cosigned"`
 }
 
 type head struct {
-	origin string
-	tree   tlog.Tree
+	origin   string
+	tree     tlog.Tree
+	cosigned []string
+}
+
+// cosigner is a witness: it signs the time at which it saw a head, with the head (C2SP tlog-cosignature).
+type cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func (c cosigner) Name() string    { return c.name }
+func (c cosigner) KeyHash() uint32 { return c.hash }
+
+func (c cosigner) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	said := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(signature), text)
+	return ed25519.Verify(c.key, []byte(said), signature[8:])
 }
 
 func main() {
@@ -63,7 +88,11 @@ func main() {
 
 func judged(told story) (accepted, error) {
 	var none accepted
-	keys, err := verifiers(filepath.Join(told.Directory, "vkeys"))
+	files := []string{filepath.Join(told.Directory, "vkeys")}
+	if told.Witnesses != "" {
+		files = append(files, told.Witnesses)
+	}
+	keys, err := verifiers(files...)
 	if err != nil {
 		return none, err
 	}
@@ -85,26 +114,46 @@ func judged(told story) (accepted, error) {
 	if err != nil {
 		return none, err
 	}
-	return accepted{now.origin, now.tree.N, older, count, len(told.Entries)}, nil
+	return accepted{now.origin, now.tree.N, older, count, len(told.Entries), now.cosigned}, nil
 }
 
-func verifiers(path string) (note.Verifiers, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+func verifiers(paths ...string) (note.Verifiers, error) {
 	var found []note.Verifier
-	for _, line := range strings.Fields(string(data)) {
-		if kind(line) == mlDSA44 { // not known there; a note may be signed by keys that a verifier passes over
-			continue
-		}
-		verifier, err := note.NewVerifier(line)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, verifier)
+		for _, line := range strings.Fields(string(data)) {
+			var verifier note.Verifier
+			switch kind(line) {
+			case mlDSA44: // not known there; a note may be signed by keys that a verifier passes over
+				continue
+			case cosignedBy:
+				verifier, err = newCosigner(line)
+			default:
+				verifier, err = note.NewVerifier(line)
+			}
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, verifier)
+		}
 	}
 	return note.VerifierList(found...), nil
+}
+
+func newCosigner(line string) (note.Verifier, error) {
+	parts := strings.SplitN(line, "+", 3)
+	data, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(data) != 1+ed25519.PublicKeySize {
+		return nil, fmt.Errorf("%s has no key of a cosigner", parts[0])
+	}
+	sum := sha256.Sum256(append([]byte(parts[0]+"\n"), data...))
+	if fmt.Sprintf("%x", sum[:4]) != parts[1] {
+		return nil, fmt.Errorf("%s has the id of another key", parts[0])
+	}
+	return cosigner{parts[0], binary.BigEndian.Uint32(sum[:4]), data[1:]}, nil
 }
 
 // kind is the first byte of the key of a verifier key line, 0 when it has none.
@@ -149,7 +198,13 @@ func opened(data []byte, keys note.Verifiers) (head, error) {
 	if verified.Sigs[0].Name != lines[0] {
 		return head{}, fmt.Errorf("signed by %s, of log %s", verified.Sigs[0].Name, lines[0])
 	}
-	return head{lines[0], tlog.Tree{N: size, Hash: root}}, nil
+	cosigned := []string{}
+	for _, each := range verified.Sigs {
+		if each.Name != lines[0] {
+			cosigned = append(cosigned, each.Name)
+		}
+	}
+	return head{lines[0], tlog.Tree{N: size, Hash: root}, cosigned}, nil
 }
 
 // tiles reads the hashes of an export. tlog.TileHashReader believes none that does not lead to the signed root.
