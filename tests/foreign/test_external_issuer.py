@@ -47,6 +47,7 @@ def trusting(
         "public_url": address,
         "port": port,
         "log_origin": LOG,
+        "log_guard": sandbox.directory / "guard",
         "sandbox": True,
         "embedded_issuer": False,
         "issuers": json.dumps(
