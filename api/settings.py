@@ -30,6 +30,7 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+    sandbox: bool = False
 
 
 class KeySettings(BaseSettings):
@@ -134,10 +135,7 @@ class Settings(DatabaseSettings, KeySettings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()
     embedded_issuer: Annotated[bool, Field(description="Whether tokens of our own are issued and taken.")] = True
-    client_key_origins: Annotated[
-        tuple[str, ...], Field(description="Origins in the own network at which clients publish their keys.")
-    ] = ()
-    sandbox: bool = False
+    client_key_origins: tuple[str, ...] = Field((), description="Own network, where clients publish keys: origins.")
 
     @property
     def issuer(self) -> str:
@@ -163,6 +161,11 @@ def now() -> datetime:
 def database() -> str:
     """The database URL of commands that need nothing else. Raises `Misconfigured`."""
     return _checked(_read(DatabaseSettings).database_url)
+
+
+def is_sandbox() -> bool:
+    """Whether this is a sandbox. Raises `Misconfigured`."""
+    return _read(DatabaseSettings).sandbox
 
 
 def key_file() -> Path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from api.cli import connecting, headers, register
+from api.cli import connecting, headers, keygen
 
-app = register.client_app
+app = keygen.app
 app.command()(headers.headers)
 app.command()(connecting.check)
 app.command()(connecting.renew)

@@ -1,38 +1,38 @@
-"""`ketenbrug register`: who may take part. `ketenbrug client keygen`: a client's key pair, on the client's own machine.
+"""`ketenbrug register`: who may take part in the exchange.
 
-Registration is administration of the exchange itself: each command is one transaction with an audit entry of the local
-operator. Keys travel as public JWKs only; compare the printed thumbprint with the organisation by telephone.
+Registration is administration of the exchange itself: each command is one transaction with its audit entry. Outside a
+sandbox two operators agree on who is let in (`api.oauth.agreeing`): a command proposes, `confirm` by another registers.
+Keys travel as public JWKs only; whoever confirms hears the thumbprint from the organisation, by telephone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID
 
 import typer
 import uuid_utils.compat as uuid_utils
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import import_key
 
 from api import settings
-from api.crypto import jwe
+from api.crypto import jwe, secretfile
 from api.errors import Misconfigured
-from api.oauth import jose, operator, recipients, registry
-from api.oauth.model import KEYS_WARNED, Designation, NewClient, NewOrganisation, renew_by
+from api.oauth import agreeing, jose, operator, recipients, registry
+from api.oauth.agreeing import Deed, Sign
+from api.oauth.model import KEYS_WARNED, renew_by
 from api.storage.pool import Database
 from api.storage.unit import Unit
-from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope
+from api.vocabulary import ClientId, Municipality, Party, Scope
 
 T = TypeVar("T")
 
 app: Final = typer.Typer(help="Register organisations and their clients.", no_args_is_help=True)
-client_app: Final = typer.Typer(help="For those who connect: a client's own key.", no_args_is_help=True)
 
 _DATE: Final = ["%Y-%m-%d"]
 
@@ -41,29 +41,8 @@ Source = Annotated[
     typer.Option(help="Where the designation (Vreemdelingenwet art. 107 lid 8) was published, such as Stcrt. 2019, 1."),
 ]
 Since = Annotated[datetime | None, typer.Option(formats=_DATE, help="From when the designation holds.")]
-
-
-class KeyKind(StrEnum):
-    """Which key pair to make."""
-
-    ES256 = "ES256"
-    ED25519 = "Ed25519"
-    PS256 = "PS256"
-    RSA_OAEP = "RSA-OAEP"
-    RSA_OAEP_256 = "RSA-OAEP-256"
-    ECDH_P256 = "ECDH-P256"
-    ECDH_X25519 = "ECDH-X25519"
-
-
-_ENCRYPTING: Final = {
-    kind: {"use": "enc", "alg": algorithm}
-    for kind, algorithm in (
-        (KeyKind.RSA_OAEP, "RSA-OAEP"),
-        (KeyKind.RSA_OAEP_256, "RSA-OAEP-256"),
-        (KeyKind.ECDH_P256, "ECDH-ES+A256KW"),
-        (KeyKind.ECDH_X25519, "ECDH-ES+A256KW"),
-    )
-}
+By = Annotated[str | None, typer.Option(help="The operator who proposes it; another one confirms it.")]
+OperatorKey = Annotated[Path | None, typer.Option(help="File with the private key of that operator.")]
 
 
 @app.command()
@@ -77,19 +56,20 @@ def organisation(
     signing_key: Annotated[
         Path | None, typer.Option(help="Public JWK or JWK set that signs agreements for it.")
     ] = None,
+    by: By = None,
+    operator_key: OperatorKey = None,
 ) -> None:
     """Register an organisation and print its id."""
-    new = NewOrganisation(
-        id=OrganisationId(uuid_utils.uuid7()),
-        kind=kind,
-        name=name,
-        oin=oin,
-        municipalities=frozenset(municipality or ()),
-        designation=_designation(designation_source, designation_date),
-        signing_jwks=_keys(signing_key) if signing_key else (),
-    )
-    _commit(lambda unit: registry.register_organisation(unit, operator.local(), new))
-    typer.echo(str(new.id))
+    content = {
+        "id": str(uuid_utils.uuid7()),
+        "kind": str(kind),
+        "name": name,
+        "oin": oin,
+        "municipalities": sorted(municipality or ()),
+        "designation": _designation(designation_source, designation_date),
+        "signingJwks": list(_keys(signing_key)) if signing_key else [],
+    }
+    _agreed(Deed.ORGANISATION, content, by, operator_key)
 
 
 @app.command()
@@ -99,13 +79,105 @@ def client(
     scope: Annotated[list[Scope], typer.Option(help="What it may ask for; may be repeated. Give what it needs.")],
     key: Annotated[Path | None, typer.Option(help="File with the client's public JWK or JWK set.")] = None,
     jwks_uri: Annotated[str | None, typer.Option(help="Or the https address at which it publishes its keys.")] = None,
+    by: By = None,
+    operator_key: OperatorKey = None,
 ) -> None:
     """Register a client of an organisation and print the thumbprint of each of its keys (RFC 7638)."""
-    keys = () if key is None else _keys(key)
-    new = NewClient(ClientId(client_id), _id(organisation_id), keys, frozenset(scope), jwks_uri)
-    ring = _commit(lambda unit: registry.register_client(unit, operator.local(), new))
-    for registered in ring.keys.values():
-        typer.echo(registered.thumbprint)
+    content = {
+        "id": client_id,
+        "organisation": str(_id(organisation_id)),
+        "jwks": list(_keys(key)) if key else [],
+        "scopes": sorted(scope),
+        "jwksUri": jwks_uri,
+    }
+    _agreed(Deed.CLIENT, content, by, operator_key)
+
+
+@app.command()
+def designation(
+    organisation_id: Annotated[str, typer.Argument(help="Id of the organisation.")],
+    source: Annotated[str, typer.Option(help="Where the designation was published.")],
+    since: Annotated[datetime, typer.Option(formats=_DATE, help="From when it holds.")],
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Record a designation under Vreemdelingenwet 2000 art. 107 lid 8."""
+    content = {"organisation": str(_id(organisation_id)), "source": source, "date": since.date().isoformat()}
+    _agreed(Deed.DESIGNATION, content, by, operator_key)
+
+
+@app.command("operator")
+def enrol(
+    name: Annotated[str, typer.Argument(help="An opaque name: never that of a person.")],
+    key: Annotated[Path, typer.Option(help="File with the operator's public JWK.")],
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Enrol an operator: the first two as they are, every later one by two operators."""
+    jwks = list(_keys(key))
+    if by is None:
+        _commit(lambda unit: agreeing.enrol(unit, name, jwks[0]))
+    else:
+        _agreed(Deed.OPERATOR, {"name": name, "jwks": jwks[:1]}, by, operator_key)
+
+
+@app.command()
+def proposals() -> None:
+    """List what waits for a second operator. Thumbprints are not shown: hear them from the organisation."""
+    for each in _commit(agreeing.open_proposals):
+        told = {name: value for name, value in each.content.items() if name not in {"jwks", "signingJwks"}}
+        typer.echo(f"{each.id} {each.deed} by {each.by}: {json.dumps(told, ensure_ascii=True)}")
+
+
+@app.command()
+def confirm(
+    proposal: Annotated[str, typer.Argument(help="Id of the proposal.")],
+    by: Annotated[str, typer.Option(help="The name under which you are enrolled.")],
+    operator_key: Annotated[Path, typer.Option(help="File with your private key.")],
+    thumbprint: Annotated[
+        list[str] | None, typer.Option(help="Of each key, as the organisation read it to you by telephone.")
+    ] = None,
+) -> None:
+    """Register what another operator proposed."""
+    heard, sign = frozenset(thumbprint or ()), _signing(operator_key)
+    done = _commit(lambda unit: agreeing.confirm(unit, _id(proposal), by, sign, heard))
+    _printed(done.deed, done.content)
+
+
+def _agreed(deed: Deed, content: dict[str, Any], by: str | None, operator_key: Path | None) -> None:
+    """Propose it; in a sandbox, do it."""
+    if settings.is_sandbox():
+        _commit(lambda unit: agreeing.carry_out(unit, deed, content))
+        _printed(deed, content)
+        return
+    if by is None or operator_key is None:
+        raise Misconfigured(("two operators agree on this: say who proposes it, with --by and --operator-key",))
+    sign = _signing(operator_key)
+    made = _commit(lambda unit: agreeing.propose(unit, deed, content, by, sign))
+    typer.echo(f"Proposed. Another operator compares it by telephone, and then: ketenbrug register confirm {made.id}")
+
+
+def _printed(deed: Deed, content: dict[str, Any]) -> None:
+    if deed is Deed.ORGANISATION:
+        typer.echo(content["id"])
+    for each in content["jwks"] if deed is Deed.CLIENT else ():
+        typer.echo(jose.public_key(each).thumbprint)
+
+
+def _signing(file: Path) -> Sign:
+    """Sign with the private key of a file, which nobody else can read."""
+    if file.exists() and file.stat().st_mode & secretfile.OTHERS:
+        raise Misconfigured((f"{file} is open to group or others: chmod 0400 it",))
+    jwk = dict(_keys(file)[0])
+    alg = {"EC": "ES256", "OKP": "Ed25519", "RSA": "PS256"}.get(str(jwk.get("kty")), "")
+    try:
+        native: Any = import_key(
+            cast("Any", {name: jwk[name] for name in jwk if name not in {"alg", "use", "key_ops"}})
+        )
+        jose.sign({"alg": alg}, {}, native)
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise Misconfigured((f"{file} holds no private key that signs",)) from None
+    return lambda claims: jose.sign({"alg": alg, "typ": agreeing.SIGNED_TYPE}, claims, native)
 
 
 @app.command()
@@ -120,17 +192,6 @@ def clients() -> None:
             typer.echo(f"    {thumbprint}")
         if each.jwks_uri is not None:
             typer.echo(f"    from {each.jwks_uri}")
-
-
-@app.command()
-def designation(
-    organisation_id: Annotated[str, typer.Argument(help="Id of the organisation.")],
-    source: Annotated[str, typer.Option(help="Where the designation was published.")],
-    since: Annotated[datetime, typer.Option(formats=_DATE, help="From when it holds.")],
-) -> None:
-    """Record a designation under Vreemdelingenwet 2000 art. 107 lid 8."""
-    found = Designation(source, since.date())
-    _commit(lambda unit: registry.record_designation(unit, operator.local(), _id(organisation_id), found))
 
 
 @app.command()
@@ -154,39 +215,6 @@ def encryption_key(
 def disable(client_id: Annotated[str, typer.Argument(help="Id of the client.")]) -> None:
     """Disable a client. Counts from its next request, also for tokens that it has."""
     _commit(lambda unit: registry.disable_client(unit, operator.local(), ClientId(client_id)))
-
-
-@client_app.command()
-def keygen(
-    file: Annotated[Path, typer.Argument(help="Where the private key is written. It never leaves this machine.")],
-    kind: Annotated[KeyKind, typer.Option(help="Which kind of key.")] = KeyKind.ES256,
-) -> None:
-    """Write a new private key (JWK, mode 0600) and print its public part: that is what the operator needs."""
-    key = _new(kind)
-    named = {"kid": key.thumbprint(), **_ENCRYPTING.get(kind, {})}
-    public = key.as_dict(private=False) | named
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Misconfigured((f"{file} exists already: a key is never overwritten",)) from None
-    with os.fdopen(descriptor, "w") as writing:
-        json.dump(key.as_dict(private=True) | named, writing, indent=1)
-        writing.flush()
-        os.fsync(writing.fileno())
-    typer.echo(json.dumps(public, indent=1))
-    typer.echo(f"thumbprint: {key.thumbprint()}", err=True)
-
-
-def _new(kind: KeyKind) -> ECKey | OKPKey | RSAKey:
-    match kind:
-        case KeyKind.ES256 | KeyKind.ECDH_P256:
-            return ECKey.generate_key("P-256")
-        case KeyKind.ED25519:
-            return OKPKey.generate_key("Ed25519")
-        case KeyKind.ECDH_X25519:
-            return OKPKey.generate_key("X25519")
-        case KeyKind.PS256 | KeyKind.RSA_OAEP | KeyKind.RSA_OAEP_256:
-            return RSAKey.generate_key(jose.RSA_LEAST)
 
 
 def _commit(work: Callable[[Unit], Awaitable[T]]) -> T:
@@ -220,16 +248,16 @@ def _keys(file: Path) -> tuple[dict[str, object], ...]:
     return tuple(cast("list[dict[str, object]]", keys)) if isinstance(keys, list) else ()
 
 
-def _designation(source: str | None, since: datetime | None) -> Designation | None:
+def _designation(source: str | None, since: datetime | None) -> dict[str, str] | None:
     if source is None and since is None:
         return None
     if source is None or since is None:
         raise Misconfigured(("a designation needs its source and its date",))
-    return Designation(source, since.date())
+    return {"source": source, "date": since.date().isoformat()}
 
 
-def _id(text: str) -> OrganisationId:
+def _id(text: str) -> UUID:
     try:
-        return OrganisationId(UUID(text))
+        return UUID(text)
     except ValueError:
-        raise Misconfigured((f"{text} is not an id of an organisation",)) from None
+        raise Misconfigured((f"{text} is not an id",)) from None

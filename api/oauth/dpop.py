@@ -36,7 +36,8 @@ NONCE_WANTED: Final = "use_dpop_nonce"
 _REMEMBERED: Final = LIFETIME + 2 * SKEW
 _PORTS: Final = {"http": 80, "https": 443}
 _JTI: Final = re.compile(r"[\x21-\x7e]{8,128}")
-_PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
+PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
+"""Who acts, as a client or an operator names them: opaque."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _person(claims: Mapping[str, Any]) -> str | None:
     person: object = claims.get("acting_person")
     if person is None:
         return None
-    if not isinstance(person, str) or not _PERSON.fullmatch(person):
+    if not isinstance(person, str) or not PERSON.fullmatch(person):
         raise _refused("acting_person must be at most 64 visible ASCII characters")
     return person
 

@@ -83,6 +83,37 @@ allowance: Final = Table(
     comment="What workers have leased of a client's rate limit in the present window. Lost in a crash, and may be.",
 )
 
+operator: Final = Table(
+    "operator",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("jwk", JSONB, nullable=False),
+    instant("created_at"),
+    schema="oauth",
+    comment="Operators of the exchange, under opaque names, with the public key that each signs with.",
+)
+
+proposal: Final = Table(
+    "proposal",
+    metadata,
+    key(),
+    *words("deed", ("organisation", "client", "designation", "operator")),
+    Column("content", JSONB, nullable=False),
+    Column("proposed_by", Text, ForeignKey("oauth.operator.name"), nullable=False),
+    Column("proposed_signature", Text, nullable=False),
+    instant("proposed_at"),
+    Column("confirmed_by", Text, ForeignKey("oauth.operator.name")),
+    Column("confirmed_signature", Text),
+    instant("confirmed_at", nullable=True),
+    CheckConstraint("confirmed_by <> proposed_by", name="two"),
+    CheckConstraint(
+        "num_nulls(confirmed_by, confirmed_signature, confirmed_at) IN (0, 3)",
+        name="confirmed",
+    ),
+    schema="oauth",
+    comment="What one operator proposed to register, and who confirmed it; both signatures stay.",
+)
+
 revoked: Final = Table(
     "revoked",
     metadata,

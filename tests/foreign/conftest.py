@@ -54,7 +54,7 @@ def stories(sandbox: live.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         organisation = ("--organisation", told["clients"]["ngo"]["organisation"])
         scopes = ("--scope", "dossiers:read", "--scope", "cases:read")
         words = ("register", "client", client_id, *organisation, "--key", str(public), *scopes)
-        _ketenbrug(*words, database_url=told["applicationDatabaseUrl"])
+        _ketenbrug(*words, database_url=told["applicationDatabaseUrl"], sandbox=True)
         made[algorithm] = {
             "issuer": told["issuer"],
             "clientId": client_id,

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from api import settings
-from api.cli import register
+from api.cli import keygen, register
 from api.errors import Misconfigured, Unavailable
 from api.oauth import registry
 from api.storage.pool import Database
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 APP = typer.Typer()
 APP.add_typer(register.app, name="register")
-APP.add_typer(register.client_app, name="client")
+APP.add_typer(keygen.app, name="client")
 
 
 class Terminal:
@@ -43,7 +43,9 @@ class Terminal:
 
     def type(self, *words: str) -> Result:
         """Run a command."""
-        return CliRunner().invoke(APP, list(words), env={"KETENBRUG_DATABASE_URL": self.url})
+        return CliRunner().invoke(
+            APP, list(words), env={"KETENBRUG_DATABASE_URL": self.url, "KETENBRUG_SANDBOX": "true"}
+        )
 
     def done(self, *words: str) -> str:
         """Run a command that succeeds, and return what it printed."""
@@ -222,7 +224,7 @@ def test_a_key_that_is_none_or_private_is_refused(terminal: Terminal, tmp_path: 
 def test_what_is_no_id_and_what_is_no_file_is_told(terminal: Terminal, tmp_path: Path) -> None:
     key = key_file(tmp_path, kit.key("es256").public)
     words = ("register", "client", "ngo-one", "--scope", "cases:read")
-    assert terminal.refused(*words, "--organisation", "x", "--key", key) == ("x is not an id of an organisation",)
+    assert terminal.refused(*words, "--organisation", "x", "--key", key) == ("x is not an id",)
     assert terminal.refused(*words, "--organisation", str(uuid4()), "--key", str(tmp_path / "absent"))
 
 
