@@ -48,42 +48,38 @@ class Choice:
 
     def faults(self) -> list[str]:
         """What is missing, as settings."""
-        match self.kind:
-            case Kind.FILE:
-                return []
-            case Kind.TRANSIT:
-                wanted = {"KEY_SERVICE_URL": self.url, "KEY_SERVICE_CREDENTIALS": self.credentials}
-            case Kind.PKCS11:
-                credentials = {"KEY_SERVICE_CREDENTIALS": self.credentials}
-                wanted = {"KEY_SERVICE_MODULE": self.module, "KEY_SERVICE_TOKEN": self.token, **credentials}
-            case Kind.KMS:
-                wanted = {"KEY_SERVICE_REGION": self.region}
-        return [f"KETENBRUG_{name}: {self.kind} needs it" for name, given in wanted.items() if not given]
+        credentials = {"KEY_SERVICE_CREDENTIALS": self.credentials}
+        needs: dict[Kind, dict[str, object]] = {
+            Kind.FILE: {},
+            Kind.TRANSIT: {"KEY_SERVICE_URL": self.url, **credentials},
+            Kind.PKCS11: {"KEY_SERVICE_MODULE": self.module, "KEY_SERVICE_TOKEN": self.token, **credentials},
+            Kind.KMS: {"KEY_SERVICE_REGION": self.region},
+        }
+        return [f"KETENBRUG_{name}: {self.kind} needs it" for name, given in needs[self.kind].items() if not given]
 
 
 @asynccontextmanager
 async def opened(choice: Choice) -> AsyncGenerator[KeyService]:
     """Reach the key service. Nothing is asked of it yet. Raises `Misconfigured` when its library is not installed."""
-    match choice.kind:
-        case Kind.TRANSIT:
-            async with Outbound(patience=PATIENCE, authorities=choice.authorities) as outbound:
-                assert choice.credentials is not None  # noqa: S101 - `faults` saw to it
-                yield Transit(outbound, choice.url, choice.credentials, mount=choice.mount, namespace=choice.namespace)
-        case Kind.KMS:
-            kms = _library("kms")
-            made = kms.Kms(kms.client(choice.region, choice.url))
-            try:
-                yield made
-            finally:
-                made.close()
-        case Kind.PKCS11:
-            token = _library("pkcs11").Pkcs11(choice.module, choice.token, choice.credentials)
-            try:
-                yield token
-            finally:
-                await token.close()
-        case Kind.FILE:
-            raise AssertionError("a file is no service")
+    if choice.kind is Kind.FILE:
+        raise AssertionError("a file is no service")
+    if choice.kind is Kind.TRANSIT:
+        async with Outbound(patience=PATIENCE, authorities=choice.authorities) as outbound:
+            assert choice.credentials is not None  # noqa: S101 - `faults` saw to it
+            yield Transit(outbound, choice.url, choice.credentials, mount=choice.mount, namespace=choice.namespace)
+    elif choice.kind is Kind.KMS:
+        kms = _library("kms")
+        made = kms.Kms(kms.client(choice.region, choice.url))
+        try:
+            yield made
+        finally:
+            made.close()
+    else:
+        token = _library("pkcs11").Pkcs11(choice.module, choice.token, choice.credentials)
+        try:
+            yield token
+        finally:
+            await token.close()
 
 
 def _library(name: str) -> Any:  # noqa: ANN401 - a module

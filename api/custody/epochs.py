@@ -34,8 +34,8 @@ async def rotate(units: Units, keys: Custodian, actor: Principal, progress: Prog
     under = await store.under(unit)
     current = await keys.current()
     if not under.keys() - {current}:
-        await keys.renew(current)
-    custodian.write_down(unit, actor, custodian.ROTATE_KEK, "key-epoch")
+        current = await keys.renew(current)
+    custodian.write_down(unit, actor, custodian.ROTATE_KEK, f"key-epoch:{current}")
     await unit.finish()
     done = 0
     for _ in range(_TRIES):
@@ -65,7 +65,7 @@ async def destroy(units: Units, keys: Custodian, actor: Principal, kek: str) -> 
         why = f"{still} keys are still under {kek}: rotate the key-encryption key again"
         raise NotPossible(why)
     await store.destroyed(unit, kek)
-    custodian.write_down(unit, actor, custodian.DESTROY_EPOCH, "key-epoch")
+    custodian.write_down(unit, actor, custodian.DESTROY_EPOCH, f"key-epoch:{kek}")
     await unit.finish()
     await keys.destroy(kek)
 

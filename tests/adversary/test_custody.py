@@ -60,6 +60,7 @@ async def test_every_key_goes_under_a_new_key_encryption_key_and_the_service_fol
     assert {row["kek"] for row in await custodian.rows("SELECT kek FROM keys.person_key")} == {after}
     (entry,) = await exchange.entries("keys.rotate-kek")
     assert (entry["result"], entry["actor"]["client"]) == ("permitted", "local-operator")
+    assert entry["object"]["type"] == f"key-epoch:{after}"
     assert (await custodian.check()).holds
 
 

@@ -92,7 +92,9 @@ async def test_a_service_that_is_away_is_not_worked_around(kind: Kind, tmp_path:
 
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
-@pytest.mark.parametrize("words", [(503, b"{}"), (500, b"no JSON"), (403, b"{}"), (200, b"no JSON"), (200, b"{}")])
+@pytest.mark.parametrize(
+    "words", [(503, b"{}"), (400, b"{}"), (500, b"no JSON"), (403, b"{}"), (200, b"no JSON"), (200, b"{}")]
+)
 async def test_an_answer_that_is_none_is_as_if_the_service_were_away(
     kind: Kind, words: tuple[int, bytes], tmp_path: Path
 ) -> None:
@@ -266,3 +268,12 @@ async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.Monk
     with pytest.raises(AssertionError):
         async with choice.opened(Choice(Kind.FILE, "k", url=str(tmp_path))):
             pytest.fail("opened")
+
+
+async def test_a_module_that_cannot_be_loaded_is_as_if_it_were_away(tmp_path: Path) -> None:
+    """What it does once it is loaded is for `make test-foreign`: it needs a package of the system."""
+    chosen = Choice(Kind.PKCS11, "k", module=tmp_path / "none.so", token="ketenbrug", credentials=tmp_path / "pin")
+    async with choice.opened(chosen) as service:
+        with pytest.raises(Unavailable):
+            await service.names()
+        assert repr(service) == "<Pkcs11 ketenbrug>"
