@@ -50,6 +50,8 @@ from api.routes import (
     advice,
     agreements,
     audit,
+    audit_exports,
+    audit_identities,
     cases,
     consents,
     dossier_requests,
@@ -94,6 +96,8 @@ ROUTES: Final = (
     events.routes,
     statistics.routes,
     audit.routes,
+    audit_exports.routes,
+    audit_identities.routes,
 )
 
 PUBLISHED_AT: Final = "https://ketenbrug.example"

@@ -309,6 +309,11 @@ NOT_ASKED: Final = _row(
     "The delivery holds a section that the dossier request does not name.",
     "Deliver the sections that were asked, and nothing more.",
 )
+TOO_MUCH: Final = _row(
+    "export-too-large", 400, "More entries than one export takes", "Meer regels dan een uitvoer bevat",
+    "The query finds more entries than leave in one export of this form.",
+    "Narrow the query, for example to a time with `at:`, or take the log out in parts with `seq:`.",
+)
 AGREEMENT_INVALID: Final = _row(
     "agreement-invalid", 400, "The agreement cannot stand", "De afspraak kan zo niet gelden",
     "The document says what no agreement may say, contradicts itself, or names who is not registered.",

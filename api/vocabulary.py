@@ -230,6 +230,7 @@ class Reason(StrEnum):
     PROPORTIONALITY_MISSING = "proportionality-note-missing"
     NOT_EXPLAINED = "outcome-not-explained"
     NOT_ASKED = "section-not-asked"
+    TOO_MUCH = "export-too-large"
     # about one category
     NO_AGREEMENT = "no-agreement"
     NO_RULE = "no-rule"
@@ -476,6 +477,26 @@ class FigureProfile(StrEnum):
 
     OFFICIAL = "official"
     SMALL_CELLS_SUPPRESSED = "small-cells-suppressed"
+
+
+class AuditReason(StrEnum):
+    """Why an auditor takes out, opens or delays something (aanleiding). The rest stands in the auditor's own file."""
+
+    PERIODIC_REVIEW = "periodic-review"
+    SIGNAL = "signal"
+    INCIDENT = "incident"
+    COMPLAINT = "complaint"
+    SUBJECT_ACCESS = "subject-access"
+    SUPERVISORY_REQUEST = "supervisory-request"
+    COURT_ORDER = "court-order"
+
+
+class ExportFormat(StrEnum):
+    """In which form entries of the log are taken out (uitvoer)."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    EVIDENCE = "evidence"
 
 
 class Result(StrEnum):

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.schemas.audit import AuditCheckpoint, AuditConsistency, AuditEntry, AuditProof, AuditSearch
+from api.schemas.audit import (
+    AuditAlias,
+    AuditCheckpoint,
+    AuditConsistency,
+    AuditEntry,
+    AuditExport,
+    AuditIdentity,
+    AuditProof,
+    AuditSearch,
+)
 from api.schemas.base import Page
 from clients._messages import path
-from clients._rooms import D, Room, asks, listing, operation, paged, reads
+from clients._rooms import D, Room, asks, listing, operation, paged, reads, takes
 
 if TYPE_CHECKING:
-    from clients._messages import Call
+    from clients._messages import Call, Sink
     from clients._rooms import Series
 
 
@@ -27,6 +36,19 @@ class Audit(Room[D]):
         """Entries by filters, newest first; `limit` items at most a page. Without filters: everything."""
         at, query = path("audit", "entries", "_search"), (("limit", limit),)
         return paged(asks(at, Page[AuditEntry], wanted or AuditSearch(), query=query))
+
+    @operation("audit.export")
+    def export(self, wanted: AuditExport, into: Sink) -> Call[None]:
+        """Take entries out of the log into a file that is open for writing bytes.
+
+        When it raises, what was written is not the whole export. It is not tried again: each export is an entry.
+        """
+        return takes(path("audit", "entries", "_export"), wanted, into)
+
+    @operation("audit.read-identity")
+    def open_identity(self, alias: AuditAlias) -> Call[AuditIdentity]:
+        """Who stands behind an alias. The person sees in their account that it was opened."""
+        return asks(path("audit", "identities", "_open"), AuditIdentity, alias)
 
     @operation("audit.read")
     def entry(self, index: int) -> Call[AuditEntry]:

@@ -109,7 +109,7 @@ class Session:
     ) -> Request:
         text = token.reveal()
         headers = {
-            "Accept": self._accept,
+            "Accept": self._accept if call.into is None else "*/*",
             tracing.HEADER: trace.child(),
             "Authorization": f"DPoP {text}",
             "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
@@ -124,7 +124,7 @@ class Session:
             headers["If-None-Match"] = call.known.etag
         if call.version is not None:
             headers["If-Match"] = f'"{call.version}"'
-        return Request(call.method, url, headers, call.body or b"")
+        return Request(call.method, url, headers, call.body or b"", call.into)
 
 
 def checked_person(person: str) -> str:

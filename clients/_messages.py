@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
@@ -20,17 +20,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class Sink(Protocol):
+    """A file, open for writing bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more."""
+        ...
+
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. Headers and body hold tokens and personal data, so that no repr shows them."""
+    """An HTTP request. Headers and body hold tokens and personal data, so that no repr shows them.
+
+    `into`: where the body of a 200 goes as it comes, instead of into the response.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(default=b"", repr=False)
+    into: Sink | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Call(Generic[T]):
 
     `key`: sent as `Idempotency-Key`, the same one with each retry. `known`: an earlier answer, to be had again if it
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
-    method.
+    method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
     """
 
     method: str
@@ -79,6 +92,7 @@ class Call(Generic[T]):
     known: Answer[T] | None = None
     version: int | None = None
     safe: bool = False
+    into: Sink | None = field(default=None, repr=False)
 
     @property
     def replayable(self) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from api.vocabulary import Purpose
+    from clients._messages import Sink
     from clients.answers import Answer
 
 P = ParamSpec("P")
@@ -213,6 +214,15 @@ def asks(
 ) -> Call[W]:
     """Describe a POST that changes nothing: what is asked may not stand in a URL."""
     return Call("POST", at, _parser(answer), _asked(query), _body(question), purpose, safe=True)
+
+
+def takes(at: str, wanted: Wire, into: Sink) -> Call[None]:
+    """Describe a POST whose answer is a file."""
+    return Call("POST", at, _nothing, body=_body(wanted), into=into)
+
+
+def _nothing(_content: bytes) -> None:
+    """Read nothing: it went into the file."""
 
 
 def paged(first: Call[Page[W]]) -> Series[Page[W], W]:

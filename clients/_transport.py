@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -46,7 +47,12 @@ class Http:
     def send(self, request: Request) -> Response:
         """The response, read to its end. Raises `ConnectionFailed`."""
         try:
-            return _response(self._http.request(**_asked(request)))
+            with self._http.stream(**_asked(request)) as came:
+                if request.into is not None and came.status_code == HTTPStatus.OK:
+                    for part in came.iter_bytes():
+                        request.into.write(part)
+                    return _response(came, b"")
+                return _response(came, came.read())
         except httpx.RequestError as error:
             failure = _kind(error)
         raise ConnectionFailed(failure)
@@ -69,7 +75,12 @@ class AsyncHttp:
     async def send(self, request: Request) -> Response:
         """The response, read to its end. Raises `ConnectionFailed`."""
         try:
-            return _response(await self._http.request(**_asked(request)))
+            async with self._http.stream(**_asked(request)) as came:
+                if request.into is not None and came.status_code == HTTPStatus.OK:
+                    async for part in came.aiter_bytes():
+                        request.into.write(part)
+                    return _response(came, b"")
+                return _response(came, await came.aread())
         except httpx.RequestError as error:
             failure = _kind(error)
         raise ConnectionFailed(failure)
@@ -110,5 +121,5 @@ def _asked(request: Request) -> dict[str, Any]:
     }
 
 
-def _response(came: httpx.Response) -> Response:
-    return Response(came.status_code, {name.lower(): value for name, value in came.headers.items()}, came.content)
+def _response(came: httpx.Response, content: bytes) -> Response:
+    return Response(came.status_code, {name.lower(): value for name, value in came.headers.items()}, content)

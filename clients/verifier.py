@@ -16,7 +16,7 @@ itself here. The steps, each resting on the ones before; the first thing that do
     (6) consistency  the log of checkpoint.old is the beginning of this one (RFC 9162 section 2.1.4.2)
 
 A directory without `tile` is an evidence bundle: some entries with their proofs, without the rest of the log. Then (3)
-and (4) are left out, and what it says is less.
+and (4) are left out, and what it says is less. A bundle may also be the tar file that the exchange exports.
 
 Not proven by this: that the keys are the log's (get them from elsewhere), that others were shown the same tree (that is
 what witnesses are for), that everything that was done was written down.
@@ -32,6 +32,9 @@ import itertools
 import json
 import re
 import sys
+import tarfile
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -43,13 +46,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 _HASH: Final = 32
 _WIDTH: Final = 256
 _NONE: Final = "none"
 _COSIGNED: Final = b"subtree/v1\n\x00"
 _SIGNATURES_MOST: Final = 64
+_MEMBER: Final = re.compile(r"vkeys|checkpoint|entries/[0-9]{1,18}\.(json|tlog-proof)", re.ASCII)
+_MEMBER_MOST: Final = 1 << 20
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
 _SIGNATURE: Final = re.compile(r"\u2014 ([^\s+]+) (\S+)")
@@ -217,6 +222,27 @@ def verify(
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
     return Report(head, signed, cosigned, proven, older, whole, vkeys is not None or policy is not None, retained)
+
+
+@contextmanager
+def opened(given: Path) -> Generator[Path]:
+    """The directory of an export: the given one, or a tar file's, for as long as this lasts. Raises `DoesNotHold`."""
+    if not given.is_file():
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as made:
+        try:
+            with tarfile.open(given, "r:") as members:
+                for member in members:
+                    data = members.extractfile(member) if member.isreg() and member.size <= _MEMBER_MOST else None
+                    if data is None or not _MEMBER.fullmatch(member.name):
+                        raise DoesNotHold(given.name, "holds something that is not of an evidence bundle")
+                    file = Path(made, member.name)
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_bytes(data.read())
+        except (tarfile.TarError, OSError):
+            raise DoesNotHold(given.name, "is not a tar file, or not a whole one") from None
+        yield Path(made)
 
 
 def story(directory: Path) -> list[Entry]:
@@ -706,12 +732,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--policy", type=Path, help="whom you trust, in the form of C2SP tlog-policy")
     options = parser.parse_args(arguments)
     try:
-        report = verify(
-            options.directory,
-            vkeys=options.vkeys,
-            policy=options.policy,
-            progress=_bar if sys.stderr.isatty() else _silent,
-        )
+        with opened(options.directory) as directory:
+            report = verify(
+                directory,
+                vkeys=options.vkeys,
+                policy=options.policy,
+                progress=_bar if sys.stderr.isatty() else _silent,
+            )
     except DoesNotHold as fault:
         sys.stderr.write(f"It does not hold. {fault}\n")
         return 1

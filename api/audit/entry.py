@@ -23,6 +23,8 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     replayed    true, when an idempotency key was seen before; the object is then what it made the first time
     policy      version of the rules by which it was decided (`consent.decision.POLICY`)
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
+    stated      {reason, reference, query?, format?, entries?}: why an auditor asked, in a word of a closed list and the
+                number of the auditor's own file; never free text, because an entry is never erased
     tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
 
 An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after
@@ -35,7 +37,7 @@ its meaning; that takes a new `v`. The golden entries in tests/golden hold every
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -72,6 +74,17 @@ class Tallied:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """Why an auditor asked. For an export also what was looked for, in which form it left, and how many entries."""
+
+    reason: str
+    reference: str
+    query: str | None = None
+    format: str | None = None
+    entries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What happened, as values. `persons` are aliases of this log."""
 
@@ -93,6 +106,7 @@ class Entry:
     policy: int | None = None
     seals: Mapping[str, bytes] = field(default_factory=dict["str", "bytes"])
     tally: Tallied | None = None
+    stated: Stated | None = None
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -141,6 +155,7 @@ class Entry:
             policy=self.policy,
             seals={row: seal.hex() for row, seal in self.seals.items()} or None,
             tally=None if self.tally is None else {"minute": _instant(self.tally.minute), "count": self.tally.count},
+            stated=None if self.stated is None else _present(**asdict(self.stated)),
         )
         return members | optional | _whom(self.persons)
 

@@ -18,6 +18,7 @@ from api.errors import LogDamaged
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from api.audit.tree import Plan
@@ -132,7 +133,11 @@ async def tiles(reader: Reader, wanted: frozenset[TileAt]) -> dict[TileAt, bytes
 
 
 async def _hashes(reader: Reader, plan: Plan) -> list[bytes]:
-    found = await tiles(reader, tree.tiles(plan))
+    return path(plan, await tiles(reader, tree.tiles(plan)))
+
+
+def path(plan: Plan, found: Mapping[TileAt, bytes]) -> list[bytes]:
+    """The hashes of a plan, out of the tiles that it names. Raises `LogDamaged` when they do not hold them."""
     try:
         return tree.hashes(plan, found)
     except LookupError as error:

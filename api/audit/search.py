@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, any_, bindparam, exists, func, or_, select, true
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
 from api.audit.tables import entry, leaf, projection, projection_person
+from api.errors import LogDamaged
 from api.storage.statement import statement
 from api.vocabulary import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from api.audit.proofs import Reader
     from api.audit.query import Term, Value
@@ -40,6 +42,12 @@ _FAILED: Final = statement(
         projection.c.request_id == any_(bindparam("requests", type_=ARRAY(Uuid))),
         projection.c.result == str(Result.FAILED),
     )
+)
+_THESE: Final = statement(
+    select(leaf.c.index, entry.c.leaf)
+    .join(entry, entry.c.id == leaf.c.entry_id)
+    .where(leaf.c.index == any_(bindparam("indexes", type_=ARRAY(BigInteger))))
+    .order_by(leaf.c.index)
 )
 _COLUMNS: Final[Mapping[Key, ColumnElement[Any]]] = {
     Key.ACTOR: projection.c.actor,
@@ -85,8 +93,7 @@ _Forms: TypeAlias = tuple[_Form, ...]
 
 async def page(reader: Reader, terms: Sequence[Term], below: int, most: int) -> list[Logged]:
     """At most `most` entries with an index under `below`, the newest first."""
-    forms = tuple(_Form(each.key, each.negated, "".join(map(_kind, each.values))) for each in terms)
-    values = {name: value for place, each in enumerate(terms) for name, value in _values(place, each).items()}
+    forms, values = _bound(terms)
     newest = (await reader.all(_NEWEST()))[0]["index"]
     floor = max(0, min(below, 0 if newest is None else newest + 1) - WINDOW)
     rows = await reader.all(_page(forms, walked=True)(above=floor, below=below, most=most, **values))
@@ -99,6 +106,29 @@ async def page(reader: Reader, terms: Sequence[Term], below: int, most: int) -> 
 async def failed(reader: Reader, requests: Sequence[UUID]) -> frozenset[UUID]:
     """Those of these requests that failed after their entry was written, so that nothing left."""
     return frozenset(row["request_id"] for row in await reader.all(_FAILED(requests=requests)))
+
+
+async def chosen(reader: Reader, terms: Sequence[Term], below: int, most: int) -> list[int]:
+    """The indexes under `below` of all entries that are found, in order; `most` and one more when there are too many.
+
+    What is below a signed size never changes, so that these can be read one by one later on.
+    """
+    forms, values = _bound(terms)
+    (row,) = await reader.all(_chosen(forms)(below=below, above=0, most=most + 1, **values))
+    return list(row["indexes"] or ())
+
+
+async def entries(reader: Reader, indexes: Sequence[int]) -> list[Logged]:
+    """These entries, in order. Raises `LogDamaged` when one is not there."""
+    rows = await reader.all(_THESE(indexes=indexes))
+    if len(rows) != len(indexes):
+        raise LogDamaged("an entry that was found is not there")
+    return [Logged(row["index"], row["leaf"]) for row in rows]
+
+
+def _bound(terms: Sequence[Term]) -> tuple[_Forms, dict[str, Any]]:
+    forms = tuple(_Form(each.key, each.negated, "".join(map(_kind, each.values))) for each in terms)
+    return forms, {name: value for place, each in enumerate(terms) for name, value in _values(place, each).items()}
 
 
 def _kind(value: Value) -> str:
@@ -131,8 +161,8 @@ def _name(place: int, number: int) -> str:
     return f"v{place}_{number}"
 
 
-@lru_cache(maxsize=256)
-def _page(forms: _Forms, *, walked: bool) -> Statement:
+def _found(forms: _Forms) -> tuple[Select[Any], ColumnElement[int]]:
+    """What finds the entries, and the column to order them by."""
     index: ColumnElement[int] = projection.c.index
     found = select(index)
     one = next((place for place, each in enumerate(forms) if each == _Form(Key.PERSON, negated=False, kinds="u")), None)
@@ -144,9 +174,22 @@ def _page(forms: _Forms, *, walked: bool) -> Statement:
         )
     conditions = [_condition(place, each) for place, each in enumerate(forms) if place != one]
     above, below = (bindparam(name, type_=BigInteger) for name in ("above", "below"))
+    return found.where(index >= above, index < below, *conditions), index
+
+
+@lru_cache(maxsize=256)
+def _chosen(forms: _Forms) -> Statement:
+    found, index = _found(forms)
+    # In no order: where there are too many, the first that come are enough to tell.
+    some = found.with_only_columns(index.label("index")).limit(bindparam("most", type_=Integer)).subquery()
+    return statement(select(func.array_agg(aggregate_order_by(some.c.index, some.c.index)).label("indexes")))
+
+
+@lru_cache(maxsize=256)
+def _page(forms: _Forms, *, walked: bool) -> Statement:
+    found, index = _found(forms)
     # A sum is no column: no index has its order, so that the terms have to find the rows.
     order = index if walked else index + 0
-    found = found.where(index >= above, index < below, *conditions)
     # Only those on the page are looked up in the log itself.
     chosen = found.order_by(order.desc()).limit(bindparam("most", type_=Integer)).subquery()
     logged = select(leaf.c.index, entry.c.leaf).join(entry, entry.c.id == leaf.c.entry_id)

@@ -77,6 +77,12 @@ _GUIDED: Final = statement(
     )
     .limit(1)
 )
+_OF_PERSON: Final = statement(
+    select(case.c.id)
+    .join(person_alias, person_alias.c.person_id == case.c.person_id)
+    .where(case.c.person_id == bindparam("person_id"))
+    .order_by(case.c.id)
+)
 _LOCK: Final = statement(select(case.c.version).where(case.c.id == bindparam("case_id")).with_for_update())
 _ASSIGNED: Final = (
     select(case.c.id, case.c.person_id, person_alias.c.alias, case.c.municipality, case.c.opened_at, case.c.closed_date)
@@ -128,6 +134,11 @@ async def guided(unit: Unit, who: PersonId, organisation: OrganisationId) -> Per
     """The alias of a person whom this organisation guides in a case that goes on; None if it guides them in none."""
     row = await unit.one(_GUIDED(person_id=who, organisation_id=organisation))
     return None if row is None else PersonAlias(row["alias"])
+
+
+async def of_person(unit: Unit, who: PersonId) -> tuple[CaseId, ...]:
+    """The cases of a person, oldest first; none of who was erased."""
+    return tuple(CaseId(row["id"]) for row in await unit.all(_OF_PERSON(person_id=who)))
 
 
 async def lock(unit: Unit, case_id: CaseId) -> None:

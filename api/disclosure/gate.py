@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from api.audit.entry import Thing
+    from api.audit.entry import Stated, Thing
     from api.consent.model import Decision, Fault, Granted, Situation
     from api.disclosure.call import Call
     from api.disclosure.permit import Answer
@@ -142,17 +142,19 @@ def admit(
     persons: Mapping[PersonId, PersonAlias] | None = None,
     holdings: Mapping[DataCategory, tuple[str, ...]] | None = None,
     seals: Mapping[str, bytes] | None = None,
+    purpose: Purpose | None = None,
+    stated: Stated | None = None,
 ) -> Answer:
     """Let a party do or read what is its own, or supervise. The caller has seen that it stands in that relation.
 
     `persons`: whom it is about. `holdings`: the categories and field names that are about to be opened. `seals`: as for
-    `ask`.
+    `ask`. `purpose`: the only one there is for the operation. `stated`: why an auditor asks.
     """
     persons, holdings = persons or {}, holdings or {}
-    entry = _entry(call, thing, persons=tuple(persons.values()))
+    entry = replace(_entry(call, thing, persons=tuple(persons.values())), stated=stated)
     if (reason := _barred(call)) is not None:
         return _refused(call, replace(entry, persons=()), reason)
-    log.append(call.unit, replace(entry, disclosed=dict(holdings), seals=seals or {}))
+    log.append(call.unit, replace(entry, purpose=purpose, disclosed=dict(holdings), seals=seals or {}))
     return Permit(call.operation.name, frozenset(persons), dict.fromkeys(holdings))
 
 
@@ -168,9 +170,12 @@ def refuse(
     reason: Reason,
     persons: Mapping[PersonId, PersonAlias] | None = None,
     faults: tuple[Fault, ...] = (),
+    *,
+    stated: Stated | None = None,
 ) -> Refusal:
     """Refuse for a reason that was seen before the gate: nothing there for this caller, or a state that forbids it."""
     entry = _entry(call, thing, persons=() if reason is Reason.NOT_VISIBLE else tuple((persons or {}).values()))
+    entry = replace(entry, stated=stated)
     return replace(_refused(call, entry, _barred(call) or reason), faults=faults)
 
 

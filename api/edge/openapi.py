@@ -114,7 +114,7 @@ def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
             **_headers("API-Version", "Request-Id", "traceparent", "Audit-Receipt"),
             **answer.get("headers", {}),
         }
-    if operation.get("security") and "200" in good:
+    if operation.get("security") and routing.JSON in good.get("200", {}).get("content", ()):
         good["200"]["headers"] |= _headers("ETag")
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         good["304"] = {"description": "Not changed since `If-None-Match`.", "headers": dict(good["200"]["headers"])}

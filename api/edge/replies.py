@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api import problems
 from api.crypto import jwe
@@ -14,7 +14,7 @@ from api.edge.answers import ProblemResponse
 from api.edge.call import had_no_effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from fastapi import Request
 
@@ -37,11 +37,11 @@ def shown(
     if isinstance(outcome, Refusal):
         return _problem(outcome)
     value = wire(outcome)
-    body = _body(value)
-    tag = etags.of(body) if version is None else etags.of_version(version(outcome))
+    text = body(value)
+    tag = etags.of(text) if version is None else etags.of_version(version(outcome))
     if etags.has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
+    return Response(text, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
 
 
 def sealed(outcome: T | Refusal, wire: Callable[[T], Wire], to: Recipient) -> Response:
@@ -75,12 +75,21 @@ def made(
         headers["Idempotency-Replayed"] = "true"
     if version is not None:
         headers["ETag"] = etags.of_version(version(outcome))
-    return Response(_body(wire(outcome)), 201, headers, _JSON)
+    return Response(body(wire(outcome)), 201, headers, _JSON)
+
+
+def streamed(outcome: T | Refusal, parts: Callable[[T], AsyncIterator[bytes]], media_type: str, name: str) -> Response:
+    """200 with a file that comes part by part, after the entry was committed; or the problem."""
+    if isinstance(outcome, Refusal):
+        return _problem(outcome)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts(outcome), media_type=media_type, headers=headers)
 
 
 def _problem(refusal: Refusal) -> ProblemResponse:
     return ProblemResponse(problems.refused(refusal.reason, refusal.withheld, refusal.faults))
 
 
-def _body(value: Wire) -> bytes:
+def body(value: Wire) -> bytes:
+    """A value as JSON."""
     return value.__pydantic_serializer__.to_json(value, by_alias=True)

@@ -78,6 +78,11 @@ _OF_CASE: Final = statement(
     .join(_CASES, _CASES.c.person_id == person_alias.c.person_id)
     .where(_CASES.c.id == bindparam("case_id", type_=Uuid))
 )
+_OF_ALIAS: Final = statement(
+    select(person.c.id, person.c.v_number.is_not(None).label("has_v_number"))
+    .join(person_alias, person_alias.c.person_id == person.c.id)
+    .where(person_alias.c.alias == bindparam("alias", type_=Uuid))
+)
 _STANDING: Final = statement(
     select(legal_hold.c.id).where(legal_hold.c.person_id == bindparam("person_id"), legal_hold.c.released_at.is_(None))
 )
@@ -142,6 +147,12 @@ async def of_case(unit: Unit, case_id: UUID) -> Person | None:
     """The person of a case, or None."""
     row = await unit.one(_OF_CASE(case_id=case_id))
     return None if row is None else Person(PersonId(row["person_id"]), PersonAlias(row["alias"]))
+
+
+async def of_alias(unit: Unit, alias: PersonAlias) -> tuple[PersonId, bool] | None:
+    """Who has this alias in the log, and whether a V-number is known of them; or None."""
+    row = await unit.one(_OF_ALIAS(alias=alias))
+    return None if row is None else (PersonId(row["id"]), row["has_v_number"])
 
 
 async def lock(unit: Unit, who: PersonId) -> bool:

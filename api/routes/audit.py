@@ -7,9 +7,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api import problems
-from api.audit import projection, query, search
-from api.audit.proofs import Logged
-from api.audit.query import Key, Span, Term
+from api.audit import search
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
@@ -17,7 +15,7 @@ from api.edge.call import calls
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
 from api.edge.routing import router
-from api.problems import InputError, Problem, Stopped
+from api.routes import asked
 from api.schemas import audit as wire
 from api.schemas.base import Page
 from api.supervision import operations
@@ -53,8 +51,8 @@ async def search_audit(
 ) -> Response:
     """Entries by a query, newest first. Persons have a name of their own here, which tells nothing outside the log."""
     below = search.END if page.number is None else page.number
-    outcome = await operations.find(call, _terms(body), below, page.fetch)
-    return replies.shown(request, outcome, paged(page, call, _entry, lambda found: found.index))
+    outcome = await operations.find(call, asked.terms(body), below, page.fetch)
+    return replies.shown(request, outcome, paged(page, call, asked.entry, lambda found: found.index))
 
 
 @routes.get(
@@ -67,7 +65,7 @@ async def read_audit(
     request: Request, index: IndexPath, call: Annotated[Call, calls(authority.READ_AUDIT)]
 ) -> Response:
     """One entry, with the exact bytes that were logged."""
-    return replies.shown(request, await operations.read(call, index), _entry)
+    return replies.shown(request, await operations.read(call, index), asked.entry)
 
 
 @routes.get(
@@ -113,33 +111,6 @@ async def prove_consistency(
 ) -> Response:
     """The proof that nothing was changed or removed between two sizes of the log."""
     return replies.shown(request, await operations.consistency(call, first, second), _consistency)
-
-
-def _terms(body: wire.AuditSearch) -> tuple[Term, ...]:
-    """The query, narrowed by the filters. Raises `Stopped`."""
-    try:
-        asked = query.parse(body.query)
-    except query.Unreadable as error:
-        fault = InputError("body", "/query", "query", f"Character {error.place}: {error}")
-        raise Stopped(Problem(problems.INVALID_INPUT, errors=(fault,))) from None
-    span = {Key.AFTER: Span(body.after_at, None), Key.BEFORE: Span(None, body.before_at)}
-    filters = {
-        Key.ORG: body.organisation_id,
-        Key.CLIENT: body.client_id,
-        Key.PERSON: body.person_alias,
-        Key.ACTION: body.action,
-        Key.RESULT: body.result,
-        Key.PURPOSE: body.purpose,
-        Key.REQUEST: body.request_id,
-        **{key: each for key, each in span.items() if each != Span(None, None)},
-    }
-    things = (body.object_type, body.object_id)
-    named = [*filters.items(), *((Key.OBJECT, each) for each in things)]
-    return (*asked, *(Term(key, (value,)) for key, value in named if value is not None))
-
-
-def _entry(found: Logged) -> wire.AuditEntry:
-    return wire.AuditEntry(index=found.index, content=projection.content(found.leaf), leaf=_base64(found.leaf))
 
 
 def _proof(proof: Proof) -> wire.AuditProof:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Instant, ShortText, Wire
-from api.vocabulary import Purpose, Result
+from api.schemas.base import Instant, ShortText, VNumber, Wire
+from api.vocabulary import AuditReason, ExportFormat, Purpose, Result
 
 Index = Annotated[int, Field(ge=0, description="Place in the log, from 0.", examples=[41])]
 Size = Annotated[int, Field(ge=0, description="Number of entries in the tree.", examples=[1095])]
@@ -44,6 +44,49 @@ class AuditSearch(Wire):
     request_id: Annotated[UUID | None, Field(description="The header `Request-Id` of the answer.")] = None
     after_at: Annotated[Instant | None, Field(description="From this instant on.")] = None
     before_at: Annotated[Instant | None, Field(description="Until just before this instant.")] = None
+
+
+Reference = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z]{1,10}(-[0-9]{1,6}){1,3}$",
+        description="Number of the auditor's own file (kenmerk), where the motive stands: no name, no V-number.",
+        examples=["AUD-2026-14"],
+    ),
+]
+Why = Annotated[AuditReason, Field(description="Why (aanleiding). It stands in the log for good.")]
+
+
+class AuditExport(AuditSearch):
+    """What is to be taken out of the log (uitvoer), in which form, and why. The query stands in the log for good."""
+
+    format: Annotated[
+        ExportFormat,
+        Field(
+            description=(
+                "`ndjson`: an `AuditEntry` a line. `csv`: for spreadsheets, without formulas. `evidence`: a tar of the "
+                "entries with their proofs, which `ketenbrug audit verify` checks offline."
+            )
+        ),
+    ]
+    reason: Why
+    reference: Reference
+
+
+class AuditAlias(Wire):
+    """An alias of the log that is to be opened (herleiden), and why."""
+
+    person_alias: Annotated[UUID, Field(description="As the entries name the person.")]
+    with_v_number: Annotated[bool, Field(description="The V-number too, and not only the cases of the person.")] = False
+    reason: Why
+    reference: Reference
+
+
+class AuditIdentity(Wire):
+    """Who stands behind an alias. That it was opened stands in the log, and in the person's account."""
+
+    case_ids: Annotated[tuple[UUID, ...], Field(description="As those who work on the cases know them; oldest first.")]
+    v_number: Annotated[VNumber | None, Field(description="None where it was not asked for, or where there is none.")]
 
 
 class AuditEntry(Wire):

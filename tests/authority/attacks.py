@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from api.disclosure import authority
 from api.schemas.erasures import NewErasure
@@ -254,6 +254,21 @@ ATTACKS: Final[dict[str, Attack]] = {
     "readEvents": Attack(authority.READ_EVENTS, "GET", "/events", "ngo"),
     "readFlow": Attack(authority.READ_FLOW, "GET", "/statistics/flow?referenceDate=2019-12-31", "ngo"),
     "searchAudit": Attack(authority.SEARCH_AUDIT, "POST", "/audit/entries/_search", "auditor", lambda _: {}),
+    "exportAudit": Attack(
+        authority.EXPORT_AUDIT,
+        "POST",
+        "/audit/entries/_export",
+        "auditor",
+        lambda _: {"query": "seq:0", "format": "csv", "reason": "periodic-review", "reference": "AUD-2026-1"},
+    ),
+    "openIdentity": Attack(
+        authority.OPEN_IDENTITY,
+        "POST",
+        "/audit/identities/_open",
+        "auditor",
+        lambda ids: {"personAlias": str(ids["alias"]), "reason": "complaint", "reference": "AUD-2026-2"},
+        about=("alias",),
+    ),
     "readAudit": Attack(authority.READ_AUDIT, "GET", "/audit/entries/0", "auditor"),
     "proveAudit": Attack(authority.PROVE_AUDIT, "GET", "/audit/entries/0/proof", "auditor"),
     "proveReceipt": Attack(authority.PROVE_RECEIPT, "GET", "/audit/receipts/{leaf}/proof", "ngo"),
@@ -297,11 +312,13 @@ async def staged(
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection)
     erased = NewErasure(case_id=(await Dealings.begin(exchange)).id, ground=ErasureGround.OBJECTION)
+    opened = await exchange.actor("ngo").get(f"/cases/{dealings.id}")
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     return {
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
         "person": dealings.case.person_id,
+        "alias": UUID((await exchange.entry(opened.headers["request-id"]))["person"]),
         "number": number,
         "consent": consent.id,
         "mistaken": mistaken.id,

@@ -70,7 +70,7 @@ def test_nobody_is_shut_out_of_everything_and_no_operation_is_for_nobody() -> No
 
 def test_writing_and_reading_are_different_scopes() -> None:
     """Least privilege (RFC 9700 section 2.3): a scope to read never lets anything be changed."""
-    reads = {"read", "list", "search", "preview", "flow", "prove", "checkpoint"}
+    reads = {"read", "list", "search", "preview", "flow", "prove", "checkpoint", "export"}
     for each in authority.OPERATIONS:
         verb = each.name.partition(".")[2].partition("-")[0]
         assert each.scope.endswith((":read", ":read-own") if verb in reads else ":write"), each.name

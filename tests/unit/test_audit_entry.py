@@ -15,7 +15,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.audit.entry import LEAF_MOST, Entry, Tallied, Thing
+from api.audit.entry import LEAF_MOST, Entry, Stated, Tallied, Thing
 from api.principal import Organisation, Origin, Principal
 from api.vocabulary import ClientId, DataCategory, OrganisationId, Party, Reason, Result
 
@@ -63,7 +63,14 @@ TALLY = replace(
     reason="invalid-token",
     tally=Tallied(datetime(2026, 11, 24, 9, 58, tzinfo=UTC), 1_000),
 )
-GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY}
+STATED = replace(
+    SMALL,
+    action="audit.export",
+    result=Result.PERMITTED,
+    thing=Thing("audit-export", version=1_095),
+    stated=Stated("complaint", "AUD-2026-14", "action:dossiers.*", "csv", 12),
+)
+GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY, "stated": STATED}
 ZEROS = "00000000-0000-0000-0000-00000000000"
 
 
