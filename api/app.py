@@ -52,6 +52,7 @@ from api.routes import (
     audit,
     audit_exports,
     audit_identities,
+    audit_signals,
     cases,
     consents,
     dossier_requests,
@@ -98,6 +99,7 @@ ROUTES: Final = (
     audit.routes,
     audit_exports.routes,
     audit_identities.routes,
+    audit_signals.routes,
 )
 
 PUBLISHED_AT: Final = "https://ketenbrug.example"

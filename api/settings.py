@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID  # noqa: TC003 - Pydantic reads it
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.crypto.choice import Choice, Kind
 from api.errors import Misconfigured
+from api.vocabulary import SignalRule
 
 T = TypeVar("T", bound=BaseSettings)
 
@@ -131,6 +133,12 @@ class Settings(DatabaseSettings, KeySettings):
     ldv_own_network: bool = Field(default=False, description="The collector stands in the own network.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
+    signals: dict[SignalRule, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=dict[SignalRule, int], description="Thresholds that differ from those of the rules, as JSON."
+    )
+    signals_watched: tuple[UUID, ...] = Field(
+        (), description="Aliases in the log of colleagues and others who are watched over, as a JSON list."
+    )
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()

@@ -491,6 +491,20 @@ class AuditReason(StrEnum):
     COURT_ORDER = "court-order"
 
 
+class SignalRule(StrEnum):
+    """The rules that look through the log (signaal): see `api/audit/rules.py`."""
+
+    OFF_HOURS = "off-hours"
+    NO_CASE_RELATION = "no-case-relation"
+    VOLUME = "volume"
+    SEQUENTIAL_IDS = "sequential-ids"
+    DENIED_THEN_ALLOWED = "denied-then-allowed"
+    AFTER_WITHDRAWAL = "after-withdrawal"
+    REPEATED_BREAK_GLASS = "repeated-break-glass"
+    COLLEAGUE_LIST = "colleague-list"
+    DORMANT_CLIENT = "dormant-client"
+
+
 class ExportFormat(StrEnum):
     """In which form entries of the log are taken out (uitvoer)."""
 

@@ -16,12 +16,14 @@ from api.schemas.audit import (
     AuditIdentity,
     AuditProof,
     AuditSearch,
+    AuditSignal,
 )
 from api.schemas.base import Page
 from clients._messages import path
 from clients._rooms import D, Room, asks, listing, operation, paged, reads, takes
 
 if TYPE_CHECKING:
+    from api.vocabulary import SignalRule
     from clients._messages import Call, Sink
     from clients._rooms import Series
 
@@ -36,6 +38,14 @@ class Audit(Room[D]):
         """Entries by filters, newest first; `limit` items at most a page. Without filters: everything."""
         at, query = path("audit", "entries", "_search"), (("limit", limit),)
         return paged(asks(at, Page[AuditEntry], wanted or AuditSearch(), query=query))
+
+    @listing("audit.list-signals")
+    def signals(
+        self, *, rule: SignalRule | None = None, limit: int | None = None
+    ) -> Series[Page[AuditSignal], AuditSignal]:
+        """What the rules found, the latest found first."""
+        query = (("rule", rule), ("limit", limit))
+        return paged(reads(path("audit", "signals"), Page[AuditSignal], query=query))
 
     @operation("audit.export")
     def export(self, wanted: AuditExport, into: Sink) -> Call[None]:

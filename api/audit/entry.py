@@ -23,8 +23,8 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     replayed    true, when an idempotency key was seen before; the object is then what it made the first time
     policy      version of the rules by which it was decided (`consent.decision.POLICY`)
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
-    stated      {reason, reference, query?, format?, entries?}: why an auditor asked, in a word of a closed list and the
-                number of the auditor's own file; never free text, because an entry is never erased
+    stated      {reason, reference, query?, format?, entries?, sample?}: why an auditor asked, in a word of a closed
+                list and the number of the auditor's own file; never free text, because an entry is never erased
     tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
 
 An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after
@@ -75,13 +75,17 @@ class Tallied:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Why an auditor asked. For an export also what was looked for, in which form it left, and how many entries."""
+    """Why an auditor asked. For an export also what was looked for, in which form it left, and how many entries.
+
+    `sample`: it was the sample from this index on.
+    """
 
     reason: str
     reference: str
     query: str | None = None
     format: str | None = None
     entries: int | None = None
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@
     request         the `Request-Id` of an answer
     after before at instants (RFC 3339) or days in UTC: from `after` on, until just before `before`, `at` within
     seq             places in the log
+    signal          a rule that found something at this entry
 
 A word that nothing has finds nothing; a key that does not exist is refused, with those that do.
 """
@@ -60,6 +61,7 @@ class Key(StrEnum):
     BEFORE = "before"
     AT = "at"
     SEQ = "seq"
+    SIGNAL = "signal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
-from api.audit.tables import entry, leaf, projection, projection_person
+from api.audit.tables import entry, leaf, projection, projection_person, signal
 from api.errors import LogDamaged
 from api.storage.statement import statement
 from api.vocabulary import Result
@@ -209,6 +209,10 @@ def _holds(key: Key, kind: str, name: str) -> ColumnElement[bool]:
         about = projection_person.alias()
         same = about.c.person == bindparam(name, type_=about.c.person.type)
         return exists().where(about.c.index == projection.c.index, same)
+    if key is Key.SIGNAL:
+        at = signal.c.index == projection.c.index
+        told = bindparam(name, type_=Text)
+        return exists().where(at, signal.c.rule.like(told) if kind == "p" else signal.c.rule == told)
     if key in _LISTS:
         return _in_list(_LISTS[key], kind, name)
     column = _BY_ID[key] if kind == "u" else _COLUMNS[key]

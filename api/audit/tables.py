@@ -22,6 +22,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     Identity,
     Index,
     Integer,
@@ -29,12 +30,14 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
 )
 
-from api.storage.base import Xid8, instant, metadata
+from api.storage.base import Xid8, instant, metadata, words
+from api.vocabulary import SignalRule
 
 entry: Final = Table(
     "entry",
@@ -182,6 +185,50 @@ projection: Final = Table(
     Index("ix_projection_words", "grounds", "categories", "withheld", postgresql_using="gin"),
     schema="audit",
     comment="Search columns, read from the leaves by the sequencer. A member that is missing or odd is NULL.",
+)
+
+signal: Final = Table(
+    "signal",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    *words("rule", SignalRule),
+    Column("index", BigInteger, nullable=False),
+    instant("at"),
+    Column("organisation", Uuid, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("actor", Text),
+    Column("figure", BigInteger, nullable=False),
+    Column("threshold", BigInteger, nullable=False),
+    UniqueConstraint("rule", "index"),
+    Index("ix_signal_index", "index"),
+    Index("ix_signal_at", "at"),
+    schema="audit",
+    comment="What a rule found at the entry of this index. Computed from the search columns; may be computed again.",
+)
+
+signal_count: Final = Table(
+    "signal_count",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("organisation", Uuid, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Index("ix_signal_count_rule_kind_day", "rule", "kind", "day"),
+    schema="audit",
+    comment="What the rules count by day (in Amsterdam). An actor that nobody named is the empty text.",
+)
+
+signal_state: Final = Table(
+    "signal_state",
+    metadata,
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    CheckConstraint("one = 1", name="only_one"),
+    schema="audit",
+    comment="Up to which size of the log the rules have looked. One row, which is the lock of who looks.",
 )
 
 projection_person: Final = Table(

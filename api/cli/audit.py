@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, assert_never
@@ -15,10 +16,12 @@ import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
-from api.audit import adoption, projection, views
+from api.audit import adoption, projection, signals, views
 from api.audit import export as exports
+from api.audit.digest import Digest, of_week
 from api.audit.entry import Entry, Thing
 from api.audit.standing import Generation
+from api.cli import digest as digests
 from api.cli import guards, keeping
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
@@ -64,11 +67,14 @@ def verify(
     directory: _Directory,
     vkeys: Annotated[Path | None, typer.Option(help="Verifier keys that you have from elsewhere.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Whom you trust: log and witnesses (C2SP tlog-policy).")] = None,
+    sample: Annotated[int | None, typer.Option(help="Check that the sample from this entry on is whole.")] = None,
 ) -> None:
     """Check an export offline. Exit 1 names the first thing that does not hold."""
-    given = (("--vkeys", vkeys), ("--policy", policy))
+    given = (("--vkeys", vkeys), ("--policy", policy), ("--sample", sample))
     raise typer.Exit(
-        verifier.main([str(directory), *(word for name, file in given for word in (name, str(file)) if file)])
+        verifier.main(
+            [str(directory), *(word for name, each in given for word in (name, str(each)) if each is not None)]
+        )
     )
 
 
@@ -113,6 +119,46 @@ def _records(content: views.Content, view: View, ended: views.Endings, register:
             return views.ldv(content, ended, register)
         case _:
             assert_never(view)
+
+
+@app.command()
+def digest(
+    week: Annotated[str | None, typer.Option(help="Such as 2026-W47; the last whole week if not given.")] = None,
+    dutch: Annotated[bool, typer.Option("--dutch", help="In Dutch (Nederlands).")] = False,
+) -> None:
+    """Tell a week of the log in figures: for a data protection officer (FG). No person, no content."""
+    try:
+        begins = digests.monday(week, settings.now().date())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(digests.text(asyncio.run(_digest(settings.database(), begins)), dutch=dutch))
+
+
+@app.command()
+def recompute_signals() -> None:
+    """Forget all signals, so that `ketenbrug work` finds them anew: after a threshold was changed."""
+    asyncio.run(_forget(settings.database()))
+    typer.echo("All signals are forgotten; `ketenbrug work` finds them anew, a thousand entries at a time.")
+
+
+async def _digest(url: str, monday: date) -> Digest:
+    database = await Database.open(url, size=1)
+    unit = database.unit(settings.now())
+    try:
+        return await of_week(unit, monday)
+    finally:
+        await unit.finish()
+        await database.close()
+
+
+async def _forget(url: str) -> None:
+    database = await Database.open(url, size=1)
+    unit = database.unit(settings.now())
+    try:
+        await signals.forget(unit)
+        await unit.finish()
+    finally:
+        await database.close()
 
 
 async def _adopt(found: Settings) -> Generation:

@@ -1,7 +1,7 @@
 """`ketenbrug work`: what happens without a request.
 
-The log's sequencer; delivering the log to a logbook of processing; forgetting what has expired; summarising who was
-turned away without having proven who they are.
+The log's sequencer, and the rules that look through what it wrote; delivering the log to a logbook of processing;
+forgetting what has expired; summarising who was turned away without having proven who they are.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import structlog
 import typer
 
 from api import settings
-from api.audit import logbook, policy, sequencer, witnessing
+from api.audit import logbook, policy, sequencer, signals, witnessing
 from api.audit.checkpoint import Signer
+from api.audit.signals import Watch
 from api.audit.views import Register
 from api.cli import checks, guards, metrics
 from api.crypto import keyfile
@@ -82,6 +83,9 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                     )
                 ),
                 tasks.create_task(each_minute(database)),
+                tasks.create_task(
+                    signals.run(database, Watch(found.signals, found.signals_watched), settings.now, _not_looked)
+                ),
             ]
             if found.ldv_collector:
                 running.append(tasks.create_task(logbook.run(database, _logbook(found, database), _not_delivered)))
@@ -130,6 +134,10 @@ def _not_delivered(fault: Exception) -> None:
 
 def _not_cosigned(fault: Exception) -> None:
     structlog.get_logger("ketenbrug.work").error("witness-fault", kind=type(fault).__name__)
+
+
+def _not_looked(fault: Exception) -> None:
+    structlog.get_logger("ketenbrug.work").warning("signals-fault", kind=type(fault).__name__)
 
 
 def _notice(fault: Exception) -> None:

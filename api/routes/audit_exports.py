@@ -55,7 +55,7 @@ async def export_audit(
     """
     kind, ending = _TYPES[body.format]
     media.check_accept(request.headers.get("accept"), kind)
-    wanted = Wanted(asked.terms(body), body.format, body.reason, body.reference)
+    wanted = Wanted(asked.terms(body), body.format, body.reason, body.reference, body.sample_from)
     try:
         outcome = await exports.begin(call, wanted)
     except Unreadable as error:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.schemas.base import Instant, ShortText, VNumber, Wire
-from api.vocabulary import AuditReason, ExportFormat, Purpose, Result
+from api.vocabulary import AuditReason, ExportFormat, Purpose, Result, SignalRule
 
 Index = Annotated[int, Field(ge=0, description="Place in the log, from 0.", examples=[41])]
 Size = Annotated[int, Field(ge=0, description="Number of entries in the tree.", examples=[1095])]
@@ -22,7 +22,8 @@ Query = Annotated[
             "Terms as `key:value`, separated by spaces; all must hold. `-` before a term turns it round; a comma is "
             "between alternatives, `*` in a value for anything, quotes round a value with spaces. Keys: actor, client, "
             "org (id or kind), person (alias), action, object (type or id), purpose, ground, result, reason, category, "
-            "withheld, request, after, before, at (day or instant, or a range with `..`), seq (place, or a range)."
+            "withheld, request, after, before, at (day or instant, or a range with `..`), seq (place, or a range), "
+            "signal (a rule that found something there)."
         ),
         examples=["action:dossiers.* -result:permitted after:2026-11-01", "org:ngo category:medical,belief"],
     ),
@@ -71,6 +72,32 @@ class AuditExport(AuditSearch):
     ]
     reason: Why
     reference: Reference
+    sample_from: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=2**53 - 1,
+            description=(
+                "Instead of a query: one in a hundred of the entries from this place on, drawn by the signed head "
+                "(steekproef). Whoever has the head draws the same."
+            ),
+        ),
+    ] = None
+
+
+class AuditSignal(Wire):
+    """What a rule found (signaal): a reason to look, never a verdict. Search `signal:` to find such entries."""
+
+    rule: SignalRule
+    index: Annotated[Index, Field(description="The entry at which it was found.")]
+    at: Annotated[Instant, Field(description="When that was.")]
+    organisation_id: UUID
+    client_id: str
+    actor: Annotated[str | None, Field(description="Who acted, as the client said.")]
+    figure: Annotated[int, Field(description="What was counted.")]
+    threshold: Annotated[int, Field(description="What is usual; the operator sets it.")]
+    explanation: str
+    explanation_dutch: str
 
 
 class AuditAlias(Wire):

@@ -11,11 +11,13 @@ connection ends before the body does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from api.audit import bundle, phrasing, proofs, search, sheet
+from api.audit import bundle, phrasing, proofs, sample, search, sheet
 from api.audit.entry import Stated, Thing
+from api.audit.query import Unreadable
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.vocabulary import ExportFormat, Reason
@@ -38,6 +40,8 @@ MOST: Final[Mapping[ExportFormat, int]] = {
 """Entries in one export. A proof is some five kilobytes and a millisecond."""
 
 _AT_ONCE: Final = 200
+_SAMPLED: Final = 90
+"""Entries for one that is drawn, at the least."""
 _EXPORT: Final = "audit-export"
 
 
@@ -49,6 +53,8 @@ class Wanted:
     format: ExportFormat
     reason: AuditReason
     reference: str
+    sample_from: int | None = None
+    """The sample from this index on (`api.audit.sample`), and not what the terms find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +100,30 @@ class Export:
 
 async def begin(call: Call, wanted: Wanted) -> Export | Refusal:
     """Choose what leaves, and write it down. Raises `query.Unreadable` when the query cannot be kept."""
+    if wanted.terms and wanted.sample_from is not None:
+        raise Unreadable(1, "A sample is drawn from all entries: it has no query.")
     asked = phrasing.written(wanted.terms)
     if (barred := gate.bar(call, Thing(_EXPORT))) is not None:
         return barred
     head = await proofs.latest(call.unit)  # (1)
-    stated = Stated(wanted.reason, wanted.reference, asked, wanted.format)
+    stated = Stated(wanted.reason, wanted.reference, asked, wanted.format, sample=wanted.sample_from)
     if head is None:
         return gate.refuse(call, Thing(_EXPORT), Reason.NOT_VISIBLE, stated=stated)
     most = MOST[wanted.format]
-    found = await search.chosen(call.unit, wanted.terms, head.size, most)  # (2)
+    found = await _found(call, wanted, head, most)  # (2)
     thing = Thing(_EXPORT, version=head.size)
     if len(found) > most:
         return gate.refuse(call, thing, Reason.TOO_MUCH, stated=stated)
-    told = Stated(stated.reason, stated.reference, asked, wanted.format, len(found))
+    told = replace(stated, entries=len(found))
     export = Export(wanted.format, head, tuple(await proofs.vkeys(call.unit)), found)
     answer = gate.admit(call, thing, stated=told)  # (3)
     return answer if isinstance(answer, Refusal) else export
+
+
+async def _found(call: Call, wanted: Wanted, head: Checkpoint, most: int) -> Sequence[int]:
+    if wanted.sample_from is None:
+        return await search.chosen(call.unit, wanted.terms, head.size, most)
+    if head.size - wanted.sample_from > most * _SAMPLED:
+        return range(most + 1)
+    # A hash for each entry: others are served meanwhile.
+    return await asyncio.to_thread(sample.drawn, head.root, wanted.sample_from, head.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from api.audit import checkpoint, projection, proofs, retention, search, tiles
+from api.audit import checkpoint, projection, proofs, retention, search, signals, tiles
 from api.audit.entry import Thing
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
@@ -14,14 +14,17 @@ from api.vocabulary import Reason
 if TYPE_CHECKING:
     from api.audit.proofs import Checkpoint, Logged
     from api.audit.query import Term
+    from api.audit.signals import Signal
     from api.audit.tiles import At
     from api.disclosure.call import Call
+    from api.vocabulary import SignalRule
 
 T = TypeVar("T")
 
 _BUNDLE: Final = "audit-bundle"
 _ENTRY: Final = "audit-entry"
 _LOG: Final = "audit-log"
+_SIGNAL: Final = "audit-signal"
 _RECEIPT: Final = "audit-receipt"
 
 
@@ -55,6 +58,12 @@ async def find(call: Call, terms: tuple[Term, ...], below: int, most: int) -> li
     """Entries of which every term holds, newest first."""
     found = await search.page(call.unit, terms, below, most)
     return _admitted(call, Thing(_ENTRY), found)
+
+
+async def found_by_rules(call: Call, rule: SignalRule | None, below: int, most: int) -> list[Signal] | Refusal:
+    """What the rules found, the latest found first."""
+    found = await signals.listed(call.unit, rule, below, most)
+    return _admitted(call, Thing(_SIGNAL), found)
 
 
 async def read(call: Call, index: int) -> Logged | Refusal:

@@ -261,6 +261,7 @@ ATTACKS: Final[dict[str, Attack]] = {
         "auditor",
         lambda _: {"query": "seq:0", "format": "csv", "reason": "periodic-review", "reference": "AUD-2026-1"},
     ),
+    "listSignals": Attack(authority.LIST_SIGNALS, "GET", "/audit/signals", "auditor"),
     "openIdentity": Attack(
         authority.OPEN_IDENTITY,
         "POST",

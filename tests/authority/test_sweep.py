@@ -35,6 +35,7 @@ OPEN: Final[dict[str, str]] = {
     "readFlow": "figures, small cells suppressed",
     "searchAudit": "supervision is of everything",
     "exportAudit": "the same",
+    "listSignals": "the same",
     "openIdentity": "the same, with a reason that is logged",
     "readAudit": "the same",
     "proveAudit": "the same",
@@ -45,7 +46,7 @@ OPEN: Final[dict[str, str]] = {
     "proveConsistency": "the same",
 }
 """Operations that need no relation to anything, and why."""
-OPEN_MOST: Final = 16
+OPEN_MOST: Final = 17
 
 CASE_LIST: Final = frozenset({"listOutcomes", "listAdvice"})
 """Of one case: who has no relation to it gets the empty list of a case that does not exist."""

@@ -70,7 +70,8 @@ STATED = replace(
     thing=Thing("audit-export", version=1_095),
     stated=Stated("complaint", "AUD-2026-14", "action:dossiers.*", "csv", 12),
 )
-GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY, "stated": STATED}
+SAMPLE = replace(STATED, stated=Stated("periodic-review", "AUD-2026-15", "", "evidence", 11, sample=0))
+GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY, "stated": STATED, "sample": SAMPLE}
 ZEROS = "00000000-0000-0000-0000-00000000000"
 
 

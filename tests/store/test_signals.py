@@ -1,0 +1,191 @@
+"""The rules find what was sown into seven weeks of ordinary work, and next to nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.audit import query, search, signals
+from api.audit.rules import RULES
+from api.audit.signals import Watch
+from api.settings import now
+from api.storage.pool import Database
+from api.vocabulary import SignalRule
+from tests import signal_stories
+from tests.audit_store import APPEND, Rows, append, settle
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from tests import servers
+
+WATCH = Watch({SignalRule.DORMANT_CLIENT: 40}, (signal_stories.WATCHED,))
+
+
+@pytest.fixture
+async def pool(database: servers.Database) -> AsyncIterator[Database]:
+    """As the worker has it."""
+    made = await Database.open(database.app_url, size=2)
+    yield made
+    await made.close()
+
+
+async def looked(pool: Database, most: int = signals.BATCH) -> int:
+    """Look until nothing is left; how many batches that took."""
+    batches = 0
+    while True:
+        unit = pool.unit(now())
+        taken = await signals.advance(unit, WATCH, most)
+        await unit.finish()
+        if not taken:
+            return batches
+        batches += 1
+
+
+async def found(pool: Database) -> set[tuple[SignalRule, int]]:
+    unit = pool.unit(now())
+    try:
+        return {(each.rule, each.index) for each in await signals.listed(unit, None, search.END, 10_000)}
+    finally:
+        await unit.finish()
+
+
+@pytest.fixture
+async def sown(pool: Database) -> set[tuple[SignalRule, int]]:
+    leaves, expected = signal_stories.told()
+    async with pool.connection() as connection:
+        await connection.executemany(APPEND, [(each,) for each in leaves])
+        await settle(connection)
+    return expected
+
+
+async def test_what_was_sown_is_found_and_little_else(pool: Database, sown: set[tuple[SignalRule, int]]) -> None:
+    """Precision and recall, a rule a line: `pytest -rP` shows them. The page says the same figures."""
+    await looked(pool)
+    seen = await found(pool)
+    right, told, there = (Counter(rule for rule, _ in each) for each in (seen & sown, seen, sown))
+    lines = [
+        f"{rule:22} precision {right[rule] / max(told[rule], 1):4.2f} recall {right[rule] / there[rule]:4.2f}"
+        for rule in SignalRule
+    ]
+    sys.stdout.write("\n".join(lines))
+    assert there == dict.fromkeys(SignalRule, signal_stories.SOWN)
+    assert seen == sown, lines
+
+
+async def test_the_same_log_gives_the_same_signals_whatever_the_batches(
+    pool: Database, sown: set[tuple[SignalRule, int]]
+) -> None:
+    """And forgetting them all is no loss."""
+    assert await looked(pool, 7) > 100
+    once = await found(pool)
+    unit = pool.unit(now())
+    await signals.forget(unit)
+    await unit.finish()
+    assert await found(pool) == set()
+    await asyncio.gather(looked(pool), looked(pool))  # two workers take turns
+    assert await found(pool) == once == sown
+
+
+async def test_an_auditor_finds_the_entries_by_the_rule(pool: Database, sown: set[tuple[SignalRule, int]]) -> None:
+    await looked(pool)
+    async with pool.connection() as connection:
+        rows = Rows(connection)
+        for text, rules in (
+            ("signal:volume", {SignalRule.VOLUME}),
+            ("signal:off-hours,volume", {SignalRule.VOLUME, SignalRule.OFF_HOURS}),
+            ("signal:repeated-*", {SignalRule.REPEATED_BREAK_GLASS}),
+            ("signal:*", set(SignalRule)),
+        ):
+            page = await search.page(rows, query.parse(text), search.END, 1_000)
+            assert {each.index for each in page} == {index for rule, index in sown if rule in rules}
+        quiet = await search.page(rows, query.parse("-signal:* result:permitted"), search.END, 10_000)
+        assert not {each.index for each in quiet} & {index for _, index in sown}
+
+
+async def test_a_signal_says_what_it_is_in_both_languages(pool: Database, sown: set[tuple[SignalRule, int]]) -> None:
+    assert sown
+    await looked(pool)
+    unit = pool.unit(now())
+    (one, *_) = await signals.listed(unit, SignalRule.OFF_HOURS, search.END, 1)
+    at = await signals.listed(unit, SignalRule.OFF_HOURS, one.id, 100)
+    counted = await signals.counts(unit, one.at, one.at.replace(year=2027))
+    await unit.finish()
+    assert one.english.startswith("4 disclosures to one person on one day outside office hours; more than 3")
+    assert one.dutch.startswith("4 inzagen door één persoon op één dag buiten kantoortijd; meer dan 3")
+    assert len(at) == signal_stories.SOWN - 1
+    assert counted[SignalRule.OFF_HOURS] == 1
+
+
+def test_every_rule_has_its_words_and_its_threshold() -> None:
+    for rule in SignalRule:
+        assert RULES[rule].threshold >= 1
+        for text in (RULES[rule].english, RULES[rule].dutch):
+            assert "{" not in text.format(figure=1, threshold=2)
+            assert text.endswith((".", "?"))
+
+
+async def test_what_is_odd_stops_no_rule(pool: Database) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("INSERT INTO audit.entry (leaf) VALUES ('\\xfffe')")
+        await append(connection, 3)
+        await settle(connection)
+    assert await looked(pool) == 1
+    assert await found(pool) == set()
+
+
+class Done(BaseException):
+    """The test has seen enough."""
+
+
+class Fickle(dict[SignalRule, int]):
+    """Thresholds that cannot be read the first time."""
+
+    failed = False
+
+    def get(self, key: SignalRule, default: Any = None) -> Any:
+        """The threshold."""
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("not now")
+        return super().get(key, default)
+
+
+async def test_a_worker_goes_on_after_a_fault_which_it_tells(pool: Database, sown: set[tuple[SignalRule, int]]) -> None:
+    told: list[Exception] = []
+    rounds = 0
+
+    def clock() -> datetime:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 10:
+            raise Done
+        return now()
+
+    with pytest.raises(Done):
+        await signals.run(pool, Watch(Fickle(WATCH.thresholds), WATCH.persons), clock, told.append, every=0)
+    assert [str(each) for each in told] == ["not now"]
+    assert await found(pool) == sown
+
+
+async def test_a_database_that_is_away_is_a_fault_like_another(database: servers.Database) -> None:
+    """Nor is there anything to roll back."""
+    pool = await Database.open(database.app_url, size=1)
+    await pool.close()
+    told: list[Exception] = []
+    moments = iter([now()])
+
+    def clock() -> datetime:
+        try:
+            return next(moments)
+        except StopIteration:
+            raise Done from None
+
+    with pytest.raises(Done):
+        await signals.run(pool, WATCH, clock, told.append, every=0)
+    assert len(told) == 1
