@@ -314,6 +314,16 @@ TOO_MUCH: Final = _row(
     "The query finds more entries than leave in one export of this form.",
     "Narrow the query, for example to a time with `at:`, or take the log out in parts with `seq:`.",
 )
+NOT_DELAYABLE: Final = _row(
+    "not-delayable", 409, "This cannot be delayed, or no longer", "Dit kan niet (langer) worden uitgesteld",
+    "The entry discloses nothing, is delayed already, or would be kept from the person for longer than is lawful.",
+    "A delay lasts 180 days at most, and ends within a year after the disclosure. Choose an earlier `untilAt`.",
+)
+OWN_REVIEW: Final = _row(
+    "own-review", 409, "A decision is reviewed by somebody else", "Een besluit wordt door een ander getoetst",
+    "Whoever decided on the delay does not review it; or it has been reviewed, or has ended.",
+    "Have another person review it. Without review it ends by itself after 14 days.",
+)
 AGREEMENT_INVALID: Final = _row(
     "agreement-invalid", 400, "The agreement cannot stand", "De afspraak kan zo niet gelden",
     "The document says what no agreement may say, contradicts itself, or names who is not registered.",

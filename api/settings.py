@@ -11,15 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID  # noqa: TC003 - Pydantic reads it
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import UUID4, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.crypto.choice import Choice, Kind
 from api.errors import Misconfigured
-from api.vocabulary import SignalRule
+from api.vocabulary import SignalRule  # noqa: TC001 - Pydantic reads it
 
 T = TypeVar("T", bound=BaseSettings)
 
@@ -107,9 +106,7 @@ class Settings(DatabaseSettings, KeySettings):
     rate_same_person: Annotated[
         int, Field(ge=1, le=100_000_000, description="Times one V-number, per client, hour and worker.")
     ] = 30
-    rate_tokens: Annotated[
-        int, Field(ge=1, le=100_000_000, description="Tokens, and revoking them, per client and minute.")
-    ] = 60
+    rate_tokens: Annotated[int, Field(ge=1, le=10**8, description="Tokens, and revoking them, per minute.")] = 60
     rate_introspections: Annotated[
         int, Field(ge=1, le=100_000_000, description="Questions about tokens, per client and minute.")
     ] = 600
@@ -133,12 +130,8 @@ class Settings(DatabaseSettings, KeySettings):
     ldv_own_network: bool = Field(default=False, description="The collector stands in the own network.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
-    signals: dict[SignalRule, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
-        default_factory=dict[SignalRule, int], description="Thresholds that differ from those of the rules, as JSON."
-    )
-    signals_watched: tuple[UUID, ...] = Field(
-        (), description="Aliases in the log of colleagues and others who are watched over, as a JSON list."
-    )
+    signals: Annotated[dict[SignalRule, PositiveInt], Field(description="Thresholds other than the rules' own.")] = {}
+    signals_watched: Annotated[tuple[UUID4, ...], Field(description="Aliases in the log of who is watched over.")] = ()
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()

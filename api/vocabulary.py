@@ -181,6 +181,7 @@ class Scope(StrEnum):
     PERSONS_READ = "persons:read"
     AUDIT_READ_OWN = "audit:read-own"
     AUDIT_READ = "audit:read"
+    AUDIT_WRITE = "audit:write"
     ADMIN_WRITE = "admin:write"
 
 
@@ -231,6 +232,8 @@ class Reason(StrEnum):
     NOT_EXPLAINED = "outcome-not-explained"
     NOT_ASKED = "section-not-asked"
     TOO_MUCH = "export-too-large"
+    NOT_DELAYABLE = "not-delayable"
+    OWN_REVIEW = "own-review"
     # about one category
     NO_AGREEMENT = "no-agreement"
     NO_RULE = "no-rule"
@@ -503,6 +506,28 @@ class SignalRule(StrEnum):
     REPEATED_BREAK_GLASS = "repeated-break-glass"
     COLLEAGUE_LIST = "colleague-list"
     DORMANT_CLIENT = "dormant-client"
+
+
+class RestrictionGround(StrEnum):
+    """What the right to see may be restricted for (beperkingsgrond). UAVG 41(1), after GDPR article 23(1)."""
+
+    NATIONAL_SECURITY = "national-security"
+    DEFENCE = "defence"
+    PUBLIC_SECURITY = "public-security"
+    CRIMINAL_INVESTIGATION = "criminal-investigation"
+    GENERAL_INTEREST = "general-interest"
+    JUDICIAL_INDEPENDENCE = "judicial-independence"
+    PROFESSIONAL_ETHICS = "professional-ethics"
+    OVERSIGHT = "oversight"
+    PROTECTION_OF_OTHERS = "protection-of-others"
+    CIVIL_CLAIMS = "civil-claims"
+
+
+class ReviewOutcome(StrEnum):
+    """What a second person decides about a delay (toetsing)."""
+
+    UPHELD = "upheld"
+    LIFTED = "lifted"
 
 
 class ExportFormat(StrEnum):

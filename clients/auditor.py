@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clients._agreements import ReadAgreements
 from clients._audit import Audit
+from clients._delays import Delays
 from clients._drivers import Awaiting, Blocking
 from clients._erasures import ReadErasures
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
@@ -17,6 +18,11 @@ class _Auditor(Exchanging[D]):
     def audit(self) -> Audit[D]:
         """The audit log (auditlog)."""
         return Audit(self._driver)
+
+    @property
+    def delays(self) -> Delays[D]:
+        """Delays of what a person gets to see (uitstel van kennisgeving)."""
+        return Delays(self._driver)
 
     @property
     def agreements(self) -> ReadAgreements[D]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, any_, bindparam, exists, func, or_, select, true
+from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, all_, any_, bindparam, exists, func, or_, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit.proofs import Logged
@@ -91,15 +91,20 @@ class _Form(NamedTuple):
 _Forms: TypeAlias = tuple[_Form, ...]
 
 
-async def page(reader: Reader, terms: Sequence[Term], below: int, most: int) -> list[Logged]:
-    """At most `most` entries with an index under `below`, the newest first."""
+async def page(
+    reader: Reader, terms: Sequence[Term], below: int, most: int, *, without: Sequence[int] = ()
+) -> list[Logged]:
+    """At most `most` entries with an index under `below`, the newest first; none of those that are left out."""
+    left_out = list(without)
     forms, values = _bound(terms)
     newest = (await reader.all(_NEWEST()))[0]["index"]
     floor = max(0, min(below, 0 if newest is None else newest + 1) - WINDOW)
-    rows = await reader.all(_page(forms, walked=True)(above=floor, below=below, most=most, **values))
+    rows = await reader.all(_page(forms, walked=True)(above=floor, below=below, most=most, without=left_out, **values))
     if len(rows) < most and floor:
         left = most - len(rows)
-        rows += await reader.all(_page(forms, walked=False)(above=0, below=floor, most=left, **values))
+        rows += await reader.all(
+            _page(forms, walked=False)(above=0, below=floor, most=left, without=left_out, **values)
+        )
     return [Logged(row["index"], row["leaf"]) for row in rows]
 
 
@@ -188,6 +193,7 @@ def _chosen(forms: _Forms) -> Statement:
 @lru_cache(maxsize=256)
 def _page(forms: _Forms, *, walked: bool) -> Statement:
     found, index = _found(forms)
+    found = found.where(index != all_(bindparam("without", type_=ARRAY(BigInteger))))
     # A sum is no column: no index has its order, so that the terms have to find the rows.
     order = index if walked else index + 0
     # Only those on the page are looked up in the log itself.

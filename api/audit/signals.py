@@ -154,4 +154,5 @@ async def counts(reader: Reader, since: datetime, until: datetime) -> dict[Signa
 
 def _signal(row: Any) -> Signal:  # noqa: ANN401 - a record of the driver
     members: dict[str, Any] = dict(row)
-    return Signal(**members | {"rule": SignalRule(row["rule"])})
+    members["rule"] = SignalRule(row["rule"])
+    return Signal(**members)

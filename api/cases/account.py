@@ -1,8 +1,9 @@
 """The account (inzage in verstrekkingen): who saw what of a person's file, when and why, as the log has it.
 
 It is asked for the person by the NGO that guides them. An entry is in it when it disclosed something; one that named
-the person in a list, or refused, did not. It is read from the search columns of the log, so that it is a second behind
-at most; each line names its place in the log, where an auditor can have it proven.
+the person in a list, or refused, did not. One that is delayed (UAVG 41) is left out where it is looked for, so that no
+short page tells of it; when the delay ends it stands in its place. It is read from the search columns of the log, so
+that it is a second behind at most; each line names its place in the log, where an auditor can have it proven.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from api.cases import store
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.oauth import registry
+from api.persons import delays
 from api.vocabulary import OrganisationId, Reason, Result
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ async def of(call: Call, who: PersonId, below: int, most: int) -> list[Disclosur
     answer = gate.admit(call, thing, persons={who: alias})
     if isinstance(answer, Refusal):
         return answer
-    found = await search.page(call.unit, _terms(alias), below, most)
+    delayed = await delays.standing(call.unit)
+    found = await search.page(call.unit, _terms(alias), below, most, without=delayed)
     columns = [(each, projection.of(each.leaf)) for each in found]
     requests = [of.request_id for _, of in columns if of.request_id is not None]
     failed = await search.failed(call.unit, requests)

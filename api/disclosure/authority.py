@@ -105,6 +105,10 @@ READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION,
 PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 PROVE_RECEIPT: Final = Operation("audit.prove-receipt", Scope.AUDIT_READ_OWN, Reach.NONE, _EVERYBODY)
 READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+DECIDE_DELAY: Final = Operation("audit.delay-disclosure", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
+REVIEW_DELAY: Final = Operation("audit.review-delay", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
+LIST_DELAYS: Final = Operation("audit.list-delays", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+READ_DELAY: Final = Operation("audit.read-delay", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
 
 # Erasure

@@ -48,7 +48,7 @@ def sealed(outcome: T | Refusal, wire: Callable[[T], Wire], to: Recipient) -> Re
     """200 to the recipient's eyes only, or the problem. Without an entity tag: it would be a digest of the content."""
     if isinstance(outcome, Refusal):
         return _problem(outcome)
-    return Response(jwe.sealed(to, _body(wire(outcome))), media_type=to.media_type)
+    return Response(jwe.sealed(to, body(wire(outcome))), media_type=to.media_type)
 
 
 def file(outcome: bytes | Refusal, media_type: str) -> Response:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from api.vocabulary import ReviewOutcome
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from api.vocabulary import ErasureGround, PersonAlias, PersonId
+    from api.vocabulary import ErasureGround, PersonAlias, PersonId, RestrictionGround
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,37 @@ class Erasure:
     kek: str
     key_version: int
     key_digest: bytes
+
+
+UNREVIEWED: Final = timedelta(days=14)
+"""How long a delay lasts that nobody else has looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """An entry stays out of the account of the person that it is about, for a while (UAVG 41).
+
+    `client` and `actor` decided. `outcome`: what another person decided about it; None until then.
+    """
+
+    id: UUID
+    index: int
+    ground: RestrictionGround
+    reference: str
+    client: str
+    actor: str | None
+    decided_at: datetime
+    until_at: datetime
+    reviewed_at: datetime | None = None
+    outcome: ReviewOutcome | None = None
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the person sees the entry: at once when it was lifted, and soon when nobody reviewed it."""
+        match self.outcome:
+            case None:
+                return min(self.until_at, self.decided_at + UNREVIEWED)
+            case ReviewOutcome.LIFTED:
+                return self.reviewed_at or self.decided_at
+            case ReviewOutcome.UPHELD:
+                return self.until_at

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
 
 from api.crypto.rows import SealedRow
 from api.storage.base import instant, key, metadata, seal, sealed, words
-from api.vocabulary import ErasureGround, HoldGround
+from api.vocabulary import ErasureGround, HoldGround, RestrictionGround
 
 person: Final = Table(
     "person",
@@ -57,4 +57,27 @@ legal_hold: Final = Table(
     Index("uq_legal_hold_standing", "person_id", unique=True, postgresql_where=text("released_at IS NULL")),
     schema="exchange",
     comment="While one stands the person is not erased, whoever asks.",
+)
+
+delay: Final = Table(
+    "disclosure_delay",
+    metadata,
+    key(),
+    Column("index", BigInteger, nullable=False),
+    *words("ground", RestrictionGround),
+    Column("reference", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("actor", Text),
+    instant("decided_at"),
+    instant("until_at"),
+    instant("reviewed_at", nullable=True),
+    Column("outcome", Text),
+    Column("reviewer_client", Text),
+    Column("reviewer", Text),
+    CheckConstraint("until_at > decided_at", name="ends"),
+    CheckConstraint("outcome IN ('upheld', 'lifted')", name="outcome"),
+    CheckConstraint("(outcome IS NULL) = (reviewed_at IS NULL)", name="reviewed"),
+    Index("ix_disclosure_delay_index", "index"),
+    schema="exchange",
+    comment="Until when an entry of the log stays out of the account of the person it is about. Not who that is.",
 )

@@ -140,6 +140,7 @@ PARTS: Final = (
         frozenset(
             {
                 Scope.AUDIT_READ,
+                Scope.AUDIT_WRITE,
                 Scope.AUDIT_READ_OWN,
                 Scope.STATISTICS_READ,
                 Scope.AGREEMENTS_READ,

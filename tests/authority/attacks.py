@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 from api.disclosure import authority
+from api.schemas.delays import NewDelay
 from api.schemas.erasures import NewErasure
-from api.vocabulary import ErasureGround, Municipality, Purpose
+from api.vocabulary import ErasureGround, Municipality, Purpose, RestrictionGround
 from tests import agreeing, audit_store
 from tests import dealings as dealing
 from tests.actor import ANY_VERSION
@@ -262,6 +264,28 @@ ATTACKS: Final[dict[str, Attack]] = {
         lambda _: {"query": "seq:0", "format": "csv", "reason": "periodic-review", "reference": "AUD-2026-1"},
     ),
     "listSignals": Attack(authority.LIST_SIGNALS, "GET", "/audit/signals", "auditor"),
+    "decideDelay": Attack(
+        authority.DECIDE_DELAY,
+        "POST",
+        "/audit/delays",
+        "auditor",
+        lambda ids: {
+            "index": ids["seen"],
+            "ground": "oversight",
+            "reference": "AUD-2026-3",
+            "untilAt": ids["soon"],
+        },
+    ),
+    "reviewDelay": Attack(
+        authority.REVIEW_DELAY,
+        "POST",
+        "/audit/delays/{delay}/reviews",
+        "auditor",
+        lambda _: {"outcome": "upheld", "reference": "AUD-2026-4"},
+        about=("delay",),
+    ),
+    "listDelays": Attack(authority.LIST_DELAYS, "GET", "/audit/delays", "auditor"),
+    "readDelay": Attack(authority.READ_DELAY, "GET", "/audit/delays/{delay}", "auditor", about=("delay",)),
     "openIdentity": Attack(
         authority.OPEN_IDENTITY,
         "POST",
@@ -310,15 +334,25 @@ async def staged(
     # In Amsterdam, where the sweep's municipality is at home: also there it is no party to it.
     raw = agreeing.drafted(exchange, Municipality.AMSTERDAM, "ngo", "ind")
     await agreeing.in_force(exchange, raw)
+    opened = await exchange.actor("ngo").get(f"/cases/{dealings.id}")
+    await exchange.actor("ngo").get(f"/cases/{dealings.id}")
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection)
     erased = NewErasure(case_id=(await Dealings.begin(exchange)).id, ground=ErasureGround.OBJECTION)
-    opened = await exchange.actor("ngo").get(f"/cases/{dealings.id}")
+    seen = await exchange.rows(
+        "SELECT index FROM audit.projection WHERE result = 'permitted' AND categories IS NOT NULL ORDER BY index DESC"
+        " LIMIT 2"
+    )
+    soon = exchange.clock() + timedelta(days=9)
+    delay = NewDelay(index=seen[0]["index"], ground=RestrictionGround.OVERSIGHT, reference="AUD-2026-3", until_at=soon)
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     return {
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
         "person": dealings.case.person_id,
+        "delay": (await exchange.auditor.acting("officer-1").delays.decide(delay)).value.id,
+        "seen": seen[1]["index"],
+        "soon": soon.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "alias": UUID((await exchange.entry(opened.headers["request-id"]))["person"]),
         "number": number,
         "consent": consent.id,

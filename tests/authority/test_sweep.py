@@ -36,6 +36,10 @@ OPEN: Final[dict[str, str]] = {
     "searchAudit": "supervision is of everything",
     "exportAudit": "the same",
     "listSignals": "the same",
+    "decideDelay": "the same, bounded and reviewed",
+    "reviewDelay": "the same",
+    "listDelays": "the same",
+    "readDelay": "the same",
     "openIdentity": "the same, with a reason that is logged",
     "readAudit": "the same",
     "proveAudit": "the same",
@@ -46,7 +50,7 @@ OPEN: Final[dict[str, str]] = {
     "proveConsistency": "the same",
 }
 """Operations that need no relation to anything, and why."""
-OPEN_MOST: Final = 17
+OPEN_MOST: Final = 21
 
 CASE_LIST: Final = frozenset({"listOutcomes", "listAdvice"})
 """Of one case: who has no relation to it gets the empty list of a case that does not exist."""
