@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from api.errors import Overloaded, Replayed, StaleStanding, Unauthenticated
 from api.oauth import endpoint, grants, registry, replay, revocation
@@ -146,8 +146,7 @@ class TokenManagement:
         try:
             await unit.finish()
         except Replayed:
-            if proven.admission is not None:
-                self._limits.replayed(proven.admission)
+            self._limits.replayed(cast("Admission", proven.admission))  # whoever comes here was admitted
             endpoint.record(unit, action, proven.principal(), "invalid_client")
             await unit.finish()
             return declined("invalid_client", proven=True)
