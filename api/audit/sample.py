@@ -17,10 +17,10 @@ _BELOW: Final = 2**64 // 100
 def drawn(root: bytes, first: int, beyond: int) -> list[int]:
     """The indexes of the sample from `first` to below `beyond`, in order."""
     begun = hashlib.sha256(_LABEL + root)
-    return [index for index in range(first, beyond) if _number(begun, index) < _BELOW]
 
+    def number(index: int) -> int:
+        each = begun.copy()
+        each.update(index.to_bytes(8, "big"))
+        return int.from_bytes(each.digest()[:8], "big")
 
-def _number(begun: hashlib._Hash, index: int) -> int:
-    each = begun.copy()
-    each.update(index.to_bytes(8, "big"))
-    return int.from_bytes(each.digest()[:8], "big")
+    return [index for index in range(first, beyond) if number(index) < _BELOW]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from api.audit import projection
 
@@ -91,5 +91,5 @@ def _harmless(text: str) -> str:
 def _text(members: dict[str, Any], *path: str) -> str:
     found: Any = members
     for each in path:
-        found = found.get(each) if isinstance(found, dict) else None
+        found = cast("dict[str, Any]", found).get(each) if isinstance(found, dict) else None
     return str(found) if isinstance(found, (str, int)) else ""
