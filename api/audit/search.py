@@ -76,7 +76,7 @@ _LISTS: Final[Mapping[Key, ColumnElement[Any]]] = {
 }
 
 
-WINDOW: Final = 20_000
+WINDOW: Final = 5_000
 """Entries that are walked through. What is common fills a page from them; the rest is rare enough for an index."""
 
 

@@ -182,6 +182,8 @@ projection: Final = Table(
     Index("ix_projection_purpose_index", "purpose", "index", postgresql_where=text("purpose IS NOT NULL")),
     Index("ix_projection_reason_index", "reason", "index", postgresql_where=text("reason IS NOT NULL")),
     Index("ix_projection_result_index", "result", "index", postgresql_where=text("result <> 'permitted'")),
+    # As a query turned round says it: what is not permitted, an entry without a readable result included.
+    Index("ix_projection_not_permitted", "index", postgresql_where=text("(result = 'permitted') IS NOT TRUE")),
     Index("ix_projection_words", "grounds", "categories", "withheld", postgresql_using="gin"),
     schema="audit",
     comment="Search columns, read from the leaves by the sequencer. A member that is missing or odd is NULL.",

@@ -80,11 +80,11 @@ class EdgeRoute(APIRoute):
     @property
     def produces(self) -> frozenset[str]:
         """The media types of an answer; none when the handler decides."""
-        response_class = self.response_class
+        response_class, described = self.response_class, frozenset(self.responses.get(200, {}).get("content", {}))
         if isinstance(response_class, DefaultPlaceholder):
-            return frozenset((JSON, *self.responses.get(200, {}).get("content", {})))
+            return described | {JSON}
         media_type: str | None = response_class.media_type
-        return frozenset() if media_type is None else frozenset((media_type,))
+        return described if media_type is None else frozenset((media_type,))
 
     @property
     def consumes(self) -> frozenset[str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
 import pytest
 
 import api
+from api.audit.rules import Rule
 from api.cli import migrate
 from api.storage.base import SCHEMAS
 from api.storage.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.servers import Database
 
@@ -80,9 +81,23 @@ def statements() -> dict[str, str]:
         if ".migrations" in module.name or module.name.endswith(("watchdog", "__main__", "adoption")):
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, Statement):
-                found[f"{module.name}.{name}"] = value.sql
+            for number, each in enumerate(within(value)):
+                found[f"{module.name}.{name}.{number}"] = each.sql
     return found
+
+
+def within(value: Any) -> Iterator[Statement]:
+    """The statements of a constant: itself, those in a tuple, and the steps of a rule."""
+    match value:
+        case Statement():
+            yield value
+        case tuple():
+            for each in cast("tuple[Any, ...]", value):
+                yield from within(each)
+        case Rule():
+            yield from value.steps
+        case _:
+            pass
 
 
 def quoted(table: str) -> str:
