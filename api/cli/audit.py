@@ -17,7 +17,6 @@ import uuid_utils.compat as uuid_utils
 
 from api import settings
 from api.audit import adoption, projection, signals, views
-from api.audit import export as exports
 from api.audit.digest import Digest, of_week
 from api.audit.entry import Entry, Thing
 from api.audit.standing import Generation
@@ -47,8 +46,8 @@ def export(
         int | None, typer.Option("--from", help="Prove that the log of this size is its beginning.")
     ] = None,
 ) -> None:
-    """Write the log as it was signed last, in C2SP formats, with proofs for what is asked."""
-    size = asyncio.run(_export(settings.database(), directory, entry or [], older))
+    """Write the log as it was signed last, in C2SP formats, with proofs for what is asked. It is an entry itself."""
+    size = asyncio.run(keeping.exported(settings.database(), directory, entry or (), older))
     typer.echo(f"Exported {size} entries to {directory}.")
 
 
@@ -183,13 +182,3 @@ async def _adopt(found: Settings) -> Generation:
     finally:
         await database.close()
     return begun
-
-
-async def _export(url: str, directory: Path, entries: list[int], older: int | None) -> int:
-    database = await Database.open(url, size=1)
-    unit = database.unit(settings.now())
-    try:
-        return (await exports.write(unit, directory, entries=entries, older=older)).size
-    finally:
-        await unit.finish()
-        await database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ from api import settings
 from api.audit import export as exports
 from api.audit import reprojection, retention
 from api.audit.entry import Entry, Thing
-from api.disclosure.authority import RETAIN_LOG
+from api.custody import custodian
+from api.disclosure.authority import EXPORT_LOG, RETAIN_LOG
 from api.errors import NotExportable
 from api.oauth import operator
 from api.storage.pool import Database
@@ -30,7 +31,7 @@ def archive(directory: Annotated[Path, typer.Option("--dir", help="A directory w
     if (directory / "checkpoint").exists():
         why = f"{directory} holds an export; an archive is never written over"
         raise NotExportable(why)
-    asyncio.run(_archive(settings.database(), directory))
+    asyncio.run(exported(settings.database(), directory))
     size, _ = _archived(directory)
     typer.echo(f"Archived {size} entries in {directory}, and checked them. Keep it where this database is not.")
 
@@ -55,9 +56,13 @@ def reindex() -> None:
     typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")
 
 
-async def _archive(url: str, directory: Path) -> None:
-    async with _opened(url) as database, _unit(database) as unit:
-        await exports.write(unit, directory)
+async def exported(url: str, directory: Path, entries: Sequence[int] = (), older: int | None = None) -> int:
+    """Export the log as it was signed last; its size. That it was done is an entry before anything is read."""
+    async with _opened(url) as database:
+        async with _unit(database) as unit:
+            custodian.write_down(unit, operator.local(), EXPORT_LOG, "audit-log")
+        async with _unit(database) as unit:
+            return (await exports.write(unit, directory, entries=entries, older=older)).size
 
 
 def _archived(directory: Path, *, below: int = 0) -> tuple[int, bytes]:

@@ -122,6 +122,7 @@ LOOKUPS: Final = frozenset({OPEN_CASE, SEARCH_CASES})
 IMPORT_POPULATION: Final = "statistics.import"
 ADOPT_LOG: Final = "audit.adopt"
 RETAIN_LOG: Final = "audit.retain"
+EXPORT_LOG: Final = "audit.export-log"
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Operation)

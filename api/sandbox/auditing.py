@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from api.disclosure.authority import EXPORT_LOG
 from clients import receipts, verifier
 from clients.errors import NotFound
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _SEQUENCED: Final = 20.0
 """Seconds within which the log must hold what was committed."""
 _AGAIN: Final = 0.2
+_ASIDE: Final = {"oauth.issue-token", EXPORT_LOG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,15 @@ class Auditing:
         return len(verifier.story(self.directory))
 
     def entries(self, start: int, requests: Collection[str]) -> list[dict[str, Any]]:
-        """What was done from an index on, tokens aside, once all these requests are in the log or time is over."""
+        """What was done from an index on, tokens and our own exports aside.
+
+        Once all these requests are in the log, or time is over.
+        """
         until = time.monotonic() + _SEQUENCED
         while True:
             self.export(self.directory)
             found = [dict(each.content) for each in verifier.story(self.directory)][start:]
-            entries = [each for each in found if each["action"] != "oauth.issue-token"]
+            entries = [each for each in found if each["action"] not in _ASIDE]
             logged = {each["origin"]["requestId"] for each in entries}
             if set(requests) <= logged or time.monotonic() > until:
                 return entries

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from api.cli import main
 from api.errors import KetenbrugError
+from api.schemas.audit import AuditSearch
 from api.vocabulary import Purpose
 from clients import verifier
 from tests import live
@@ -62,6 +63,15 @@ def export(made: Path, tmp_path: Path) -> Path:
 def size(log: Path) -> int:
     """How many entries an export has."""
     return int((log / "checkpoint").read_text().splitlines()[1])
+
+
+def test_taking_the_log_out_is_an_entry_itself(running: Sandbox, tmp_path: Path) -> None:
+    """Also by a command on the machine itself: whoever has the entries, the log says so."""
+    taken = AuditSearch(query="action:audit.export-log client:local-operator")
+    with running.cast() as cast:
+        before = len(list(cast.auditor.audit.search(taken)))
+        assert exported(running, tmp_path / "log").exit_code == 0
+        live.until(lambda: len(list(cast.auditor.audit.search(taken))) == before + 1)
 
 
 def test_the_export_has_what_outsiders_rely_on(export: Path) -> None:

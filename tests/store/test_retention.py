@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from api.audit import export as exports
 from api.audit import proofs, tree
 from api.cli import main
 from api.errors import NotExportable
@@ -74,15 +75,16 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert "Of the first 512 entries only the hashes are left; 512 were deleted now." in told
     # (1) the bodies are gone, and what they were found by; who tries again deletes nothing more
     count = "SELECT count(*) FROM audit.projection"
-    assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG - 512 + 1
+    assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG - 512 + 2
     assert await connection.fetchval(count) == OLD + YOUNG - 512
     assert await connection.fetchval(count.replace("projection", "projection_person")) == OLD + YOUNG - 512
     assert "; 0 were deleted now." in await retained(database, archive)
     # (2) the log goes on, takes up its edge, and says who deleted
     await settle(connection)
-    assert (await take_up(connection)).edge.size == OLD + YOUNG + 1
-    (last,) = await proofs.entries(Rows(connection), OLD + YOUNG, OLD + YOUNG + 1)
-    assert b'"action":"audit.retain"' in last.leaf
+    assert (await take_up(connection)).edge.size == OLD + YOUNG + 2
+    taken, deleted = await proofs.entries(Rows(connection), OLD + YOUNG, OLD + YOUNG + 2)
+    assert b'"action":"audit.export-log"' in taken.leaf
+    assert b'"action":"audit.retain"' in deleted.leaf
     # (3) an export proves the rest, and says in words what it does not
     run_export = ("export", "--dir", str(tmp_path / "log"), "--from", str(head.size))
     await asyncio.to_thread(run, database, *run_export)
@@ -90,7 +92,7 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert (report.retained, report.older) == (512, head.size)
     assert "Proven: the first 512 entries stand in it with their hashes, in their order." in report.words()
     assert "Not proven: what the first 512 entries say." in report.words()
-    assert len(verifier.story(tmp_path / "log")) == OLD + YOUNG + 1 - 512
+    assert len(verifier.story(tmp_path / "log")) == OLD + YOUNG + 2 - 512
     with pytest.raises(NotExportable, match="past its term"):
         await asyncio.to_thread(run, database, "export", "--dir", str(tmp_path / "one"), "--entry", "511")
     # (4) whoever kept an entry can still prove it
@@ -109,7 +111,8 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
 async def test_nothing_is_deleted_without_an_archive_that_holds_it(
     connection: Any, database: servers.Database, tmp_path: Path
 ) -> None:
-    archive = await archived(database, tmp_path / "archive")
+    archive = tmp_path / "archive"
+    await exports.write(Rows(connection), archive)
     with pytest.raises(NotExportable, match="never written over"):
         await archived(database, archive)
     with pytest.raises(NotExportable, match="does not hold"):
