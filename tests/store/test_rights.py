@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import pytest
@@ -92,7 +92,8 @@ def within(value: Any) -> Iterator[Statement]:
         case Statement():
             yield value
         case tuple():
-            for each in cast("tuple[Any, ...]", value):
+            members: tuple[Any, ...] = value
+            for each in members:
                 yield from within(each)
         case Rule():
             yield from value.steps
