@@ -8,6 +8,8 @@
 (NIST SP 800-38D) with a random 96-bit nonce; a person's key seals far fewer values than its bound of 2^32. One more
 key is derived from the person's, for row seals (`api.crypto.rows`): HMAC-SHA-256(key, "ketenbrug/seal/1").
 
+What is sealed is JSON, padded (`api.crypto.padding`): the length of an envelope tells no more than a step.
+
 Compatibility: a version of this format stays readable for ever; a change gets a new first byte or algorithm number.
 Golden envelopes in the tests hold this.
 """

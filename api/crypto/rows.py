@@ -52,11 +52,12 @@ class SealedRow:
     person.
     """
 
-    __slots__ = ("bound", "columns", "table", "through")
+    __slots__ = ("bound", "columns", "steps", "table", "through")
 
     def __init__(self, table: Table, *bound: str, through: Iterable[Table] = ()) -> None:
         self.table: Final = table
-        self.columns: Final = tuple(column.name for column in table.c if isinstance(column.type, Envelope))
+        self.steps: Final = _steps(table)
+        self.columns: Final = tuple(self.steps)
         self.bound: Final = bound
         self.through: Final = tuple(through)
         table.info[SealedRow] = self
@@ -97,7 +98,7 @@ class SealedSet:
     name.
     """
 
-    __slots__ = ("bound", "by", "content", "members", "table", "through")
+    __slots__ = ("bound", "by", "content", "members", "step", "table", "through")
 
     def __init__(
         self, table: Table, members: Table, *bound: str, by: str, content: str, through: Iterable[Table] = ()
@@ -107,6 +108,7 @@ class SealedSet:
         self.bound: Final = bound
         self.by: Final = by
         self.content: Final = content
+        self.step: Final = _steps(members)[content]
         self.through: Final = tuple(through)
         table.info[SealedSet] = self
 
@@ -168,6 +170,11 @@ def message(
         held = traces[name]
         parts += (_sized(name.encode()), b"\x00" if held is None else b"\x01" + held)
     return b"".join(parts)
+
+
+def _steps(table: Table) -> dict[str, int]:
+    """The sealed columns of a table, and of what their values are lengthened to a multiple (`api.crypto.padding`)."""
+    return {column.name: column.type.step for column in table.c if isinstance(column.type, Envelope)}
 
 
 def _present(value: Any) -> bytes:  # noqa: ANN401 - a clear value of the driver

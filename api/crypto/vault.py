@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import insert, literal_column, select
 
 from api.crypto.envelopes import PersonKeys
+from api.crypto.padding import padded
 from api.crypto.rows import SEAL, trace_of
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
@@ -93,7 +94,9 @@ class Vault:
         `values` are JSON values, None for NULL. `kept` holds the columns that stay as they are: envelopes, or traces.
         """
         keys = self._of(person)
-        present = {name: orjson.dumps(value) for name, value in values.items() if value is not None}
+        present = {
+            name: padded(orjson.dumps(value), kind.steps[name]) for name, value in values.items() if value is not None
+        }
         sealed: dict[str, bytes | None] = dict.fromkeys(values) | keys.seal(present, kind.table.name, row)
         traces = {name: trace_of(each) for name, each in {**(kept or {}), **sealed}.items()}
         if traces.keys() != set(kind.columns):
@@ -134,7 +137,8 @@ class Vault:
     def seal_member(self, person: UUID, kind: SealedSet, name: str, row: UUID, value: Any) -> bytes:  # noqa: ANN401 - JSON
         """Seal the content of one member of a set."""
         column = kind.column(name)
-        return self._of(person).seal({column: orjson.dumps(value)}, kind.members.name, row)[column]
+        text = padded(orjson.dumps(value), kind.step)
+        return self._of(person).seal({column: text}, kind.members.name, row)[column]
 
     def open_member(self, person: UUID, kind: SealedSet, name: str, row: UUID, envelope: bytes) -> Any:  # noqa: ANN401 - JSON
         """Open the content of one member of a set that was checked. Raises `Undecryptable`."""

@@ -15,7 +15,7 @@ person: Final = Table(
     metadata,
     key(),
     Column("v_index", LargeBinary, unique=True, comment="Blind index of the V-number; NULL when there is none yet."),
-    *sealed("v_number", nullable=True),
+    *sealed("v_number", nullable=True, step=1),
     *seal(),
     instant("created_at"),
     instant("erased_at", nullable=True),

@@ -35,14 +35,23 @@ SEAL_BYTES = 32
 """Bytes of a row's seal: version 2, authenticator 30."""
 
 
+PADDING = 256
+"""Of how many bytes what is sealed becomes a multiple (`api.crypto.padding`), unless its column says otherwise."""
+
+
 class Envelope(TypeDecorator[bytes]):
     """BYTEA that takes nothing but envelopes (`api.crypto.envelopes`), on the compiled driver path too.
 
-    Raises `PlaintextRefused`. Opening is never a column's work: it needs a permit.
+    `step`: of what its values are lengthened to a multiple. Raises `PlaintextRefused`. Opening is never a column's
+    work: it needs a permit.
     """
 
     impl = LargeBinary
     cache_ok = True
+
+    def __init__(self, step: int = PADDING) -> None:
+        super().__init__()
+        self.step = step
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         """Let an envelope or NULL through."""
@@ -63,10 +72,13 @@ class Xid8(UserDefinedType[int]):
         return "xid8"
 
 
-def sealed(name: str, *, nullable: bool = False) -> tuple[Column[Any], CheckConstraint]:
-    """A column for envelopes, with the same guard as a CHECK: version byte, least length. Unpack it: `*sealed("x")`."""
+def sealed(name: str, *, nullable: bool = False, step: int = PADDING) -> tuple[Column[Any], CheckConstraint]:
+    """A column for envelopes, with the same guard as a CHECK: version byte, least length. Unpack it: `*sealed("x")`.
+
+    `step` is 1 only where all values are equally long.
+    """
     rule = f"get_byte({name}, 0) = {ENVELOPE_VERSION} AND octet_length({name}) >= {ENVELOPE_LEAST}"
-    return Column(name, Envelope, nullable=nullable), CheckConstraint(rule, name=f"{name}_sealed")
+    return Column(name, Envelope(step), nullable=nullable), CheckConstraint(rule, name=f"{name}_sealed")
 
 
 def seal() -> tuple[Column[Any], CheckConstraint]:

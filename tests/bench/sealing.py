@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from api.crypto import stream
 from api.crypto.envelopes import PersonKeys
+from api.crypto.vault import Vault
+from api.crypto.wrappers import FileWrapper
+from api.dossiers.tables import DOSSIER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 FIELDS: Final = 40
 BYTES: Final = 32
 DOCUMENT: Final = 50 * 1024 * 1024
+TEXTS: Final = (1, 100, 250, 300, 1_000, 5_000, 50_000)
 MOST: Final = 2.0
 """Times the speed of OpenSSL, for forty fields."""
 
@@ -38,7 +42,15 @@ def report() -> None:
         print("  no openssl command here: no limit to compare with")
     else:
         print(f"  openssl {limit:.0f} us: seal {seal / limit:.1f} x, open {opened / limit:.1f} x (at most {MOST:.0f})")
+    print(f"  a text of {', '.join(f'{own:,}: {stored:,}' for own, stored in _stored())} bytes stored")
     print(f"  {DOCUMENT >> 20} MB document: {asyncio.run(_throughput()):.0f} MB/s sealed and opened")
+
+
+def _stored() -> list[tuple[int, int]]:
+    """Bytes of a text, and of the envelope that a section of a dossier with nothing but it becomes."""
+    vault, person, row = Vault(FileWrapper("bench", bytes(32))), uuid.uuid4(), uuid.uuid4()
+    asyncio.run(vault.renewed(person, 1))
+    return [(own, len(vault.seal_member(person, DOSSIER, "identity", row, "a" * own))) for own in TEXTS]
 
 
 def _best(act: Callable[[], object], times: int = 2_000) -> float:

@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid
 
-from api.crypto import rows
+from api.crypto import padding, rows
 from api.crypto.envelopes import PersonKeys
 from api.crypto.rows import SealedRow, trace_of
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper
 from api.dossiers.tables import DOSSIER
 from api.errors import Undecryptable
-from api.storage.base import seal, sealed
+from api.storage.base import Envelope, metadata, seal, sealed
 
 ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 ROW, CASE, OTHER_CASE = uuid.UUID(int=7), uuid.UUID(int=8), uuid.UUID(int=9)
@@ -134,6 +136,59 @@ def test_the_message_and_the_seal_are_frozen() -> None:
 
 
 GOLDEN_SEAL: Final = "000320933b28fa11c8c2788c554b838ece6e27f47a39c779827bc8b5717f1e69"
+
+
+async def test_what_was_sealed_before_padding_opens_as_ever() -> None:
+    """Frozen on 2026-11-26, as version 0.1.0 had sealed until then: neither envelope nor seal has changed its form."""
+    vault = await vault_of()
+    subject = bytes.fromhex(BEFORE_PADDING)
+    bound, traces = {"case_id": CASE, "kind": "first"}, {"subject": trace_of(subject), "text": None}
+    seal = PersonKeys(ANNA, {1: bytearray(range(32))}).seal_row("letter", ROW, bound, traces)
+    row = dict[str, Any](CLEAR) | {"subject": subject, "text": None, "seal": seal}
+    assert vault.open_row(ANNA, LETTER, record(row), ("subject", "text")) == {"subject": "  één ", "text": None}
+    changed = vault.replace(ANNA, LETTER, record(row), {"text": "new"})
+    assert vault.open_row(ANNA, LETTER, record(row | changed), ("subject",)) == {"subject": "  één "}
+
+
+async def test_the_length_of_what_is_sealed_says_little() -> None:
+    """A word and a paragraph are equally long; a section too. Only what is always equally long is sealed as it is."""
+    vault = await vault_of()
+    texts = ["", "a", "é" * 100, "a" * 254]
+    sealed = [vault.row(ANNA, LETTER, {"subject": each, "text": each}, CLEAR) for each in texts]
+    assert {len(row["subject"]) for row in sealed} == {256 + 32}
+    assert [vault.open_row(ANNA, LETTER, record(row), ("text",))["text"] for row in sealed] == texts
+    assert len(vault.row(ANNA, LETTER, {"subject": "a" * 255, "text": None}, CLEAR)["subject"]) == 512 + 32
+    members = [vault.seal_member(ANNA, DOSSIER, "identity", ROW, {"name": each}) for each in texts[:-1]]
+    assert {len(each) for each in members} == {256 + 32}
+    unpadded = {name for table in metadata.tables.values() for name, step in steps_of(table).items() if step == 1}
+    assert unpadded == {"v_number"}
+
+
+def steps_of(table: Table) -> dict[str, int]:
+    """What a table declares."""
+    return {column.name: column.type.step for column in table.c if isinstance(column.type, Envelope)}
+
+
+@given(own=st.integers(1, 1 << 26), step=st.sampled_from((1, 256)))
+def test_padding_adds_little_and_leaves_few_lengths(own: int, step: int) -> None:
+    """PADMÉ's bounds: at most an eighth more beyond sixteen steps, and few bits of the logarithm."""
+    padded = padding.length(own, step)
+    assert own <= padded <= max(own + step, own * 9 / 8)
+    assert padded % step == 0
+    assert padding.length(padded, step) == padded
+    assert padding.length(own + 1, step) >= padded
+
+
+def test_few_lengths_are_left_of_a_million() -> None:
+    """What an envelope's length may tell at most: one of so many."""
+    own, lengths = 1, list[int]()
+    while own < 1 << 20:
+        lengths.append(padding.length(own, 256))
+        own = lengths[-1] + 1
+    assert len(lengths) == 208
+
+
+BEFORE_PADDING: Final = "e1010001dec04c1d3c1384684c1a0c9bb506817dbed5ca246b62c23d64d901f81e3f4e34584b5e8fc1ba"
 
 
 def test_no_two_rows_have_the_same_message() -> None:
