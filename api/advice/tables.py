@@ -46,4 +46,4 @@ advice: Final = Table(
     instant("given_at"),
     schema="exchange",
 )
-ADVICE: Final = SealedRow(advice, "request_id", "author", "answer", through=(advice_request,))
+ADVICE: Final = SealedRow(advice, "request_id", "author", "answer", through=(advice.c.request_id,))

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from api.consent import standing
 from api.consent.model import Fault, Objection
 from api.consent.record import LONGEST, ConsentFacts
-from api.consent.tables import CONSENT, CONSENT_EVENT, consent, consent_event, supersession
+from api.consent.tables import CONSENT, CONSENT_EVENT, SUPERSESSION, consent, consent_event, supersession
 from api.errors import Overloaded
 from api.storage.statement import statement
 from api.vocabulary import ConsentEventKind, Reason
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.consent.evidence import Evidence, Texts
+    from api.consent.model import ConsentRef
     from api.consent.record import NewConsent
     from api.crypto.vault import Vault
     from api.principal import Principal
@@ -80,7 +81,7 @@ async def record(
     }
     await unit.run(_ADD(**vault.row(new.person, CONSENT, {"evidence": new.evidence.record()}, clear)))
     for each in new.supersedes:
-        await unit.run(_SUPERSEDE(consent_id=consent_id, superseded_id=each.id, version=each.version))
+        await unit.run(_supersession(vault, new.person, consent_id, each))
     kind = ConsentEventKind.GIVEN if new.given else ConsentEventKind.REFUSED
     await unit.run(_event(unit, vault, caller, new.person, consent_id, 1, kind))
     return Noted(_there(await standing.find(unit, consent_id)))
@@ -179,6 +180,16 @@ def _event(
         "by_client": caller.client_id,
     }
     return _ADD_EVENT(**vault.row(person, CONSENT_EVENT, {"note": note}, clear))
+
+
+def _supersession(vault: Vault, person: PersonId, consent_id: ConsentId, earlier: ConsentRef) -> Bound:
+    clear = {
+        "id": uuid_utils.uuid7(),
+        "consent_id": consent_id,
+        "superseded_id": earlier.id,
+        "version": earlier.version,
+    }
+    return _SUPERSEDE(**vault.row(person, SUPERSESSION, {}, clear))
 
 
 def _there(found: ConsentFacts | None) -> ConsentFacts:

@@ -201,20 +201,33 @@ consent_event: Final = Table(
     ),
 )
 CONSENT_EVENT: Final = SealedRow(
-    consent_event, "consent_id", "sequence", "kind", "at", "valid_until", "by_organisation_id", through=(consent,)
+    consent_event,
+    "consent_id",
+    "sequence",
+    "kind",
+    "at",
+    "valid_until",
+    "by_organisation_id",
+    through=(consent_event.c.consent_id,),
 )
 
 supersession: Final = Table(
     "supersession",
     metadata,
-    Column("consent_id", Uuid, ForeignKey(consent.c.id), primary_key=True),
-    Column("superseded_id", Uuid, ForeignKey(consent.c.id), primary_key=True, index=True),
+    key(),
+    Column("consent_id", Uuid, ForeignKey(consent.c.id), nullable=False),
+    Column("superseded_id", Uuid, ForeignKey(consent.c.id), nullable=False, index=True),
     Column("version", Integer, nullable=False),
+    *seal(),
     CheckConstraint("version >= 1", name="version"),
     CheckConstraint("consent_id <> superseded_id", name="another"),
+    UniqueConstraint("consent_id", "superseded_id"),
     schema="consent",
     comment=(
         "Append-only. An answer takes the place of an earlier one, as that stood at this version, "
         "for the categories that both are about."
     ),
+)
+SUPERSESSION: Final = SealedRow(
+    supersession, "consent_id", "superseded_id", "version", through=(supersession.c.consent_id,)
 )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, FromClause, Table
+    from sqlalchemy import Column, ColumnElement, FromClause, Table
 
 
 class Selected(Protocol):
@@ -48,13 +48,13 @@ _EDGE: Final = 16
 class SealedRow:
     """How the rows of one table are sealed: every `sealed` column, and the clear ones that are bound to them.
 
-    `through`: the tables by which a row finds its person, nearest first; none when it has a `person_id` or is the
+    `through`: the columns by which a row finds its person, nearest first; none when it has a `person_id` or is the
     person.
     """
 
     __slots__ = ("bound", "columns", "steps", "table", "through")
 
-    def __init__(self, table: Table, *bound: str, through: Iterable[Table] = ()) -> None:
+    def __init__(self, table: Table, *bound: str, through: Iterable[Column[Any]] = ()) -> None:
         self.table: Final = table
         self.steps: Final = _steps(table)
         self.columns: Final = tuple(self.steps)
@@ -101,7 +101,7 @@ class SealedSet:
     __slots__ = ("bound", "by", "content", "members", "step", "table", "through")
 
     def __init__(
-        self, table: Table, members: Table, *bound: str, by: str, content: str, through: Iterable[Table] = ()
+        self, table: Table, members: Table, *bound: str, by: str, content: str, through: Iterable[Column[Any]] = ()
     ) -> None:
         self.table: Final = table
         self.members: Final = members
@@ -132,15 +132,21 @@ class SealedSet:
 def source_of(kind: SealedRow | SealedSet) -> FromClause:
     """The table joined to those that lead to its person."""
     joined: FromClause = kind.table
-    for table in kind.through:
-        joined = joined.join(table)
+    for column in kind.through:
+        joined = joined.join(_reached(column).table, column == _reached(column))
     return joined
 
 
 def person_of(kind: SealedRow | SealedSet) -> ColumnElement[Any]:
     """The column of `source_of` that names the person."""
-    last = kind.through[-1] if kind.through else kind.table
+    last = _reached(kind.through[-1]).table if kind.through else kind.table
     return last.c.get("person_id", last.c["id"])
+
+
+def _reached(column: Column[Any]) -> Column[Any]:
+    """What a column refers to."""
+    (link,) = column.foreign_keys
+    return link.column
 
 
 def digest(seal: bytes) -> bytes:

@@ -75,5 +75,5 @@ dossier_section: Final = Table(
     schema="exchange",
 )
 DOSSIER: Final = SealedSet(
-    dossier, dossier_section, "request_id", "version", by="category", content="content", through=(dossier_request,)
+    dossier, dossier_section, "request_id", "version", by="category", content="content", through=(dossier.c.request_id,)
 )

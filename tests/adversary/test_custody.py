@@ -25,7 +25,7 @@ from api.dossiers import store as dossiers
 from api.errors import Misconfigured, NotPossible, Unavailable, Undecryptable
 from api.persons import reindexing
 from api.storage.statement import Bound
-from api.vocabulary import Purpose
+from api.vocabulary import DataCategory, Purpose
 from tests import key_services, live
 from tests.dealings import SHARED, Dealings
 from tests.held import NAME, SCREENING, Held
@@ -250,16 +250,25 @@ async def test_an_epoch_ends_only_when_nothing_is_under_it(exchange: Exchange, c
 
 
 async def test_a_check_names_what_does_not_open_and_shows_nothing(exchange: Exchange, custodian: Custody) -> None:
-    """A moved key, a nulled column, a consent that says more than the person did, a section that is gone."""
+    """A moved key, a nulled column, a consent that says more than the person did, a no put aside, a section gone."""
     held = await Held.of(exchange)
     other = await Dealings.begin(exchange)
+    no = await other.consent(SCREENING, "ngo", [DataCategory.IDENTITY], given=False)
+    naming = [{"consentId": str(no.id), "version": 1}]
+    yes = await other.consent(SCREENING, "ngo", [DataCategory.IDENTITY], supersedes=naming)
+    await custodian.rotate_dek()
     assert (await custodian.check()).holds
     await custodian.rows("UPDATE exchange.screening_outcome SET analysis = NULL")
     await custodian.rows("UPDATE consent.consent SET categories = array_append(categories, 'detention') WHERE id = $1",
                          held.dealings.consents["ordinary"].id)  # fmt: skip
+    await custodian.rows(
+        "INSERT INTO consent.supersession (id, consent_id, superseded_id, version, seal)"
+        " SELECT gen_random_uuid(), superseded_id, consent_id, 1, seal FROM consent.supersession WHERE consent_id = $1",
+        yes.id,
+    )
     await custodian.rows("DELETE FROM exchange.dossier_section WHERE category = 'identity'")
     found = await custodian.check()
-    assert {each.table for each in found.broken} == {"screening_outcome", "consent", "dossier"}
+    assert {each.table for each in found.broken} == {"screening_outcome", "consent", "supersession", "dossier"}
     assert not found.locked
     with pytest.raises(Undecryptable):
         await custodian.rotate_dek()

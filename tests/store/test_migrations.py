@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,16 +127,24 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_database: Da
     assert migrate.run(empty_database.owner_url, lambda connection: connection.exec_driver_sql(there).scalar()) == 0
 
 
-def test_rows_without_a_seal_are_not_taken_over(empty_database: Database) -> None:
+PERSON = "INSERT INTO exchange.person (id, created_at) VALUES (gen_random_uuid(), now())"
+SUPERSESSION = """
+ALTER TABLE consent.supersession DROP CONSTRAINT fk_supersession_consent_id,
+    DROP CONSTRAINT fk_supersession_superseded_id;
+INSERT INTO consent.supersession VALUES (gen_random_uuid(), gen_random_uuid(), 1)"""
+
+
+@pytest.mark.parametrize(("before", "insert"), [("0003", PERSON), ("0020", SUPERSESSION)])
+def test_rows_without_a_seal_are_not_taken_over(empty_database: Database, before: str, insert: str) -> None:
     """The revision that brings row seals says what to do, and leaves the database as it was."""
     owner, role = empty_database.owner_url, empty_database.app_role
-    migrate.upgrade(owner, app_role=role, revision="0003")
-    insert = "INSERT INTO exchange.person (id, created_at) VALUES (gen_random_uuid(), now())"
-    migrate.run(owner, lambda connection: execute(connection, insert))
+    migrate.upgrade(owner, app_role=role, revision=before)
+    for each in insert.split(";"):
+        migrate.run(owner, partial(execute, sql=each))
     with pytest.raises(Misconfigured, match="stay on that release, or begin with an empty database"):
         migrate.upgrade(owner, app_role=role)
     at = "SELECT version_num FROM alembic_version"
-    assert migrate.run(owner, lambda connection: connection.exec_driver_sql(at).scalar()) == "0003"
+    assert migrate.run(owner, lambda connection: connection.exec_driver_sql(at).scalar()) == before
 
 
 def test_the_application_role_must_be_there(empty_database: Database) -> None:

@@ -30,6 +30,7 @@ APPEND_ONLY = (
     "audit.retention",
     "audit.verifier",
     "consent.consent_event",
+    "consent.supersession",
 )
 GENERIC_PLAN = 160000
 """The server version that explains a statement without its values."""

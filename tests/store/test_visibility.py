@@ -124,7 +124,15 @@ async def write_agreement(unit: Unit, value: Agreement, question: Question, situ
 async def write_supersessions(unit: Unit, value: Consent) -> None:
     """Which earlier consents it names; these are written."""
     for each in value.supersedes:
-        await unit.run(_SUPERSESSION(consent_id=value.id, superseded_id=each.id, version=each.version))
+        await unit.run(
+            _SUPERSESSION(
+                id=uuid_utils.uuid7(),
+                consent_id=value.id,
+                superseded_id=each.id,
+                version=each.version,
+                seal=bytes(SEAL_BYTES),
+            )
+        )
 
 
 async def write_consent(unit: Unit, value: Consent, situation: Situation) -> None:
