@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -21,21 +24,40 @@ DATABASE_URL: Final = "KETENBRUG_TEST_DATABASE_URL"
 FOR_TESTS: Final = {DATABASE_URL, "KETENBRUG_ADR_RULESET", "KETENBRUG_VECTORS"}
 
 
-def pytest_configure() -> None:
+_KEPT: Final = pytest.StashKey[Path]()
+"""The folder of a run whose files are in memory."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Refuse a database that is not for tests, forget every setting of the service, and close the network."""
-    environment = os.environ  # noqa: TID251 - this is where a test run begins
-    if (url := environment.get(DATABASE_URL)) and (refusal := servers.refusal(url)):
+    if (url := os.environ.get(DATABASE_URL)) and (refusal := servers.refusal(url)):  # noqa: TID251 - a run begins here
         raise pytest.UsageError(refusal)
-    for name in list(environment):
-        if name.startswith("KETENBRUG_") and name not in FOR_TESTS:
-            del environment[name]
+    forget_settings()
     sys.addaudithook(_loopback_only)
+    # A worker of pytest-xdist is told its folder by the one that started it.
+    if config.option.basetemp is None and (memory := servers.memory()):
+        config.stash[_KEPT] = Path(tempfile.mkdtemp(prefix="ketenbrug-tests-", dir=memory))
+        config.option.basetemp = config.stash[_KEPT] / "run"
     # Every run looks at the same examples, so that none fails for what another left; `search` looks further.
     slow = [HealthCheck.too_slow]
     settings.register_profile("same", derandomize=True, deadline=None, database=None, suppress_health_check=slow)
     settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
     settings.register_profile("fuzz", max_examples=25_000, deadline=None, database=None, suppress_health_check=slow)
     settings.load_profile("same")
+
+
+def forget_settings() -> None:
+    """So that no test can touch what an operator's shell points at."""
+    environment = os.environ  # noqa: TID251 - a run begins here
+    for name in list(environment):
+        if name.startswith("KETENBRUG_") and name not in FOR_TESTS:
+            del environment[name]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give the memory back."""
+    if kept := config.stash.get(_KEPT, None):
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
@@ -49,7 +71,7 @@ def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[servers.Server]:
     """One PostgreSQL server for the run. A test that wants to kill one starts its own `Cluster`."""
-    given = os.environ.get(DATABASE_URL)  # noqa: TID251 - as above
+    given = os.environ.get(DATABASE_URL)  # noqa: TID251 - a run begins here
     with servers.server(given or None) as running:
         yield running
 

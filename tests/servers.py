@@ -8,6 +8,7 @@ roles included: roles are shared by all databases of a server, and an existing o
 from __future__ import annotations
 
 import secrets
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 SUFFIX: Final = "_test"
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of a name of its own is made in it
+_ROOM: Final = 4 * 2**30
+"""Bytes: what a run's databases and their log stay far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def server(given: str | None) -> Generator[Server]:
     """Run a server for a test run, or use the one that is given."""
     if given is None:
         with (
-            tempfile.TemporaryDirectory(prefix="ketenbrug-test-") as folder,
+            tempfile.TemporaryDirectory(prefix="ketenbrug-test-", dir=memory()) as folder,
             Cluster.start(Path(folder) / "postgres", durable=False) as cluster,
         ):
             yield Embedded(cluster)
@@ -118,6 +123,14 @@ def server(given: str | None) -> Generator[Server]:
         yield lent
     finally:
         lent.leave()
+
+
+def memory() -> Path | None:
+    """Where files are in memory, if the machine has room for them: a clone is some 700, and a run makes hundreds.
+
+    Measured: 55 ms for a clone instead of 180. Nothing of a test run needs to outlive a crash of the machine.
+    """
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
 
 
 @contextmanager

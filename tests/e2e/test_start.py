@@ -119,9 +119,9 @@ def test_witnesses_that_cannot_be_read_are_told_before_anything_starts(
 
 
 def test_tests_forget_every_setting_of_the_service() -> None:
-    """So that no test can touch what an operator's shell points at. The sandbox and the demo: see their tests."""
+    """The sandbox and the demo forget them too: see their tests."""
     program = (
-        "import os; from tests import conftest; conftest.pytest_configure(); "
+        "import os; from tests import conftest; conftest.forget_settings(); "
         "print([name for name in os.environ if name.startswith('KETENBRUG_')])"
     )
     ended = subprocess.run(  # noqa: S603 - our own words
