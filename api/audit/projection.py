@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import orjson
@@ -27,6 +28,7 @@ SEPARATOR: Final = "\x1f"
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _NOTHING: Final[dict[str, Any]] = {}
+_NOBODY: Final[frozenset[UUID]] = frozenset()
 
 
 class Columns(NamedTuple):
@@ -53,7 +55,9 @@ class Columns(NamedTuple):
 def of(leaf: bytes) -> Columns:
     """Read them."""
     members = content(leaf)
-    actor, thing, origin = (_members(members.get(name)) for name in ("actor", "object", "origin"))
+    actor = _members(members.get("actor"))
+    thing = _members(members.get("object"))
+    origin = _members(members.get("origin"))
     return Columns(
         at=_instant(members.get("at")),
         action=_text(members.get("action")),
@@ -70,7 +74,7 @@ def of(leaf: bytes) -> Columns:
         grounds=_words(_list(members.get("ground"))),
         categories=_words(_members(members.get("disclosed"))),
         withheld=_words(_members(members.get("withheld"))),
-        persons=frozenset(_uuids([members.get("person"), *_list(members.get("persons"))])),
+        persons=_persons(members.get("person"), members.get("persons")),
     )
 
 
@@ -109,8 +113,23 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - JSON
 
 def _words(values: Iterable[Any]) -> tuple[str, ...] | None:
     """Those that are words; None when there are none."""
-    found = [value for value in values if _text(value) is not None and SEPARATOR not in value]
+    given = tuple(values)
+    try:
+        return _known_words(given)
+    except TypeError:  # a member that is itself a list or an object cannot be looked up
+        return _known_words(tuple(value for value in given if isinstance(value, str)))
+
+
+@lru_cache(4_096)
+def _known_words(given: tuple[Any, ...]) -> tuple[str, ...] | None:
+    found = [value for value in given if _text(value) is not None and SEPARATOR not in value]
     return tuple(found[:_WORDS_MOST]) or None
+
+
+def _persons(one: Any, more: Any) -> frozenset[UUID]:  # noqa: ANN401 - JSON
+    found = _uuid(one)
+    alone = _NOBODY if found is None else frozenset((found,))
+    return alone.union(_uuids(_list(more))) if more else alone
 
 
 def _uuid(value: Any) -> UUID | None:  # noqa: ANN401 - JSON

@@ -47,11 +47,11 @@ async def size(unit: Unit) -> int:
 async def again(unit: Unit, first: int, end: int) -> int:
     """Read the entries from `first` to below `end` again, and write what they are found by. Returns how many."""
     rows = await proofs.entries(unit, first, end)
-    found = [(each.index, projection.of(each.leaf)) for each in rows]
-    about = [(person, index) for index, each in found for person in each.persons]
-    await drop(unit, [index for index, _ in found], about)
-    await unit.copy(search_columns, batch.COLUMNS, [batch.columns(index, each) for index, each in found])
-    await unit.copy(projection_person, batch.PERSON, about)
+    indexes = [each.index for each in rows]
+    about = [(person, each.index) for each in rows for person in projection.of(each.leaf).persons]
+    await drop(unit, indexes, about)
+    for found in batch.found((each.index, each.leaf) for each in rows):
+        await unit.copy(found)
     return len(rows)
 
 

@@ -29,8 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from api.audit import batch, standing, tree
 from api.audit.checkpoint import Head
 from api.audit.standing import BATCH
-from api.audit.tables import checkpoint, cosignature, entry, leaf, projection_person, verifier
-from api.audit.tables import projection as search_columns
+from api.audit.tables import checkpoint, cosignature, entry, leaf, verifier
 from api.errors import LogStopped
 from api.storage.base import Xid8
 from api.storage.statement import Bound, combine, statement
@@ -186,7 +185,7 @@ async def integrate(
     made = batch.made(stands.edge, taken) if taken or stands.promised else None
     count = 0
     while made is not None:
-        count = len(made.leaves)
+        count = made.taken
         grown = _grown(stands, made)
         # (2) its head, signed and kept by the guard before anybody else can know it; meanwhile, what comes next
         following: list[Record]
@@ -224,14 +223,14 @@ async def _taken(
 
 async def _ahead(connection: Any, grown: Standing, made: Batch, most: int) -> list[Record]:  # noqa: ANN401 - as above
     """What comes after a full batch. A head that was promised, and what is left of a generation, come by themselves."""
-    if len(made.leaves) < most or grown.behind or grown.promised is not None:
+    if made.taken < most or grown.behind or grown.promised is not None:
         return []
     return (await _taken(connection, grown, most))[1]
 
 
 def _grown(stands: Standing, made: Batch) -> Standing:
     """Where the log stands with this batch; its head is not signed yet."""
-    if stands.behind or not made.leaves:
+    if stands.behind or not made.taken:
         return replace(stands, edge=made.edge)
     return replace(stands, edge=made.edge, last_xid=made.last_xid, last_id=made.last_id)
 
@@ -243,9 +242,8 @@ def _next(edge: Edge, taken: list[Record]) -> Batch | None:
 async def _write(connection: Any, made: Batch, stands: Standing, signer: Signer) -> None:  # noqa: ANN401 - as above
     unit = Unit(Lent(connection), signer.clock())
     try:
-        await unit.copy(leaf, batch.LEAF, made.leaves)
-        await unit.copy(search_columns, batch.COLUMNS, made.columns)
-        await unit.copy(projection_person, batch.PERSON, made.persons)
+        for rows in made.rows:
+            await unit.copy(rows)
         await unit.run(combine((made.tiles, *_checkpoint(stands, signer)), _NOTHING))
         await unit.finish()
     except BaseException:

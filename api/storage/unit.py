@@ -21,11 +21,11 @@ from api.errors import KetenbrugError, Overloaded, Unavailable
 from api.storage.statement import Bound, combine, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Protocol
 
-    from sqlalchemy import Table
+    from api.storage.binary import Copied
 
     Record = asyncpg.Record
 
@@ -111,12 +111,15 @@ class Unit:
         await self._begin()
         return await self._fetch(bound)
 
-    async def copy(self, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Write many rows. They are encoded while the server writes those before them."""
+    async def copy(self, rows: Copied) -> None:
+        """Write many rows at once."""
         await self._begin()
+        name, schema = rows.table.name, rows.table.schema
+        # The driver takes bytes for the name of a file.
+        data = memoryview(rows.data)
         try:
-            await self._connection.copy_records_to_table(
-                table.name, schema_name=table.schema, columns=columns, records=rows
+            await self._connection.copy_to_table(
+                name, schema_name=schema, columns=rows.columns, source=data, format="binary"
             )
         except Exception as error:
             raise meant(error) or error from error
