@@ -89,9 +89,9 @@ def stored(jwk: str) -> Recipient:
     return recipient(taken)
 
 
-def sealed(to: Recipient, text: bytes) -> bytes:
-    """Seal a JSON text to its recipient."""
-    header = {"alg": to.algorithm, "enc": CONTENT, "typ": "JWE", "cty": "application/json", "kid": to.kid}
+def sealed(to: Recipient, text: bytes, content: str = "application/json") -> bytes:
+    """Seal a text of this media type to its recipient."""
+    header = {"alg": to.algorithm, "enc": CONTENT, "typ": "JWE", "cty": content, "kid": to.kid}
     return jwe.encrypt_compact(header, text, to.native, algorithms=[to.algorithm, CONTENT]).encode()
 
 

@@ -1,7 +1,8 @@
 """Every operation there is. tests/authority/authority.txt prints this table, so that a change of rights is a diff.
 
 An operation has a name (the action in the audit log), one scope, a reach, and the kinds of parties that may ask it.
-Which cases and which categories a party then gets is the gate's decision.
+Which cases and which categories a party then gets is the gate's decision. What it answers is sealed to a client that
+registered an encryption key (`api.edge.eyes`), unless it says why anybody may read it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from api.vocabulary import CHAIN, Party, Reach, Scope
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a caller may ask of us."""
+    """What a caller may ask of us. `clear`: why its answer tells of no person; where nothing is said, it is sealed."""
 
     name: str
     scope: Scope
     reach: Reach
     parties: frozenset[Party]
+    clear: str = ""
 
 
 _NGO: Final = frozenset({Party.NGO})
@@ -30,6 +32,9 @@ _OFFICIAL: Final = frozenset({Party.MUNICIPALITY, Party.PROGRAMME, Party.AUDITOR
 _AUDITOR: Final = frozenset({Party.AUDITOR})
 _OPERATOR: Final = frozenset({Party.OPERATOR})
 _EVERYBODY: Final = frozenset(Party)
+
+_TERMS: Final = "what organisations agreed, without any person"
+_HASHES: Final = "hashes and signatures, which the log publishes"
 
 # Cases
 OPEN_CASE: Final = Operation("cases.open", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
@@ -49,10 +54,12 @@ INVALIDATE_CONSENT: Final = Operation("consents.invalidate", Scope.CONSENTS_WRIT
 WITHDRAW_CONSENT: Final = Operation("consents.withdraw", Scope.CONSENTS_WRITE, Reach.OWN, _NGO)
 
 # Agreements
-ADD_AGREEMENT: Final = Operation("agreements.add", Scope.AGREEMENTS_WRITE, Reach.NONE, _OPERATOR | {Party.MUNICIPALITY})
-SIGN_AGREEMENT: Final = Operation("agreements.sign", Scope.AGREEMENTS_WRITE, Reach.NONE, _EXCHANGE)
-READ_AGREEMENT: Final = Operation("agreements.read", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
-LIST_AGREEMENTS: Final = Operation("agreements.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
+ADD_AGREEMENT: Final = Operation(
+    "agreements.add", Scope.AGREEMENTS_WRITE, Reach.NONE, _OPERATOR | {Party.MUNICIPALITY}, _TERMS
+)
+SIGN_AGREEMENT: Final = Operation("agreements.sign", Scope.AGREEMENTS_WRITE, Reach.NONE, _EXCHANGE, _TERMS)
+READ_AGREEMENT: Final = Operation("agreements.read", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY, _TERMS)
+LIST_AGREEMENTS: Final = Operation("agreements.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY, _TERMS)
 
 # Admission
 ASK_ADMISSION: Final = Operation("admission-checks.ask", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
@@ -91,25 +98,35 @@ LIST_ADVICE: Final = Operation("advice.list", Scope.ADVICE_READ, Reach.CROSSING,
 
 # Events and figures
 READ_EVENTS: Final = Operation("events.read", Scope.EVENTS_READ, Reach.NONE, _EXCHANGE)
-READ_FLOW: Final = Operation("statistics.flow", Scope.STATISTICS_READ, Reach.NONE, _EXCHANGE | _OFFICIAL)
+READ_FLOW: Final = Operation(
+    "statistics.flow", Scope.STATISTICS_READ, Reach.NONE, _EXCHANGE | _OFFICIAL, "figures, with small cells suppressed"
+)
 
 # The person's own account
 LIST_DISCLOSURES: Final = Operation("persons.list-disclosures", Scope.PERSONS_READ, Reach.OWN, _NGO)
 
 # Supervision
 SEARCH_AUDIT: Final = Operation("audit.search", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
-EXPORT_AUDIT: Final = Operation("audit.export", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+EXPORT_AUDIT: Final = Operation(
+    "audit.export",
+    Scope.AUDIT_READ,
+    Reach.SUPERVISION,
+    _AUDITOR,
+    "it streams, and is as large as the log: a JWE is whole",
+)
 OPEN_IDENTITY: Final = Operation("audit.read-identity", Scope.PERSONS_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_SIGNALS: Final = Operation("audit.list-signals", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
-PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
-PROVE_RECEIPT: Final = Operation("audit.prove-receipt", Scope.AUDIT_READ_OWN, Reach.NONE, _EVERYBODY)
-READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+PROVE_AUDIT: Final = Operation("audit.prove", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR, _HASHES)
+PROVE_RECEIPT: Final = Operation("audit.prove-receipt", Scope.AUDIT_READ_OWN, Reach.NONE, _EVERYBODY, _HASHES)
+READ_CHECKPOINT: Final = Operation("audit.checkpoint", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR, _HASHES)
 DECIDE_DELAY: Final = Operation("audit.delay-disclosure", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
 REVIEW_DELAY: Final = Operation("audit.review-delay", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
 LIST_DELAYS: Final = Operation("audit.list-delays", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_DELAY: Final = Operation("audit.read-delay", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
-LIST_ORGANISATIONS: Final = Operation("organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY)
+LIST_ORGANISATIONS: Final = Operation(
+    "organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY, "who takes part is public"
+)
 
 # Erasure
 ERASE_PERSON: Final = Operation("erasures.erase", Scope.ADMIN_WRITE, Reach.SUPERVISION, _OPERATOR)

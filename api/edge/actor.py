@@ -58,6 +58,11 @@ class Guard(Proof):
 
     operation: Operation
 
+    @property
+    def seals(self) -> bool:
+        """Whether the answer is for the eyes of its recipient, where that registered a key."""
+        return not self.operation.clear
+
     async def __call__(
         self, request: Request, unit: UnitOfWork, _scheme: Annotated[str | None, Depends(SCHEME)]
     ) -> Principal:

@@ -18,7 +18,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
 
 from api import problems
-from api.edge import documents, routing
+from api.edge import documents, eyes, routing
 from api.problems import Problem, ProblemType
 from api.schemas import problem as wire
 
@@ -40,6 +40,7 @@ organisations that guide undocumented migrants, as far as law, agreement and con
 * Every request proves who calls: an access token bound to a key, and a new DPoP proof (RFC 9449).
 * Data that crosses organisations is asked with a `Purpose` (doelbinding), and each access is written down first.
 * Each answer carries an `Audit-Receipt`: the log's signed promise that its entry will be there, to be proven later.
+* What tells of a person is sealed, to a client that registered an encryption key: a compact JWE (RFC 7516) to that key.
 * The log itself is public as hashes, under `/log` beside `/v1`, in the layout of C2SP tlog-tiles.
 * A "no" is a problem (RFC 9457) whose `nextStep` says what to do; its `type` leads to a page that explains it.
 * Creating takes an `Idempotency-Key`: a retry with the same key has one effect.
@@ -82,6 +83,12 @@ def install(app: FastAPI, about: About) -> None:
 
 def document(app: FastAPI, about: About) -> dict[str, Any]:
     """The description of everything under `/v1`, drawn anew."""
+    routes = [each for each in iter_route_contexts(app.routes) if (each.path or "").startswith(f"{BASE}/")]
+    sealing = {
+        route.operation_id
+        for each in routes
+        if isinstance(route := each.original_route, routing.EdgeRoute) and route.seals
+    }
     described = get_openapi(
         title="Ketenbrug",
         version=VERSION,
@@ -90,21 +97,21 @@ def document(app: FastAPI, about: About) -> dict[str, Any]:
         contact={"name": about.contact_name, "email": about.contact_email, "url": about.contact_url},
         license_info={"name": "European Union Public Licence 1.2", "identifier": "EUPL-1.2"},
         servers=[{"url": about.base_url + BASE}],
-        routes=[each for each in iter_route_contexts(app.routes) if (each.path or "").startswith(f"{BASE}/")],
+        routes=routes,
         separate_input_output_schemas=False,
     )
     described["paths"] = {path.removeprefix(BASE): item for path, item in described["paths"].items()}
     answers: dict[str, list[ProblemType]] = {}
     for item in described["paths"].values():
         for operation in item.values():
-            answers |= _complete(operation)
+            answers |= _complete(operation, seals=operation.get("operationId") in sealing)
     _fill(described.setdefault("components", {}), answers, about)
     documents.tidy(described)
     return described
 
 
-def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
-    """Give an operation its problems and headers. Returns the answers that it refers to, by their names."""
+def _complete(operation: dict[str, Any], *, seals: bool) -> dict[str, list[ProblemType]]:
+    """Give an operation its problems, headers and forms. Returns the answers that it refers to, by their names."""
     responses: dict[str, Any] = operation["responses"]
     told_here = [problems.BY_SLUG[slug] for answer in responses.values() for slug in answer.get(_SLUGS, ())]
     rows = list(dict.fromkeys([*_usual(operation), *told_here]))
@@ -114,6 +121,8 @@ def _complete(operation: dict[str, Any]) -> dict[str, list[ProblemType]]:
             **_headers("API-Version", "Request-Id", "traceparent", "Audit-Receipt"),
             **answer.get("headers", {}),
         }
+        if seals and "content" in answer:
+            answer["content"] |= eyes.FORMS
     if operation.get("security") and routing.JSON in good.get("200", {}).get("content", ()):
         good["200"]["headers"] |= _headers("ETag")
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
@@ -209,7 +218,8 @@ _HEADERS: Final = {
         "whenever an entry was written, so not when it is unknown who calls. What was permitted and then failed has "
         "two, with a comma between them. The key: `/.well-known/audit-receipts`."
     ),
-    "ETag": "The version of what is shown to you; send it as `If-None-Match` or `If-Match`.",
+    "ETag": "The version of what is shown to you; send it as `If-None-Match` or `If-Match`. "
+    "Not on a sealed answer, but of what is changed under `If-Match`.",
     "Location": "Where what was made can be read.",
     "Retry-After": "Seconds to wait before the same request may succeed.",
     "WWW-Authenticate": "How to prove who calls (RFC 9449 section 7.1).",

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from starlette.responses import Response, StreamingResponse
 
 from api import problems
-from api.crypto import jwe
 from api.disclosure.permit import Refusal
-from api.edge import etags, paging
+from api.edge import etags, eyes, paging
 from api.edge.answers import ProblemResponse
 from api.edge.call import had_no_effect
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from api.crypto.jwe import Recipient
     from api.disclosure.call import Call
     from api.schemas.base import Wire
 
@@ -32,23 +30,18 @@ def shown(
 ) -> Response:
     """200 with an entity tag, 304 when the caller has it already (still an audited access), or the problem.
 
-    `version`: of a thing that is changed under `If-Match`.
+    `version`: of a thing that is changed under `If-Match`. What is to be sealed has no tag but that (`eyes`).
     """
     if isinstance(outcome, Refusal):
         return _problem(outcome)
     value = wire(outcome)
     text = body(value)
+    if version is None and eyes.recipient(request) is not None:
+        return Response(text, media_type=_JSON, headers=paging.links(request, value))
     tag = etags.of(text) if version is None else etags.of_version(version(outcome))
     if etags.has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     return Response(text, media_type=_JSON, headers={"ETag": tag, **paging.links(request, value)})
-
-
-def sealed(outcome: T | Refusal, wire: Callable[[T], Wire], to: Recipient) -> Response:
-    """200 to the recipient's eyes only, or the problem. Without an entity tag: it would be a digest of the content."""
-    if isinstance(outcome, Refusal):
-        return _problem(outcome)
-    return Response(jwe.sealed(to, body(wire(outcome))), media_type=to.media_type)
 
 
 def file(outcome: bytes | Refusal, media_type: str) -> Response:

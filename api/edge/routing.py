@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Match, compile_path
 from starlette.types import Scope
 
-from api.edge import media, strict_json
+from api.edge import eyes, media, strict_json
 from api.problems import Stopped
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
 
 JSON: Final = "application/json"
+_PRODUCED: Final = "produced"
 
 
 class EdgeRoute(APIRoute):
@@ -52,14 +53,15 @@ class EdgeRoute(APIRoute):
         """FastAPI's handler, behind our checks."""
         handle = super().get_route_handler()
         produces, consumes = self.produces, self.consumes
+        forms = produces | frozenset(eyes.FORMS) if produces and self.seals else produces
         strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
         proves = self.proves
 
         async def checked(request: Request) -> Response:
             taken = _ReadOnce(request.scope, request.receive) if strict else request
             try:
-                if produces:
-                    media.check_any(request.headers.get("accept"), produces)
+                if forms:
+                    media.check_any(request.headers.get("accept"), forms)
                 media.check_content(request.headers, consumes)
                 if isinstance(taken, _ReadOnce):
                     await taken.read()
@@ -68,18 +70,25 @@ class EdgeRoute(APIRoute):
                     raise
                 taken = _Unread(request.scope, request.receive)
                 taken.state.objection = objection
-            return await handle(taken)
+            setattr(taken.state, _PRODUCED, produces)
+            return eyes.seal(taken, await handle(taken))
 
         return checked
 
     @property
     def proves(self) -> bool:
         """Whether nothing is done here before the caller is proven."""
-        return _proves(self.dependant)
+        return _proof(self.dependant) is not None
+
+    @property
+    def seals(self) -> bool:
+        """Whether the answer is sealed to a client that registered a key for it."""
+        proof = _proof(self.dependant)
+        return proof is not None and proof.seals
 
     @property
     def produces(self) -> frozenset[str]:
-        """The media types of an answer; none when the handler decides."""
+        """The media types of an answer in the clear; none when the handler decides."""
         response_class, described = self.response_class, frozenset(self.responses.get(200, {}).get("content", {}))
         if isinstance(response_class, DefaultPlaceholder):
             return described | {JSON}
@@ -117,6 +126,11 @@ class _Unread(Request):
 class Proof:
     """A dependency that proves who calls. Having done so it raises what the route objects to, if anything."""
 
+    @property
+    def seals(self) -> bool:
+        """Whether what is then answered is for the eyes of its recipient (`eyes`)."""
+        return False
+
     @staticmethod
     def raise_objection(request: Request) -> None:
         """Raise what is wrong with the request as it came in."""
@@ -125,9 +139,17 @@ class Proof:
             raise objection
 
 
-def _proves(dependant: Dependant) -> bool:
+def produced(request: Request) -> frozenset[str]:
+    """The media types of the answer to this request in the clear; none when the handler decides."""
+    found: frozenset[str] = getattr(request.state, _PRODUCED)
+    return found
+
+
+def _proof(dependant: Dependant) -> Proof | None:
     call: object = dependant.call
-    return isinstance(call, Proof) or any(map(_proves, dependant.dependencies))
+    if isinstance(call, Proof):
+        return call
+    return next((found for each in dependant.dependencies if (found := _proof(each)) is not None), None)
 
 
 def join(app: FastAPI, routes: APIRouter, prefix: str = "") -> None:

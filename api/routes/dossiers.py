@@ -11,7 +11,7 @@ from api.disclosure import authority
 from api.disclosure.call import Call
 from api.dossiers import operations
 from api.dossiers.model import Dossier, DossierFacts, ManifestLine
-from api.edge import eyes, replies
+from api.edge import replies
 from api.edge.call import AskedPurpose, calls
 from api.edge.openapi import told
 from api.edge.routing import router
@@ -28,7 +28,7 @@ _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.PURPOSE_MISSING, pro
     "/dossiers/{dossierId}",
     operation_id="readDossier",
     response_model=wire.Dossier,
-    responses=told(*_SEEN) | {200: {"content": eyes.FORMS}},
+    responses=told(*_SEEN),
 )
 async def read_dossier(
     request: Request,
@@ -36,13 +36,8 @@ async def read_dossier(
     call: Annotated[Call, calls(authority.READ_DOSSIER)],
     purpose: AskedPurpose = None,
 ) -> Response:
-    """The sections (rubrieken) that you may see, and the others with the reason and the next step.
-
-    A client that registered an encryption key gets it as a compact JWE to that key, and in no other form.
-    """
-    to = eyes.recipient(request, call)
-    outcome = await operations.read(call, DossierId(dossier_id), purpose)
-    return replies.shown(request, outcome, _dossier) if to is None else replies.sealed(outcome, _dossier, to)
+    """The sections (rubrieken) that you may see, and the others with the reason and the next step."""
+    return replies.shown(request, await operations.read(call, DossierId(dossier_id), purpose), _dossier)
 
 
 @routes.get(

@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 GOLDEN: Final = Path(__file__).with_name("authority.txt")
 HEAD: Final = """\
 Every operation: its scope, its reach, and the kinds of parties that may ask it. Which cases and which categories a
-party then gets is the gate's decision. A change here is a change of rights: say in the commit who asked for it.
+party then gets is the gate's decision. `sealed`: only the eyes of a client that registered an encryption key see the
+answer. A change here is a change of rights: say in the commit who asked for it.
 
 """
 
 
 def drawn(operations: Sequence[Operation]) -> str:
     """The table: a line for each operation, a column for each kind of party."""
-    rows = [("operation", "scope", "reach", *Party)]
+    rows = [("operation", "scope", "reach", "answer", *Party)]
     rows += [
-        (each.name, each.scope, each.reach, *("yes" if party in each.parties else "." for party in Party))
+        (
+            each.name,
+            each.scope,
+            each.reach,
+            "clear" if each.clear else "sealed",
+            *("yes" if party in each.parties else "." for party in Party),
+        )
         for each in operations
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -48,6 +48,7 @@ def test_a_change_of_rights_is_a_change_of_the_table() -> None:
         replace(before, parties=before.parties - {Party.IND}),
         replace(before, reach=Reach.NONE),
         replace(before, scope=Scope.DOSSIERS_WRITE),
+        replace(before, clear="for some reason"),
     )
 
     assert len({matrix.drawn([each]) for each in (before, *changes)}) == 1 + len(changes)

@@ -1,4 +1,4 @@
-"""A client that registered an encryption key gets dossiers to its own eyes only."""
+"""A client that registered an encryption key gets what tells of a person to its own eyes only."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.jwe_kit import KINDS, private, public
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    import httpx
 
     from tests.exchange import Exchange
 
@@ -90,12 +92,67 @@ async def test_a_request_cannot_ask_for_less_than_what_was_registered(exchange: 
 
 
 async def test_a_refusal_is_a_problem_like_any_other(exchange: Exchange) -> None:
+    nothing = (await Dealings.begin(exchange)).id
     async with sealing(exchange, "p-256"):
-        refused(
-            await exchange.actor("ngo").get(f"/dossiers/{(await Dealings.begin(exchange)).id}", purpose=SCREENING),
-            404,
-            "not-found",
-        )
+        refused(await exchange.actor("ngo").get(f"/dossiers/{nothing}", purpose=SCREENING), 404, "not-found")
+
+
+async def test_whatever_tells_of_a_person_is_sealed_in_every_shape(exchange: Exchange) -> None:
+    """Things, pages, previews, the person's own account, and what was just made; each opens to what it says else."""
+    dealings = await (await Dealings.begin(exchange)).consented()
+    dossier, ngo = DossierId(await dealings.dossier()), exchange.actor("ngo")
+    advice = await dealings.advised(await dealings.asked())
+    reads = (
+        f"/cases/{dealings.id}",
+        "/cases?limit=1",
+        f"/consents?caseId={dealings.id}",
+        f"/consents/{dealings.consents['ordinary'].id}",
+        f"/dossiers/{dossier}/manifest",
+        "/dossier-requests?limit=1",
+        f"/screening-outcomes?caseId={dealings.id}",
+        f"/advice?caseId={dealings.id}",
+        f"/advice/{advice.id}",
+        "/advice-requests?limit=1",
+        "/events?limit=2",
+    )
+    purposes = {path: Purpose.RESIDENCE_ADVICE for path in reads if path.startswith("/advice")}
+    purposes |= {path: SCREENING for path in reads if path.startswith("/dossiers/")}
+    clear = {path: await ngo.get(path, purpose=purposes.get(path)) for path in reads}
+    asked = dealings.new_request().model_dump(mode="json", by_alias=True)
+    opener = _opening.Opener(private("x25519"))
+    async with sealing(exchange, "x25519"):
+        for path, before in clear.items():
+            assert before.status_code == 200, path
+            sealed = await ngo.get(path, purpose=purposes.get(path), headers=_same(before))
+            assert (sealed.status_code, sealed.headers["content-type"]) == (200, "application/jose"), path
+            assert json.loads(opener.open(sealed.content)).keys() == before.json().keys(), path
+            assert sealed.headers.get("link") == before.headers.get("link") or "cursor" in sealed.headers["link"]
+        account = await ngo.get(f"/persons/{dealings.case.person_id}/disclosures")
+        preview = await ngo.post("/dossier-requests/_preview", asked)
+        found = await ngo.post("/cases/_search", {"vNumber": "0000000999"})
+        made = await ngo.post("/dossier-requests", asked)
+        for answer, status in ((account, 200), (preview, 200), (found, 200), (made, 201)):
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/jose")
+            assert "etag" not in answer.headers
+        assert made.headers["location"].endswith(json.loads(opener.open(made.content))["id"])
+        for path in ("/agreements", "/organisations"):
+            public = await ngo.get(path, headers={"Accept": "application/json"})
+            assert (public.status_code, public.headers["content-type"]) == (200, "application/json")
+
+
+def _same(before: httpx.Response) -> dict[str, str]:
+    """The condition that would be met if a sealed answer had the tag of what is in it."""
+    return {} if before.headers["etag"].strip('"').isdigit() else {"If-None-Match": before.headers["etag"]}
+
+
+async def test_what_is_changed_under_if_match_keeps_its_version_when_it_is_sealed(exchange: Exchange) -> None:
+    case, ngo = (await Dealings.begin(exchange)).id, exchange.actor("ngo")
+    async with sealing(exchange, "p-256"):
+        sealed = await ngo.get(f"/cases/{case}")
+        tag = sealed.headers["etag"]
+        assert (tag.strip('"').isdigit(), sealed.headers["content-type"]) == (True, "application/jose")
+        known = await ngo.get(f"/cases/{case}", headers={"If-None-Match": tag})
+        assert (known.status_code, known.content) == (304, b"")
 
 
 async def test_our_client_opens_what_is_sealed_to_it(exchange: Exchange) -> None:
@@ -114,6 +171,7 @@ async def test_our_client_opens_what_is_sealed_to_it(exchange: Exchange) -> None
         opening = AsyncNgoClient(f"{BASE}/v1", opening_key=private("nlgov"), **account)
         assert (await opening.dossiers.read(dossier, purpose=SCREENING)).value == clear
         assert (await opening.cases.read(clear.case_id)).value.id == clear.case_id
+        assert clear.case_id in [each.id async for each in opening.cases.list(limit=1)]
         with pytest.raises(NotFound):
             await opening.dossiers.read(clear.case_id, purpose=SCREENING)
         another = AsyncNgoClient(f"{BASE}/v1", opening_key=private("p-256"), **account)
