@@ -21,7 +21,7 @@ from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.model import day_of
 from api.consent.receipts import Signer
-from api.crypto import keyfile, memory, vault
+from api.crypto import keyfile, memory, signing_choice, vault
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from starlette.types import Lifespan
 
     from api.crypto.keyfile import KeyFile
+    from api.crypto.signers import Workshop
     from api.crypto.wrappers import KeyWrapper
     from api.edge.envelope import Envelope
     from api.settings import Settings
@@ -149,10 +150,11 @@ def parts(
     clock: Callable[[], datetime],
     database: Database,
     wrapper: KeyWrapper,
+    workshop: Workshop,
     delay: MergeDelay,
 ) -> state.State:
     """What requests share."""
-    issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file))
+    issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file, workshop))
     limits, client_keys = Limits(database, _quotas(settings)), ClientKeys(Fetcher(settings.client_key_origins))
     return state.State(
         database=database,
@@ -212,10 +214,11 @@ class _Readiness:
                 raise Unavailable("tables")
 
     async def keys(self) -> None:
-        """Raise unless the key file opens what is sealed in this database, and the signing keys are the newest."""
+        """Raise unless what is sealed in this database opens, and the signing keys are the newest, and sign."""
         async with self._unit() as (unit, made):
             await vault.probe(unit, made.wrapper)
-            await signing_log.hold(unit, made.issuer.schedule(unit.now))
+            await signing_log.hold(unit, schedule := made.issuer.schedule(unit.now))
+        await schedule.hold(unit.now.timestamp())
 
     async def log(self) -> None:
         """Raise when the log is behind beyond hope. Before that requests are refused, but an auditor may still ask."""
@@ -245,8 +248,11 @@ def _lifespan(
         )
         terms.due_on(day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         delay = MergeDelay(settings.merge_bound, clock)
-        async with opening.custodian(keys.path, settings.custody) as wrapper:
-            made = parts(settings, keys, clock, database, wrapper, delay)
+        async with (
+            opening.custodian(keys.path, settings.custody) as wrapper,
+            signing_choice.opened(settings) as workshop,
+        ):
+            made = parts(settings, keys, clock, database, wrapper, workshop, delay)
             state.install(app, made)
             readiness.made = made
             background = (

@@ -6,7 +6,6 @@ own database and never look at it.
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -17,7 +16,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.crypto.choice import Choice, Kind
+from api.crypto.signing_choice import SigningChoice
 from api.errors import Misconfigured
+from api.outbound import loopback
 from api.vocabulary import SignalRule  # noqa: TC001 - Pydantic reads it
 
 T = TypeVar("T", bound=BaseSettings)
@@ -34,8 +35,8 @@ class DatabaseSettings(BaseSettings):
     sandbox: bool = False
 
 
-class KeySettings(BaseSettings):
-    """Where the service's own keys are, and who keeps the key-encryption keys: the file too, or a key service."""
+class KeySettings(SigningChoice, BaseSettings):
+    """Where the service's own keys are, and who keeps those that may be elsewhere: the file too, or a key service."""
 
     model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
 
@@ -176,15 +177,12 @@ def key_file() -> Path:
 
 def custody() -> tuple[Path, Choice]:
     """The key file, and who keeps the key-encryption keys. Raises `Misconfigured`."""
-    found = _read(KeySettings)
-    if faults := _custody_faults(found):
-        raise Misconfigured(tuple(faults))
-    return found.key_file, found.custody
+    return (found := _keys()).key_file, found.custody
 
 
-def signing_file() -> Path:
-    """Where the file of signing keys is, which need not exist. Raises `Misconfigured`."""
-    return _read(KeySettings).signing_file
+def signing() -> tuple[Path, SigningChoice]:
+    """The file of signing keys, which need not exist, and where they are made. Raises `Misconfigured`."""
+    return (found := _keys()).signing_file, found
 
 
 def serving() -> Settings:
@@ -199,6 +197,13 @@ def examined() -> tuple[Settings, tuple[str, ...]]:
     """The same, and every fault of it, for whoever looks for more. Raises `Misconfigured` if it cannot be read."""
     settings = _read(Settings)
     return settings, tuple(_faults(settings))
+
+
+def _keys() -> KeySettings:
+    found = _read(KeySettings)
+    if faults := [*found.custody.faults(), *found.signing_faults()]:
+        raise Misconfigured(tuple(faults))
+    return found
 
 
 def _read(kind: type[T]) -> T:
@@ -227,26 +232,17 @@ def _faults(settings: Settings) -> list[str]:
     parts = urlsplit(settings.public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.username:
         faults.append("KETENBRUG_PUBLIC_URL: scheme, host and port only, such as https://ketenbrug.example.org")
-    elif parts.scheme == "http" and not _loopback(parts.hostname):
+    elif parts.scheme == "http" and not loopback(parts.hostname):
         faults.append("KETENBRUG_PUBLIC_URL: http is for loopback only; tokens and data need https")
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
-    faults += _custody_faults(settings)
+    faults += [*settings.custody.faults(), *settings.signing_faults()]
     faults += _issuer_faults(settings)
     faults += _logbook_faults(settings)
     if settings.log_guard_url and not _is_object(settings.log_guard_url):
         faults.append("KETENBRUG_LOG_GUARD_URL: the https address of an object, without query; http on loopback only")
-    if settings.sandbox and parts.hostname and not _loopback(parts.hostname):
+    if settings.sandbox and parts.hostname and not loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
-    return faults
-
-
-def _custody_faults(settings: KeySettings) -> list[str]:
-    chosen = settings.custody
-    faults = chosen.faults()
-    parts = urlsplit(chosen.url)
-    if chosen.url and not (parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or ""))):
-        faults.append("KETENBRUG_KEY_SERVICE_URL: an https address; http is for loopback only")
     return faults
 
 
@@ -257,7 +253,7 @@ def _issuer_faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_ISSUERS: each issuer once, and none of them our own")
     for each in settings.issuers:
         parts = urlsplit(each.issuer)
-        near = each.own_network and _loopback(parts.hostname or "")
+        near = each.own_network and loopback(parts.hostname or "")
         if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or near):
             faults.append("KETENBRUG_ISSUERS: an issuer is an https address without query and fragment")
     if not all(_is_origin(each) for each in settings.client_key_origins):
@@ -269,7 +265,7 @@ def _issuer_faults(settings: Settings) -> list[str]:
 
 def _is_object(url: str) -> bool:
     parts = urlsplit(url)
-    near = parts.scheme == "http" and _loopback(parts.hostname or "")
+    near = parts.scheme == "http" and loopback(parts.hostname or "")
     named = len(parts.path) > 1 and not parts.path.endswith("/") and not (parts.query or parts.fragment)
     return bool(parts.hostname) and not parts.username and named and (parts.scheme == "https" or near)
 
@@ -279,7 +275,7 @@ def _logbook_faults(settings: Settings) -> list[str]:
         return []
     faults: list[str] = []
     parts = urlsplit(settings.ldv_collector)
-    near = settings.ldv_own_network and _loopback(parts.hostname or "")
+    near = settings.ldv_own_network and loopback(parts.hostname or "")
     if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
         faults.append("KETENBRUG_LDV_COLLECTOR: an https address, such as https://collector.example.org/v1/traces")
     if not settings.ldv_register.startswith("https://"):
@@ -290,10 +286,3 @@ def _logbook_faults(settings: Settings) -> list[str]:
 def _is_origin(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.path and "@" not in parts.netloc
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
@@ -21,12 +21,15 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from api.custody import opening
 from api.errors import Unavailable, Undecryptable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
+    from api.crypto.choice import Choice
     from api.custody.custodian import Custodian
 
 ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -47,6 +50,27 @@ class Service(Keeper, Protocol):
     def away(self) -> AbstractAsyncContextManager[Custodian]:
         """Reach it where it does not answer."""
         ...
+
+
+@dataclass
+class Kept:
+    """A keeper beside a key file: the file itself, or the service that was chosen."""
+
+    file: Path
+    chosen: Choice
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Custodian]:
+        """Reach it."""
+        async with opening.custodian(self.file, self.chosen) as keys:
+            yield keys
+
+    @asynccontextmanager
+    async def away(self) -> AsyncGenerator[Custodian]:
+        """Reach it where nobody listens, or where there is no such token."""
+        with nobody() as url:
+            async with opening.custodian(self.file, replace(self.chosen, url=url, token="none")) as keys:
+                yield keys
 
 
 async def _opens_what_it_wrapped(keeper: Keeper) -> None:

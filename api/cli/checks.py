@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from api import settings
 from api.audit import standing as standing_of_log
 from api.cli import guards
-from api.crypto import keyfile, memory
+from api.crypto import keyfile, memory, signing_choice
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing, signing_log
 from api.storage import standing
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from api.crypto.keyfile import KeyFile
     from api.oauth.signing import Schedule
     from api.settings import Settings
 
@@ -25,7 +26,8 @@ def may_serve() -> Settings:
     found, told = settings.examined()
     faults, schedule = list(told), None
     try:
-        schedule = signing.read(keyfile.load(found.key_file).token, found.signing_file)
+        schedule, silent = asyncio.run(_signing(keyfile.load(found.key_file), found))
+        faults.extend(silent)
     except Misconfigured as error:
         faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):
@@ -43,6 +45,13 @@ def may_work() -> Settings:
     except (LogStopped, LogDamaged) as error:
         raise Misconfigured((f"the log: {error}",)) from None
     return found
+
+
+async def _signing(keys: KeyFile, found: Settings) -> tuple[Schedule, tuple[str, ...]]:
+    """The signing keys, and why those that have to sign do not."""
+    async with signing_choice.opened(found) as workshop:
+        schedule = signing.read(keys.token, found.signing_file, workshop)
+        return schedule, await schedule.faults(settings.now().timestamp())
 
 
 async def _of_log(found: Settings) -> None:

@@ -17,9 +17,11 @@ import typer
 
 from api import settings
 from api.cli import migrate
-from api.crypto import keyfile, memory
+from api.crypto import keyfile, memory, signing_choice
 from api.crypto.blind import BlindIndex
 from api.crypto.choice import Kind
+from api.crypto.signers import KeyServiceAway, Signer
+from api.crypto.signing_choice import SigningChoice
 from api.custody import custodian, epochs, inspection, opening, renewal
 from api.custody.custodian import Custodian, Units
 from api.custody.filed import FiledIndex
@@ -181,18 +183,37 @@ def rotate_signing(
     ] = False,
 ) -> None:
     """Publish a new key that will sign access tokens. Running services see it within seconds, without a restart."""
-    keys, file, now = keyfile.load(settings.key_file()), settings.signing_file(), settings.now()
+    keys, now, (file, chosen) = keyfile.load(settings.key_file()), settings.now(), settings.signing()
     begins = now if compromised else now + timedelta(seconds=ahead)
     try:
         _run(lambda units: _recorded(units, signing.read(keys.token, file), held=not compromised))
         new = signing.rotate(
-            keys.token, file, begins, compromised=compromised, like=keys.path, before=_rotating(refused=None)
+            keys.token,
+            file,
+            begins,
+            compromised=compromised,
+            like=keys.path,
+            before=_rotating(refused=None),
+            make=lambda: _made(chosen),
         )
     except Misconfigured:
         _rotating(refused="not-possible")()
         raise
     _run(lambda units: _recorded(units, signing.read(keys.token, file), alone=compromised))
     typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
+
+
+def _made(chosen: SigningChoice) -> Signer:
+    """A new key, where the settings say. Raises `Misconfigured` when nobody makes one."""
+
+    async def made() -> Signer:
+        async with signing_choice.opened(chosen) as workshop:
+            return await workshop.make()
+
+    try:
+        return asyncio.run(made())
+    except KeyServiceAway as away:
+        raise Misconfigured((away.why,)) from None
 
 
 async def _recorded(units: Units, schedule: Schedule, *, held: bool = False, alone: bool = False) -> None:
@@ -221,11 +242,20 @@ def _rotating(*, refused: str | None) -> Callable[[], None]:
 
 @app.command()
 def signing_keys() -> None:
-    """Say which keys sign access tokens, and which will and did."""
-    at = settings.now().timestamp()
-    schedule = signing.read(keyfile.load(settings.key_file()).token, settings.signing_file())
+    """Say which keys sign access tokens, and which will and did; and that those that will can."""
+    at, (file, chosen) = settings.now().timestamp(), settings.signing()
+    first = keyfile.load(settings.key_file()).token
+
+    async def tried() -> tuple[Schedule, tuple[str, ...]]:
+        async with signing_choice.opened(chosen) as workshop:
+            schedule = signing.read(first, file, workshop)
+            return schedule, await schedule.faults(at, ahead=True)
+
+    schedule, faults = asyncio.run(tried())
     for key, state in schedule.states(at):
-        typer.echo(f"{state:<8} {key.kid} {_moment(key.begins)}")
+        typer.echo(f"{state:<8} {key.kid} {_moment(key.begins):<25} {key.signer.written.get('label', 'in the file')}")
+    if faults:
+        raise Misconfigured(faults)
 
 
 def _moment(begins: float) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.consent.record import ConsentFacts
-    from api.oauth.jose import KeyRing, Native
+    from api.oauth.jose import KeyRing
+    from api.oauth.signing import SigningKey
     from api.principal import Organisation
 
 PROFILE: Final = "https://w3id.org/dpv/schema/dpv-27560#receipt-eu-gdpr"
@@ -57,15 +58,17 @@ class Signer:
     `active`: the key that signs at a moment, so that one that leaked signs no longer.
     """
 
-    active: Callable[[datetime], Native]
+    active: Callable[[datetime], SigningKey]
 
     def __repr__(self) -> str:
         return "<Signer>"
 
-    def sign(self, receipt: dict[str, Any], now: datetime) -> str:
-        """A compact JWS (ES256). The key id is the thumbprint of the key, as the service publishes it."""
-        key = self.active(now)
-        return jose.sign({"alg": "ES256", "typ": TYPE, "kid": key.thumbprint()}, receipt, key)
+    async def sign(self, receipt: dict[str, Any], now: datetime) -> str:
+        """A compact JWS (ES256). The key id is the thumbprint of the key, as the service publishes it.
+
+        Raises `Unavailable`.
+        """
+        return await self.active(now).sign(TYPE, receipt)
 
 
 def verified(text: str, keys: KeyRing) -> dict[str, Any]:

@@ -8,6 +8,7 @@ keyfile     the file with the service's own keys (`ketenbrug keys init`), refuse
 vault       the keys of the persons of one request; opens only what it is told to
 stream      documents: chunks that are opened one by one, any range of them
 blind       blind index of the V-number
+signers     what signs for the service: a key of a file, or one that a token of PKCS#11 shows to nobody
 memory      no core dump of a process that holds keys
 mac         short authenticators for cursors and idempotency
 """

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from api.crypto.transit import Transit
 from api.errors import Misconfigured
-from api.outbound import Outbound
+from api.outbound import Outbound, loopback
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -47,7 +48,7 @@ class Choice:
     region: str = ""
 
     def faults(self) -> list[str]:
-        """What is missing, as settings."""
+        """What is missing or unsafe, as settings."""
         credentials = {"KEY_SERVICE_CREDENTIALS": self.credentials}
         needs: dict[Kind, dict[str, object]] = {
             Kind.FILE: {},
@@ -55,7 +56,11 @@ class Choice:
             Kind.PKCS11: {"KEY_SERVICE_MODULE": self.module, "KEY_SERVICE_TOKEN": self.token, **credentials},
             Kind.KMS: {"KEY_SERVICE_REGION": self.region},
         }
-        return [f"KETENBRUG_{name}: {self.kind} needs it" for name, given in needs[self.kind].items() if not given]
+        faults = [f"KETENBRUG_{name}: {self.kind} needs it" for name, given in needs[self.kind].items() if not given]
+        parts = urlsplit(self.url)
+        if self.url and not (parts.scheme == "https" or (parts.scheme == "http" and loopback(parts.hostname or ""))):
+            faults.append("KETENBRUG_KEY_SERVICE_URL: an https address; http is for loopback only")
+        return faults
 
 
 @asynccontextmanager
@@ -68,23 +73,24 @@ async def opened(choice: Choice) -> AsyncGenerator[KeyService]:
             assert choice.credentials is not None  # noqa: S101 - `faults` saw to it
             yield Transit(outbound, choice.url, choice.credentials, mount=choice.mount, namespace=choice.namespace)
     elif choice.kind is Kind.KMS:
-        kms = _library("kms")
+        kms = library("kms", "kms")
         made = kms.Kms(kms.client(choice.region, choice.url))
         try:
             yield made
         finally:
             made.close()
     else:
-        token = _library("pkcs11").Pkcs11(choice.module, choice.token, choice.credentials)
+        token = library("pkcs11", "pkcs11").Pkcs11(choice.module, choice.token, choice.credentials)
         try:
             yield token
         finally:
             await token.close()
 
 
-def _library(name: str) -> Any:  # noqa: ANN401 - a module
+def library(module: str, extra: str) -> Any:  # noqa: ANN401 - a module
+    """A module of this room that needs a library which not everybody installs. Raises `Misconfigured` without it."""
     try:
-        return importlib.import_module(f"api.crypto.{name}")
+        return importlib.import_module(f"api.crypto.{module}")
     except ModuleNotFoundError:
-        why = f"KETENBRUG_KEY_SERVICE: {name} needs its library: install ketenbrug[{name}]"
+        why = f"{extra} is chosen as a key service and needs its library: install ketenbrug[{extra}]"
         raise Misconfigured((why,)) from None

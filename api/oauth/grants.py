@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from api.oauth.jose import Unverified
     from api.oauth.model import Client
-    from api.oauth.tokens import Issuer, Minted
+    from api.oauth.tokens import Issuer
 
 METHOD: Final = "private_key_jwt"
 
@@ -69,10 +69,9 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The token may leave once the assertion and the proof are marked as used."""
+    """A token may be made, and leave once the assertion and the proof are marked as used."""
 
     assertion: Assertion
-    minted: Minted
     scopes: frozenset[Scope]
 
 
@@ -89,11 +88,10 @@ Outcome: TypeAlias = Granted | Denied
 
 @dataclass(slots=True)
 class Attempt:
-    """One token request: what is known before (form, client, key), and what comes of it."""
+    """One token request: what is known before (form, client), and what comes of it."""
 
     form: Mapping[str, str]
     client: Client | None
-    jkt: str
     issuer: Issuer
     now: datetime
     assertion: Assertion | None = None
@@ -109,8 +107,7 @@ def decide(attempt: Attempt, url: str) -> Outcome:
     if error is not None or attempt.client is None or attempt.assertion is None:
         return Denied(error or "invalid_client", attempt.assertion)
     scopes = frozenset(Scope(word) for word in attempt.form["scope"].split(" "))
-    minted = attempt.issuer.mint(attempt.client.id, scopes, attempt.jkt, attempt.now)
-    return Granted(attempt.assertion, minted, scopes)
+    return Granted(attempt.assertion, scopes)
 
 
 def authenticate(attempt: Attempt, url: str) -> Assertion | None:
@@ -222,7 +219,7 @@ class _ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
             raise _InvalidTargetError
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-        # Authlib would write the token to its log here. `decide` makes it.
+        # Authlib would make the token here, and write it to its log.
         return 200, {}, []
 
 

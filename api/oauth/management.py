@@ -107,7 +107,7 @@ class TokenManagement:
         if form is None:
             return declined("invalid_request")
         client = await endpoint.claimed(unit, form, self._keys, asked.origin)
-        assertion = grants.authenticate(Attempt(form, client, "", self._issuer, unit.now), self._issuer.url)
+        assertion = grants.authenticate(Attempt(form, client, self._issuer, unit.now), self._issuer.url)
         if client is None or not client.enabled or assertion is None:
             await unit.finish()
             return declined("invalid_client")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from api.errors import Overloaded, Replayed, StaleStanding, TooManyRequests, Unauthenticated
 from api.oauth import dpop, endpoint, grants, model, replay
 from api.oauth.endpoint import DISABLED, Declined, declined
-from api.oauth.grants import Attempt, Denied, Granted
+from api.oauth.grants import Attempt, Denied
 from api.oauth.limits import Guesses
 from api.oauth.replay import Kind
 from api.oauth.tokens import LIFETIME
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from api.oauth.limits import Limits
     from api.oauth.model import Client
     from api.oauth.nonces import Nonces
-    from api.oauth.tokens import Issuer
+    from api.oauth.tokens import Issuer, Minted
     from api.principal import Origin
     from api.storage.unit import Unit
     from api.vocabulary import Scope
@@ -70,7 +70,8 @@ class TokenEndpoint:
     async def answer(self, unit: Unit, request: Asked) -> Answer:
         """Answer, with everything committed.
 
-        Raises `Overloaded` when the client changed in between, `TooManyRequests` when it may not ask now.
+        Raises `Overloaded` when the client changed in between, `TooManyRequests` when it may not ask now, and
+        `Unavailable` when nobody signs.
         """
         # (1) each parameter once
         form = request.single("grant_type")
@@ -84,17 +85,11 @@ class TokenEndpoint:
         # (3) read the client that the assertion claims to be of
         client = await endpoint.claimed(unit, form, self._keys, request.origin)
         # (4) decide
-        outcome = grants.decide(Attempt(form, client, proof.jkt, self._issuer, unit.now), self.url)
-        # (5) write, commit, answer
+        outcome = grants.decide(Attempt(form, client, self._issuer, unit.now), self.url)
+        # (5) sign, write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
             proven = _Proven(client, proof, outcome.assertion, request.origin)
-            limits = self._limits
-            admission = await endpoint.admit(unit, limits, limits.quotas.tokens, ISSUE, proven)
-            return (
-                declined("invalid_client")
-                if admission is None
-                else await _settle(unit, proven, outcome, limits, admission)
-            )
+            return await self._proven(unit, proven, outcome)
         # (6) nobody guesses for long; who proved to be the client was answered before, so guessing locks nobody out
         if client is not None and outcome.assertion is None:
             self._guessed(client, proof, unit.now)
@@ -102,6 +97,20 @@ class TokenEndpoint:
         if client is not None and outcome.assertion is not None:
             return declined("invalid_client", because=DISABLED)
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
+
+    async def _proven(self, unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
+        """Count it, have the token signed while no connection is held, and settle it.
+
+        Nothing is written when nobody signs (`Unavailable`): the same request may be sent again.
+        """
+        limits = self._limits
+        admission = await endpoint.admit(unit, limits, limits.quotas.tokens, ISSUE, proven)
+        if admission is None:
+            return declined("invalid_client")
+        if isinstance(outcome, Denied):
+            return await _settle(unit, proven, outcome, limits, admission)
+        minted = await self._issuer.mint(proven.client.id, outcome.scopes, proven.proof.jkt, unit.now)
+        return await _settle(unit, proven, _Ready(minted, outcome.scopes), limits, admission)
 
     def _guessed(self, client: Client, proof: Proof, now: datetime) -> None:
         closed = self._guesses.closed_for(client.id, now)
@@ -124,9 +133,19 @@ class _Proven:
         return Principal(client.id, client.organisation, client.scopes, self.origin, token_id, self.proof.person)
 
 
-async def _settle(unit: Unit, proven: _Proven, outcome: Outcome, limits: Limits, admission: Admission) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A token that is signed, and leaves when everything is committed."""
+
+    minted: Minted
+    scopes: frozenset[Scope]
+
+
+async def _settle(
+    unit: Unit, proven: _Proven, outcome: _Ready | Denied, limits: Limits, admission: Admission
+) -> Answer:
     """Mark the assertion and the proof as used, record the outcome, commit."""
-    if isinstance(outcome, Granted):
+    if isinstance(outcome, _Ready):
         endpoint.record(unit, ISSUE, proven.principal(outcome.minted.id), None)
     else:
         endpoint.record(unit, ISSUE, proven.principal(), outcome.error)
@@ -139,7 +158,7 @@ async def _settle(unit: Unit, proven: _Proven, outcome: Outcome, limits: Limits,
         return await _replayed(unit, proven, limits, admission)
     except StaleStanding:
         raise Overloaded from None
-    if isinstance(outcome, Granted):
+    if isinstance(outcome, _Ready):
         near = client.keys_since + model.KEYS_LAST - model.KEYS_WARNED <= unit.now
         return Issued(outcome.minted.text, outcome.scopes, model.renew_by(client.keys_since) if near else None)
     return declined(outcome.error, proven=True)

@@ -9,8 +9,9 @@ It stays published, because receipts of consents that it signed are kept for yea
 it signed proves anything.
 
 The first key is in the key file. Those that came after stand beside it in a file of their own: replacing what can be
-replaced never touches the file whose loss is the loss of everything. Every worker looks at theirs every few seconds, so
-that a rotation needs no restart; where there are several machines, each has to have it before the new key begins.
+replaced never touches the file whose loss is the loss of everything. A key that was made in a token of PKCS#11 stands
+there with its public half only (`api.crypto.signers`). Every worker looks at theirs every few seconds, so that a
+rotation needs no restart; where there are several machines, each has to have it before the new key begins.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
-from api.crypto import secretfile
+from api.crypto import secretfile, signers
+from api.crypto.signers import FileSigner, FileWorkshop
 from api.errors import Misconfigured
 from api.oauth import jose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from joserfc.jwk import ECKey
+
+    from api.crypto.signers import Signer, Workshop
     from api.oauth.jose import PublicKey
 
 AHEAD_LEAST: Final = 600
@@ -47,6 +51,7 @@ _LOOK: Final = 5
 
 _EVER: Final = float("-inf")
 _NEVER: Final = float("inf")
+_IN_FILES: Final = FileWorkshop()
 
 
 class State(StrEnum):
@@ -63,18 +68,27 @@ class SigningKey:
     """A P-256 key and the moment from which it signs, in seconds. Its id is its thumbprint (RFC 7638)."""
 
     begins: float
-    native: ECKey = field(repr=False)
+    signer: Signer = field(repr=False)
     public: PublicKey
 
     @classmethod
+    def by(cls, signer: Signer, begins: float = _EVER) -> SigningKey:
+        """The key of this signer, from this moment."""
+        return cls(begins, signer, jose.public_key(dict(signer.jwk)))
+
+    @classmethod
     def of(cls, native: ECKey, begins: float = _EVER) -> SigningKey:
-        """This key, from this moment."""
-        return cls(begins, native, jose.public_key(native.as_dict(private=False)))
+        """This key, which is in this process, from this moment."""
+        return cls.by(FileSigner(native), begins)
 
     @property
     def kid(self) -> str:
         """Its id."""
         return self.public.thumbprint
+
+    async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
+        """Sign claims as a compact JWS (ES256) of this `typ`. Raises `KeyServiceAway`."""
+        return await jose.signed({"alg": "ES256", "typ": kind, "kid": self.kid}, claims, self.signer.sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +120,17 @@ class Schedule:
                 return key.public
         return None
 
+    async def faults(self, at: float, *, ahead: bool = False) -> tuple[str, ...]:
+        """Why the key that signs does not, in sentences: it is tried. `ahead`: also the one that is to sign next."""
+        tried = {State.ACTIVE, State.NEXT} if ahead else {State.ACTIVE}
+        found = [await signers.fault(key.signer, key.kid) for key, state in self.states(at) if state in tried]
+        return tuple(each for each in found if each is not None)
+
+    async def hold(self, at: float) -> None:
+        """Raise `Misconfigured` when the key that signs does not."""
+        if found := await self.faults(at):
+            raise Misconfigured(found)
+
     def published(self) -> list[dict[str, Any]]:
         """The public keys that others need (RFC 7517). Old ones signed receipts of consents too; none leaked."""
         return [_described(key) for key in self.keys if key.kid not in self.lost]
@@ -120,20 +145,21 @@ def _state(begins: float, end: float, at: float) -> State:
 
 
 def _described(key: SigningKey) -> dict[str, Any]:
-    return key.native.as_dict(private=False) | {"kid": key.kid, "use": "sig", "alg": "ES256"}
+    return {**key.signer.jwk, "kid": key.kid, "use": "sig", "alg": "ES256"}
 
 
 class SigningKeys:
     """The schedule as it stands in the file, read anew when that changes. Without a file, the first key alone."""
 
-    __slots__ = ("_file", "_first", "_looked_at", "_schedule", "_version")
+    __slots__ = ("_file", "_first", "_looked_at", "_schedule", "_version", "_workshop")
 
-    def __init__(self, first: ECKey, file: Path | None = None) -> None:
+    def __init__(self, first: ECKey, file: Path | None = None, workshop: Workshop = _IN_FILES) -> None:
         """Read it. Raises `Misconfigured`."""
         self._first = first
         self._file = file
+        self._workshop = workshop
         self._version = _version(file)
-        self._schedule = read(first, file)
+        self._schedule = read(first, file, workshop)
         self._looked_at = _EVER
 
     def __repr__(self) -> str:
@@ -146,20 +172,20 @@ class SigningKeys:
             version = _version(self._file)
             if version not in {None, self._version}:
                 try:
-                    self._schedule = read(self._first, self._file)
+                    self._schedule = read(self._first, self._file, self._workshop)
                     self._version = version
                 except Misconfigured:
                     structlog.get_logger("ketenbrug.oauth").error("signing-keys-unreadable")
         return self._schedule
 
 
-def read(first: ECKey, file: Path | None) -> Schedule:
+def read(first: ECKey, file: Path | None, workshop: Workshop = _IN_FILES) -> Schedule:
     """The schedule of a key file's first key and the file beside it, which need not exist. Raises `Misconfigured`."""
     content = _content(file)
     try:
-        later = [SigningKey.of(ECKey.import_key(each["jwk"]), _begins(each["begins"])) for each in content["keys"]]
+        later = [_found(each, workshop) for each in content["keys"]]
         lost = frozenset(str(each) for each in content["lost"])
-    except (JoseError, ValueError, KeyError, TypeError):
+    except (JoseError, jose.Unreadable, ValueError, KeyError, TypeError):
         raise _damaged(file) from None
     keys = (SigningKey.of(first), *sorted(later, key=lambda key: key.begins))
     if all(key.kid in lost for key in keys):
@@ -167,8 +193,16 @@ def read(first: ECKey, file: Path | None) -> Schedule:
     return Schedule(keys, lost)
 
 
+def _found(written: Mapping[str, Any], workshop: Workshop) -> SigningKey:
+    return SigningKey.by(signers.found_again(written, workshop), _begins(written["begins"]))
+
+
 def _at_once() -> None:
     """Wait for nothing."""
+
+
+def _in_file() -> Signer:
+    return FileSigner.new()
 
 
 def rotate(
@@ -179,21 +213,23 @@ def rotate(
     compromised: bool,
     like: Path | None = None,
     before: Callable[[], None] = _at_once,
+    make: Callable[[], Signer] = _in_file,
 ) -> SigningKey:
     """Add a new key that signs from this moment, and write the file anew, whole or not at all. Raises `Misconfigured`.
 
     `compromised`: nothing that the present keys signed holds any longer. Else a key that is still to begin is an error.
     `like`: the file whose owner gets this one when it is new. `before`: what is done once nothing stands against it,
-    before anything is written; what it raises ends it.
+    before anything is made or written; what it raises ends it. `make`: makes the key. One that was made in a token and
+    then not written down here signs nothing.
     """
     at = begins.timestamp()
     with secretfile.alone(file):
         schedule = read(first, file)
         if not compromised and any(key.begins >= at for key in schedule.keys):
             raise Misconfigured(("a later key is published already: it begins first",))
-        new = SigningKey.of(ECKey.generate_key("P-256"), at)
         lost = {key.kid for key in schedule.keys} if compromised else schedule.lost
         before()
+        new = SigningKey.by(make(), at)
         written = _written([*schedule.keys[1:], new], sorted(lost))
         secretfile.replace(file, written, lambda fresh: read(first, fresh), like=like)
     return new
@@ -201,10 +237,7 @@ def rotate(
 
 def _written(keys: Sequence[SigningKey], lost: Sequence[str]) -> dict[str, Any]:
     return {
-        "keys": [
-            {"begins": datetime.fromtimestamp(key.begins, UTC).isoformat(), "jwk": key.native.as_dict(private=True)}
-            for key in keys
-        ],
+        "keys": [{"begins": datetime.fromtimestamp(key.begins, UTC).isoformat(), **key.signer.written} for key in keys],
         "lost": list(lost),
     }
 

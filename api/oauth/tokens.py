@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from api.oauth.jose import Native
-    from api.oauth.signing import Schedule, SigningKeys
+    from api.oauth.signing import Schedule, SigningKey, SigningKeys
 
 LIFETIME: Final = 300
 """Seconds."""
@@ -77,17 +76,17 @@ class Issuer:
         """The public keys, as published (RFC 7517)."""
         return {"keys": self._standing(now.timestamp()).published()}
 
-    def key(self, now: datetime) -> Native:
+    def key(self, now: datetime) -> SigningKey:
         """The key that signs."""
         at = now.timestamp()
-        return self._standing(at).active(at).native
+        return self._standing(at).active(at)
 
     def schedule(self, now: datetime) -> Schedule:
         """Every key, as it stands."""
         return self._standing(now.timestamp())
 
-    def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
-        """Make a token for a proven client and the key that it proved."""
+    async def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
+        """Make a token for a proven client and the key that it proved. Raises `Unavailable`, and then there is none."""
         at, token_id = int(now.timestamp()), secrets.token_urlsafe(16)
         claims = {
             "iss": self.url,
@@ -101,9 +100,7 @@ class Issuer:
             "scope": " ".join(sorted(scopes)),
             "cnf": {"jkt": jkt},
         }
-        key = self._standing(at).active(at)
-        header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
-        return Minted(jose.sign(header, claims, key.native), token_id)
+        return Minted(await self.key(now).sign("at+jwt", claims), token_id)
 
     def verify(self, text: str, now: datetime) -> Token:
         """Verify a token, or find that it was verified less than a minute ago. Raises `Unauthenticated`."""

@@ -1,7 +1,6 @@
 """Consents (toestemming) of a person in a case."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -85,8 +84,8 @@ async def read_receipt(
 ) -> Response:
     """What the person gets in hand: the consent as it stands, readable and signed."""
     outcome = await consents.receipt(call, ConsentId(consent_id))
-    sign = partial(state.of(request).receipts.sign, now=call.unit.now)
-    return replies.shown(request, outcome, lambda made: wire.ConsentReceipt(receipt=made, jws=sign(made)))
+    jws = "" if isinstance(outcome, Refusal) else await state.of(request).receipts.sign(outcome, call.unit.now)
+    return replies.shown(request, outcome, lambda made: wire.ConsentReceipt(receipt=made, jws=jws))
 
 
 @routes.post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -29,10 +30,7 @@ def report() -> None:
     key = ECKey.generate_key("P-256")
     client = Signer(key.as_dict(private=True))
     issuer = Issuer(ISSUER, f"{ISSUER}/v1", SigningKeys(ECKey.generate_key("P-256")))
-    tokens = [
-        issuer.mint(ClientId("bench"), frozenset({Scope.DOSSIERS_READ}), client.thumbprint, now).text
-        for _ in range(TIMES)
-    ]
+    tokens = asyncio.run(_tokens(issuer, client.thumbprint, now))
     proofs = [client.proof("GET", URL, now.timestamp(), token=tokens[0]) for _ in range(TIMES)]
     copies = Copies(120)
 
@@ -45,6 +43,11 @@ def report() -> None:
     known = _median(tokens[:1] * TIMES, lambda text: issuer.verify(text, now))
     proof = _median(proofs, proven)
     print(f"  guard, one request: {known + proof:.0f} us (proof {proof:.0f}, token known {known:.0f}, new {first:.0f})")
+
+
+async def _tokens(issuer: Issuer, jkt: str, now: datetime) -> list[str]:
+    scopes = frozenset({Scope.DOSSIERS_READ})
+    return [(await issuer.mint(ClientId("bench"), scopes, jkt, now)).text for _ in range(TIMES)]
 
 
 def _median(texts: Sequence[str], act: Callable[[str], object]) -> float:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from api.crypto.choice import Choice, Kind
 from tests import live
 from tests.foreign import tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MODULE: Final = Path("/usr/lib/softhsm/libsofthsm2.so")
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +32,24 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Sandbox]:
             made.end()
         live.assert_gone(made.directory)
     assert "Traceback" not in made.said.read_text()
+
+
+@pytest.fixture(scope="session")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Choice]:
+    """A token of SoftHSM."""
+    program = shutil.which("softhsm2-util")
+    assert program is not None, "SoftHSM is missing: on Debian or Ubuntu, apt install softhsm2."
+    assert MODULE.exists(), "SoftHSM is missing: on Debian or Ubuntu, apt install softhsm2."
+    folder = tmp_path_factory.mktemp("hsm")
+    (folder / "tokens").mkdir()
+    (folder / "conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
+    (folder / "pin").write_text("1234\n")
+    words = ("--init-token", "--free", "--label", "ketenbrug", "--pin", "1234", "--so-pin", "5678")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(folder / "conf"))
+        environment = live.environment(SOFTHSM2_CONF=str(folder / "conf"))
+        subprocess.run((program, *words), check=True, capture_output=True, env=environment)  # noqa: S603 - our own words
+        yield Choice(Kind.PKCS11, "", module=MODULE, token="ketenbrug", credentials=folder / "pin")
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import shutil
 import socket
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,41 +19,18 @@ import pytest
 
 from api.crypto import choice, keyfile
 from api.crypto.choice import Choice, Kind
-from api.custody import opening
 from api.errors import Undecryptable
 from tests import key_services, live
-from tests.key_services import ANNA, CONTRACT, KEY
+from tests.key_services import ANNA, CONTRACT, KEY, Kept
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import Iterator
 
     from api.custody.custodian import Custodian
 
-MODULE: Final = Path("/usr/lib/softhsm/libsofthsm2.so")
 KINDS: Final = (Kind.TRANSIT, Kind.PKCS11, Kind.KMS)
 PATIENCE: Final = 60.0
 _named: Final = count()
-
-
-@dataclass
-class Kept:
-    """A keeper beside a key file."""
-
-    file: Path
-    chosen: Choice
-
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator[Custodian]:
-        """Reach it."""
-        async with opening.custodian(self.file, self.chosen) as keys:
-            yield keys
-
-    @asynccontextmanager
-    async def away(self) -> AsyncGenerator[Custodian]:
-        """Reach it where nobody listens, or where there is no such token."""
-        with key_services.nobody() as url:
-            async with opening.custodian(self.file, replace(self.chosen, url=url, token="none")) as keys:
-                yield keys
 
 
 @pytest.fixture(scope="session")
@@ -90,24 +65,6 @@ def _mounted(url: str) -> None:
                 pass
             assert time.monotonic() < until, "OpenBao does not start"
             time.sleep(0.1)
-
-
-@pytest.fixture(scope="session")
-def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Choice]:
-    """A token of SoftHSM."""
-    program = shutil.which("softhsm2-util")
-    assert program is not None, "SoftHSM is missing: on Debian or Ubuntu, apt install softhsm2."
-    assert MODULE.exists(), "SoftHSM is missing: on Debian or Ubuntu, apt install softhsm2."
-    folder = tmp_path_factory.mktemp("hsm")
-    (folder / "tokens").mkdir()
-    (folder / "conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\n")
-    (folder / "pin").write_text("1234\n")
-    words = ("--init-token", "--free", "--label", "ketenbrug", "--pin", "1234", "--so-pin", "5678")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(folder / "conf"))
-        environment = live.environment(SOFTHSM2_CONF=str(folder / "conf"))
-        subprocess.run((program, *words), check=True, capture_output=True, env=environment)  # noqa: S603 - our own words
-        yield Choice(Kind.PKCS11, "", module=MODULE, token="ketenbrug", credentials=folder / "pin")
 
 
 @pytest.fixture(scope="session")
@@ -153,12 +110,13 @@ async def test_a_key_never_leaves_the_token(keeper: Kept) -> None:
         token: Any = service
         names = [each for each in await token.names() if each.startswith(keeper.chosen.name)]
 
-        def shown() -> bytes:
-            value: bytes = token._key(names[0])[pkcs11.Attribute.VALUE]
+        def shown(opened: Any) -> bytes:
+            (key,) = opened.get_objects({pkcs11.Attribute.LABEL: names[0]})
+            value: bytes = key[pkcs11.Attribute.VALUE]
             return value
 
         with pytest.raises(Undecryptable):
-            await token._do(shown, opens=True)
+            await token._session.do(shown, opens=True)
 
 
 @pytest.mark.parametrize("kind", [Kind.PKCS11])

@@ -263,7 +263,7 @@ async def test_a_scope_that_was_taken_away_is_gone_for_tokens_that_hold_it(world
 
 
 async def test_a_client_that_is_no_more_is_refused(world: World) -> None:
-    minted = world.issuer.mint(ClientId("gone"), frozenset({Scope.DOSSIERS_READ}), BY.thumbprint, world.clock())
+    minted = await world.issuer.mint(ClientId("gone"), frozenset({Scope.DOSSIERS_READ}), BY.thumbprint, world.clock())
     assert problem(await world.call(BY, minted.text)) == (401, "invalid-token")
 
 

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.oauth.signing import SigningKeys
+from api.oauth.tokens import Issuer
 from api.vocabulary import Scope
 from clients import receipts
 from tests import oauth_kit as kit
+from tests import signing_services
 from tests.oauth_world import RECEIPTS, Disturbed, World, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx
 
@@ -287,3 +291,22 @@ async def test_the_api_describes_itself_as_a_resource(shared: World) -> None:
 
 async def test_none_of_this_is_in_the_description_of_the_api(shared: World) -> None:
     assert not any("oauth" in path for path in shared.inner.openapi()["paths"])
+
+
+async def test_without_who_signs_no_token_leaves_and_nothing_is_used_up(world: World, tmp_path: Path) -> None:
+    """The token of PKCS#11 that keeps the key is away: 503, and the same request succeeds once it is back."""
+    file = tmp_path / "signing"
+    signing_services.in_a_token(file)
+    world.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(world.key, file))
+    world.use(world.database)
+    form, proof = kit.form(BY, "ngo-one", "dossiers:read", at=world.at), kit.proof(BY, at=world.at)
+    before, marks = len(await world.leaves()), await world.marks()
+    answer = await world.ask(BY, form=form, proof=proof)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["type"].endswith("/unavailable")
+    assert (len(await world.leaves()), await world.marks()) == (before, marks)
+    file.unlink()
+    world.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(world.key, file))
+    world.use(world.database)
+    assert (await world.ask(BY, form=form, proof=proof)).status_code == 200
+    assert len(await world.leaves()) == before + 1

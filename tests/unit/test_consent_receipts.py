@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from api.consent import document, receipts, signatures
 from api.oauth import jose
+from api.oauth.signing import SigningKey
 from api.vocabulary import ConsentEventKind, ConsentKind
 from tests import consent_kit as kit
 from tests import oauth_kit
@@ -45,11 +46,11 @@ def test_a_receipt_of_an_authority_names_no_function_and_may_lack_an_oin() -> No
     assert "safeguard beside the legal ground" in made["processing"][0]["meaning"]
 
 
-def test_a_receipt_is_signed_and_shows_no_key() -> None:
+async def test_a_receipt_is_signed_and_shows_no_key() -> None:
     """Anybody who has the published keys can check the paper."""
-    signer = receipts.Signer(lambda _: KEY)
+    signer = receipts.Signer(lambda _: SigningKey.of(KEY))
     made = receipts.receipt(facts(K.REFUSED), kit.number(900), kit.NGO, kit.NGO, kit.NOW)
-    text = signer.sign(made, kit.NOW)
+    text = await signer.sign(made, kit.NOW)
     assert receipts.verified(text, RING) == made
     assert repr(signer) == "<Signer>"
     head, _, signature = text.split(".")

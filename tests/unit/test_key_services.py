@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -19,36 +18,14 @@ from api.custody import opening
 from api.errors import Misconfigured, Unavailable, Undecryptable
 from api.outbound import Outbound
 from tests import key_services
-from tests.key_services import ANNA, BOB, CONTRACT, KEY, OTHER
+from tests.key_services import ANNA, BOB, CONTRACT, KEY, OTHER, Kept
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from api.crypto.services import Sealed
-    from api.custody.custodian import Custodian
     from tests.key_services import Double
-
-
-@dataclass
-class Kept:
-    """A keeper beside a key file."""
-
-    file: Path
-    chosen: Choice
-
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator[Custodian]:
-        """Reach it."""
-        async with opening.custodian(self.file, self.chosen) as keys:
-            yield keys
-
-    @asynccontextmanager
-    async def away(self) -> AsyncGenerator[Custodian]:
-        """Reach it where nobody listens."""
-        with key_services.nobody() as url:
-            async with opening.custodian(self.file, replace(self.chosen, url=url)) as keys:
-                yield keys
 
 
 @contextmanager

@@ -93,7 +93,7 @@ async def test_a_token_of_another_issuer_stands_for_the_registered_client(issuer
 
 async def test_our_own_tokens_hold_beside_them(there: Elsewhere) -> None:
     own = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(ECKey.generate_key("P-256")))
-    minted = own.mint(ClientId("ngo-one"), frozenset(), "jkt", NOW)
+    minted = await own.mint(ClientId("ngo-one"), frozenset(), "jkt", NOW)
     assert (await Issuers(own, {THERE: made(there)}).verify(minted.text, NOW)).jkt == "jkt"
     assert (await Issuers(own, {}).verify(minted.text, NOW)).jkt == "jkt"
     assert there.asked == []
@@ -101,7 +101,7 @@ async def test_our_own_tokens_hold_beside_them(there: Elsewhere) -> None:
 
 async def test_with_our_own_server_switched_off_its_tokens_hold_no_longer(there: Elsewhere) -> None:
     own = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(ECKey.generate_key("P-256")))
-    minted = own.mint(ClientId("ngo-one"), frozenset(), "jkt", NOW)
+    minted = await own.mint(ClientId("ngo-one"), frozenset(), "jkt", NOW)
     issuers = Issuers(None, {THERE: made(there)})
     await refused(issuers, minted.text)
     assert issuers.urls == (THERE,)

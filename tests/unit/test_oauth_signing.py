@@ -70,15 +70,15 @@ def test_what_is_published_holds_no_private_part(file: Path) -> None:
         assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
-def test_a_rotation_needs_no_restart_and_breaks_no_token(file: Path) -> None:
+async def test_a_rotation_needs_no_restart_and_breaks_no_token(file: Path) -> None:
     """The issuer signs with the new key when it begins, and takes what the old one signed to its end."""
     issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
-    old = issuer.mint(CLIENT, SCOPES, "jkt", NOW)
+    old = await issuer.mint(CLIENT, SCOPES, "jkt", NOW)
     new_key = signing.rotate(FIRST, file, LATER, compromised=False)
     assert {key["kid"] for key in issuer.jwks(NOW + timedelta(seconds=6))["keys"]} >= {new_key.kid}
     just_before = LATER - timedelta(seconds=1)
-    last = issuer.mint(CLIENT, SCOPES, "jkt", just_before)
-    fresh = issuer.mint(CLIENT, SCOPES, "jkt", LATER)
+    last = await issuer.mint(CLIENT, SCOPES, "jkt", just_before)
+    fresh = await issuer.mint(CLIENT, SCOPES, "jkt", LATER)
     assert [kid(each.text) for each in (old, last, fresh)] == [issuer_kid(FIRST)] * 2 + [new_key.kid]
     end = just_before + timedelta(seconds=LIFETIME - 1)
     for each in (last, fresh):
@@ -92,32 +92,32 @@ def test_a_key_that_is_yet_to_begin_verifies_nothing(file: Path) -> None:
     assert schedule.accepted("unknown", kit.NOW) is None
 
 
-def test_what_a_leaked_key_signed_holds_no_longer(file: Path) -> None:
+async def test_what_a_leaked_key_signed_holds_no_longer(file: Path) -> None:
     """Also in a worker that has verified and remembered it."""
     issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
-    token = issuer.mint(CLIENT, SCOPES, "jkt", NOW).text
+    token = (await issuer.mint(CLIENT, SCOPES, "jkt", NOW)).text
     issuer.verify(token, NOW)
     signing.rotate(FIRST, file, NOW, compromised=True)
     soon = NOW + timedelta(seconds=6)
     with pytest.raises(Unauthenticated):
         issuer.verify(token, soon)
-    issuer.verify(issuer.mint(CLIENT, SCOPES, "jkt", soon).text, soon)
+    issuer.verify((await issuer.mint(CLIENT, SCOPES, "jkt", soon)).text, soon)
     assert issuer_kid(FIRST) not in {key["kid"] for key in issuer.jwks(soon)["keys"]}
 
 
-def test_a_receipt_of_a_consent_is_signed_with_the_key_of_its_day(file: Path) -> None:
+async def test_a_receipt_of_a_consent_is_signed_with_the_key_of_its_day(file: Path) -> None:
     """It verifies for years, and never with a key that leaked."""
     issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(FIRST, file))
     signer = receipts.Signer(issuer.key)
     new = signing.rotate(FIRST, file, LATER, compromised=False)
     soon, years = NOW + timedelta(seconds=6), LATER + timedelta(days=2_000)
-    papers = [signer.sign({"paper": 1}, soon), signer.sign({"paper": 2}, LATER)]
+    papers = [await signer.sign({"paper": 1}, soon), await signer.sign({"paper": 2}, LATER)]
     assert [kid(each) for each in papers] == [issuer_kid(FIRST), new.kid]
     for paper in papers:
         receipts.verified(paper, jose.key_ring(issuer.jwks(years)["keys"]))
     signing.rotate(FIRST, file, years, compromised=True)
     after = years + timedelta(seconds=6)
-    fresh, ring = signer.sign({"paper": 3}, after), jose.key_ring(issuer.jwks(after)["keys"])
+    fresh, ring = await signer.sign({"paper": 3}, after), jose.key_ring(issuer.jwks(after)["keys"])
     assert kid(fresh) not in {issuer_kid(FIRST), new.kid}
     receipts.verified(fresh, ring)
     for paper in papers:

@@ -36,8 +36,8 @@ def forged(by: kit.Key = SERVER, **changes: Any) -> str:
     return kit.access_token(by, **({"kid": SERVER.thumbprint} | changes))
 
 
-def test_a_token_is_what_rfc_9068_and_nl_gov_ask(issuer: tokens.Issuer) -> None:
-    minted = issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
+async def test_a_token_is_what_rfc_9068_and_nl_gov_ask(issuer: tokens.Issuer) -> None:
+    minted = await issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
     read = jwt.decode(minted.text, native(SERVER), algorithms=["ES256"])
     assert read.header == {"alg": "ES256", "typ": "at+jwt", "kid": SERVER.thumbprint}
     assert read.claims == {
@@ -55,8 +55,8 @@ def test_a_token_is_what_rfc_9068_and_nl_gov_ask(issuer: tokens.Issuer) -> None:
     assert len(minted.id) >= 22, "128 bits at least"
 
 
-def test_a_minted_token_is_verified(issuer: tokens.Issuer) -> None:
-    minted = issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
+async def test_a_minted_token_is_verified(issuer: tokens.Issuer) -> None:
+    minted = await issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
     token = issuer.verify(minted.text, NOW)
     assert token == tokens.Token(CLIENT, SCOPES, "a-thumbprint", minted.id, kit.NOW + 300.0)
 
@@ -164,8 +164,8 @@ def test_the_published_keys_are_public(issuer: tokens.Issuer) -> None:
     assert issuer.jwks(NOW) == {"keys": [expected]}
 
 
-def test_nothing_shows_a_token(issuer: tokens.Issuer) -> None:
-    minted = issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
+async def test_nothing_shows_a_token(issuer: tokens.Issuer) -> None:
+    minted = await issuer.mint(CLIENT, SCOPES, "a-thumbprint", NOW)
     shown = repr(minted) + repr(issuer) + repr(issuer.verify(minted.text, NOW))
     assert minted.text not in shown
     assert minted.id not in shown
