@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.oauth.copies import TRIES
 from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.vocabulary import Scope
@@ -101,7 +102,9 @@ async def test_of_twenty_equal_requests_at_once_one_wins(world: World) -> None:
     form, proof = kit.form(BY, "ngo-one", "dossiers:read"), kit.proof(BY)
     answers = await asyncio.gather(*(world.ask(BY, form=form, proof=proof) for _ in range(20)))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 19}
-    assert Counter(entry["result"] for entry in await world.entries(ISSUED)) == {"permitted": 1, "refused": 19}
+    told = Counter(entry["result"] for entry in await world.entries(ISSUED))
+    assert told["permitted"] == 1
+    assert TRIES <= told["refused"] <= 19, "those that came after the others were counted are turned away without one"
 
 
 async def test_of_twenty_assertions_with_proofs_of_their_own_one_wins(world: World) -> None:
