@@ -32,6 +32,7 @@ from api.sandbox.service import Service
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -70,10 +71,12 @@ class Running:
         people: int | None = None,
         workers: int = 1,
         said: Path | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> Self:
         """Start everything under `directory`, new or where it was left. Raises `Misconfigured`.
 
         `port`: 0 for any. `people`: those of the evaluation when not told. `said`: where the service's output goes.
+        `more`: what else the service is told, as its environment.
         """
         chosen = service.port(port)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,7 +93,7 @@ class Running:
                 keyfile.create(keys)
             kept = _furnished(credentials, application, keys, people)
             issuer = f"http://127.0.0.1:{chosen}"
-            environment = _environment(application, keys, issuer, chosen, workers)
+            environment = _environment(application, keys, issuer, chosen, workers) | dict(more or {})
             running = stack.enter_context(Service.start(environment, issuer, said))
             return cls(
                 directory,

@@ -10,6 +10,7 @@ import pytest_asyncio
 from api.crypto import keyfile
 from api.sandbox.running import Running
 from tests import exchange as world
+from tests import live
 from tests.custody_kit import custody
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """PostgreSQL, the service and its worker, without a population; what they say stands beside them in `said`."""
-    folder = tmp_path_factory.mktemp("running")
-    with Running.start(folder / "sandbox", people=0, said=folder / "said") as made:
+    folder, figures = tmp_path_factory.mktemp("running"), {"KETENBRUG_METRICS_PORT": str(live.free_port())}
+    with Running.start(folder / "sandbox", people=0, said=folder / "said", more=figures) as made:
         yield made
 
 

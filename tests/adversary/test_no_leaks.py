@@ -1,5 +1,7 @@
 """What is secret stands nowhere in the open: not in the database's files, its log of writes, a dump, logs or errors.
 
+Nor in figures, traces or events; and no process of the service may leave its memory in a file.
+
 Every text that a party may send holds a canary, in requests that succeed and in requests that fail. Then everything
 that stays is searched for it, in each form that text may take there.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
@@ -24,6 +27,10 @@ import asyncpg
 import httpx
 import pytest
 
+from api import settings
+from api.audit.logbook import Logbook
+from api.audit.views import Register
+from api.outbound import Answer
 from api.sandbox import binaries
 from api.sandbox import cast as play
 from api.sandbox.cast import GUIDING, SECTIONS, Cast, Journal
@@ -40,6 +47,7 @@ from api.schemas.cases import (
 from api.schemas.consents import ConsentEvidence, ConsentInterpreter, ConsentText, NewConsent
 from api.schemas.dossiers import Delivery, NewDossierRequest, Section
 from api.schemas.screening import Explanation, NewScreeningOutcome, SharedOutcome
+from api.storage.pool import Database
 from api.vocabulary import (
     AdmissionResult,
     AdviceAnswer,
@@ -59,8 +67,7 @@ from clients.errors import KetenbrugClientError
 from tests import live
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from api.sandbox.running import Running
     from clients._messages import Request, Response
@@ -163,7 +170,8 @@ def _play(made: Played) -> None:
     pulled = cast.ngo.dossiers.read(dossier, purpose=Purpose.LEGAL_SCREENING).value
     made.seen += [str(each.content) for each in pulled.sections]
     _advise(made, case)
-    list(cast.ngo.events.read())
+    for party in (cast.ngo, cast.ind, cast.dtv, cast.avim, cast.municipality):
+        list(party.events.read())
     assert list(cast.ngo.cases.search(CaseSearch(v_number=V_NUMBER)))
     assert not list(cast.other_ngo.cases.search(CaseSearch(v_number=UNUSED)))
 
@@ -269,10 +277,15 @@ def _attack(made: Played) -> None:
                         with contextlib.suppress(KetenbrugClientError):
                             client._driver.call(call)
     for form in ({"grant_type": canary()}, {"grant_type": "client_credentials", "client_id": canary(), "scope": MARK}):
-        headers = {"Content-Type": FORM, "DPoP": code(), "Authorization": f"Basic {MARK}"}
+        headers = {"Content-Type": FORM, "DPoP": code(), "Authorization": f"Basic {MARK}", **_baggage()}
         answer = httpx.post(f"{made.running.issuer}/oauth/token", content=urlencode(form), headers=headers)
         made.refused.append(answer.content)
         assert answer.status_code >= 400
+
+
+def _baggage() -> dict[str, str]:
+    """What a trace may carry along, and who says to be calling."""
+    return {"Traceparent": code(), "Tracestate": f"a={code()}", "Baggage": f"a={code()}", "User-Agent": code()}
 
 
 def _wrong(document: dict[str, Any], operation: dict[str, Any]) -> list[bytes | None]:
@@ -339,6 +352,64 @@ def test_no_header_of_an_answer_and_no_url_holds_any(played: Played) -> None:
 
 def test_what_the_service_says_holds_none(played: Played) -> None:
     assert not leaked((played.running.directory.parent / "said").read_bytes())
+
+
+def test_no_event_holds_any(played: Played) -> None:
+    """What each party's feed tells, which is also what is delivered to its subscriptions."""
+    told = [response.content for request, response in played.recorder.answers if "/events" in request.url]
+    assert sum(b"dossier-request." in page or b"advice" in page for page in told) >= 2, "the control"
+    assert [page for page in told if leaked(page)] == []
+
+
+def test_no_figure_holds_any(played: Played) -> None:
+    """What a Prometheus server takes, and whoever reads its graphs."""
+    figures = httpx.get(f"http://127.0.0.1:{played.running.environment['KETENBRUG_METRICS_PORT']}/metrics").content
+    assert re.search(rb'ketenbrug_answers_total{operation="\w*dossier\w*",status="200"}', figures), "the control"
+    assert not leaked(figures)
+
+
+class Kept:
+    """A collector of traces: it confirms what it is sent, and keeps it."""
+
+    def __init__(self) -> None:
+        self.bodies: Final[list[bytes]] = []
+
+    async def post(self, _url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Take it."""
+        self.bodies.extend([body, json.dumps(dict(headers)).encode()])
+        return Answer(200, "application/json", b"{}")
+
+
+def test_no_trace_holds_any(played: Played) -> None:
+    """What a collector is sent over OTLP: records of Logboek Dataverwerkingen, made of every entry."""
+    kept, register = Kept(), Register("https://register.example", "https://exchange.example/")
+
+    async def deliver() -> None:
+        database = await Database.open(played.running.application_url, size=1)
+        sender = Logbook(database, kept, "https://a.example", register, settings.now, settled=timedelta())
+        try:
+            while await sender.deliver():
+                pass
+        finally:
+            await database.close()
+
+    asyncio.run(deliver())
+    told = b"".join(kept.bodies)
+    assert b"dossiers.read" in told, "the control"
+    assert b"resourceSpans" in told, "the control"
+    assert not leaked(told)
+
+
+def test_no_process_of_the_service_may_leave_a_core(played: Played) -> None:
+    """All that passed was once in their memory. That a limit of zero leaves none: `tests/unit/test_memory.py`."""
+    limits: dict[str, str] = {}
+    for each in live.family(played.running.directory):
+        pid, _, words = each.partition(" ")
+        if " -m api.cli " in words:
+            (line,) = re.findall(r"Max core file size +(.+)", Path(f"/proc/{pid}/limits").read_text())
+            limits[words] = " ".join(line.split())
+    assert any("serve" in words for words in limits), "the control"
+    assert set(limits.values()) == {"0 0 bytes"}
 
 
 def test_the_audit_log_holds_none(played: Played, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.live import environment
 
 ONLY_LINUX: Final = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -100,6 +104,26 @@ def test_a_process_that_holds_keys_leaves_no_core_dump() -> None:
     said = run(KEEP).splitlines()
     assert said[0].startswith("(0, 0)")
     assert said[1] == "0"
+
+
+@ONLY_LINUX
+def test_a_process_that_holds_keys_and_crashes_leaves_no_core(tmp_path: Path) -> None:
+    """The kernel's own word (`WCOREDUMP`), wherever it would have put the core, from a parent that allows any size."""
+
+    def dumped(first: str) -> bool:
+        script = f"from api.crypto import memory\n{first}\nimport os; os.abort()"
+        unlimited = "import os, resource as r, sys; r.setrlimit(r.RLIMIT_CORE, (r.getrlimit(r.RLIMIT_CORE)[1],) * 2);"
+        words = (sys.executable, "-c", f"{unlimited} os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])")
+        with subprocess.Popen((*words, script), cwd=tmp_path, env=environment()) as child:  # noqa: S603 - our own words
+            _, status = os.waitpid(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == -signal.SIGABRT
+        return os.WCOREDUMP(status)
+
+    assert not dumped("memory.keep()")
+    assert list(tmp_path.iterdir()) == []
+    if not dumped(""):
+        pytest.skip("this machine makes no core of anybody, so that ours proves nothing")
 
 
 @ONLY_LINUX
