@@ -253,8 +253,8 @@ def _lifespan(
             signing_choice.opened(settings) as workshop,
         ):
             made = parts(settings, keys, clock, database, wrapper, workshop, delay)
-            state.install(app, made)
-            readiness.made = made
+            state.install(app, made.watching(settings.honey))
+            readiness.made = made  # its probe opens whatever is newest, and rings nothing
             background = (
                 asyncio.create_task(delay.watch(database)),
                 asyncio.create_task(made.unproven.keep(database, clock)),

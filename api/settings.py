@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import UUID4, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -133,6 +133,7 @@ class Settings(DatabaseSettings, KeySettings):
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
     signals: Annotated[dict[SignalRule, PositiveInt], Field(description="Thresholds other than the rules' own.")] = {}
     signals_watched: Annotated[tuple[UUID4, ...], Field(description="Aliases in the log of who is watched over.")] = ()
+    honey: Annotated[tuple[UUID4 | UUID7, ...], Field(description="Planted records: what `ketenbrug honey` said.")] = ()
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()

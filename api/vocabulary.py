@@ -506,6 +506,7 @@ class SignalRule(StrEnum):
     REPEATED_BREAK_GLASS = "repeated-break-glass"
     COLLEAGUE_LIST = "colleague-list"
     DORMANT_CLIENT = "dormant-client"
+    HONEY_RECORD = "honey-record"
 
 
 class RestrictionGround(StrEnum):

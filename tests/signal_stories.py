@@ -25,6 +25,8 @@ DAYS: Final = 49
 NGOS: Final = tuple(UUID(int=0x100 + n) for n in range(3))
 IND: Final = UUID(int=0x200)
 WATCHED: Final = UUID(int=0x999)
+HONEY: Final = (UUID(int=0x888), UUID(int=0x777))
+"""Of a planted record: its alias, and its case."""
 SOWN: Final = 5
 """Times that each rule's story is told."""
 
@@ -159,10 +161,22 @@ def _snooping(story: Story) -> None:
         story.tell(story.day(44, 10 + number), (NGOS[2], f"old-{number}", None), SignalRule.DORMANT_CLIENT)
 
 
+def _honeyed(story: Story) -> None:
+    alias, case = HONEY
+    for number in range(SOWN):
+        at, who = story.day(7 * number + 3, 15, 30), worker(number % 3, 4)
+        if number % 2:
+            story.tell(at, who, SignalRule.HONEY_RECORD, person=str(alias))
+        else:
+            refused: dict[str, Any] = {"result": "refused", "reason": "not-found", "object": story.thing(case)}
+            story.tell(at, who, SignalRule.HONEY_RECORD, **refused)
+
+
 def told() -> tuple[list[bytes], set[tuple[SignalRule, int]]]:
     """All of it."""
     story = Story()
     _ordinary(story)
     _alike(story)
     _snooping(story)
+    _honeyed(story)
     return story.leaves()

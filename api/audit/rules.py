@@ -228,5 +228,18 @@ _RULES: Final = (
             "p.result = 'permitted' AND last.at <= p.at - make_interval(days => CAST(:threshold AS int))",
         ),
     ),
+    Rule(
+        SignalRule.HONEY_RECORD,
+        1,
+        "Somebody came to a planted record, of a person who does not exist: nobody has a reason to.",
+        "Iemand kwam bij een lokdossier, van iemand die niet bestaat: niemand heeft daar reden toe.",
+        _seen(
+            "1",
+            "",
+            # Also what was refused: who asks for its id has it from where nobody should look.
+            "(p.object_id = ANY (CAST(:honey AS uuid[])) OR EXISTS (SELECT 1 FROM audit.projection_person a"
+            " WHERE a.person = ANY (CAST(:honey AS uuid[])) AND a.index = p.index))",
+        ),
+    ),
 )
 RULES: Final[Mapping[SignalRule, Rule]] = {each.id: each for each in _RULES}

@@ -58,10 +58,14 @@ _COUNTS: Final = statement(
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the rules are told: thresholds that differ from their own, and the aliases of who is watched over."""
+    """What the rules are told: thresholds that differ from their own, who is watched over, what is planted.
+
+    `persons` are aliases; `honey`: by which ids planted records are known.
+    """
 
     thresholds: Mapping[SignalRule, int]
     persons: tuple[UUID, ...] = ()
+    honey: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ async def advance(unit: Unit, watch: Watch, most: int = BATCH) -> int:
         threshold = watch.thresholds.get(rule.id, rule.threshold)
         given = {"rule": str(rule.id), "first": first, "beyond": beyond, "threshold": threshold}
         for step in rule.steps:
-            await unit.run(step(**given, watched=list(watch.persons)))
+            await unit.run(step(**given, watched=list(watch.persons), honey=list(watch.honey)))
     await unit.run(_ADVANCE(through=beyond))
     return beyond - first
 

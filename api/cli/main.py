@@ -32,6 +32,7 @@ COMMANDS: Final = (
     "keys",
     "erase-person",
     "legal-hold",
+    "honey",
     "audit",
     "witness",
 )

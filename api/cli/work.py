@@ -83,9 +83,7 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                     )
                 ),
                 tasks.create_task(each_minute(database)),
-                tasks.create_task(
-                    signals.run(database, Watch(found.signals, found.signals_watched), settings.now, _not_looked)
-                ),
+                tasks.create_task(signals.run(database, _watch(found), settings.now, _not_looked)),
             ]
             if found.ldv_collector:
                 running.append(tasks.create_task(logbook.run(database, _logbook(found, database), _not_delivered)))
@@ -96,6 +94,10 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                 task.cancel()
     finally:
         await database.close()
+
+
+def _watch(found: Settings) -> Watch:
+    return Watch(found.signals, found.signals_watched, found.honey)
 
 
 def _policy(found: Settings) -> Policy | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from prometheus_client import Counter, Histogram
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ _ANSWERS: Final = Counter("ketenbrug_answers", "Answers by operation and HTTP st
 _SECONDS: Final = Histogram(
     "ketenbrug_answer_seconds", "Seconds from request to the end of its answer.", ("operation",), buckets=_BOUNDS
 )
+_HONEY: Final = Counter("ketenbrug_honey_openings", "Times that the key of a planted record was asked for.")
+
+
+def honey() -> None:
+    """Count, and say, that the service was made to open a planted record (`api.crypto.honey`). Not which."""
+    _HONEY.inc()
+    structlog.get_logger("ketenbrug.edge").error("honey-opened")
 
 
 def answered(scope: Scope, status: int | None, seconds: float) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from api.crypto.honey import Watched
+from api.edge import metrics
 from api.edge.narrow import Narrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
+    from uuid import UUID
 
     from fastapi import FastAPI, Request
 
@@ -55,6 +58,10 @@ class State:
     delay: MergeDelay
     unproven: Tally
     published: Narrow = field(default_factory=Narrow)
+
+    def watching(self, honey: Collection[UUID]) -> State:
+        """The same, with an eye on planted records."""
+        return replace(self, wrapper=Watched(self.wrapper, frozenset(honey), metrics.honey))
 
 
 def install(app: FastAPI, state: State) -> None:

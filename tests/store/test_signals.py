@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests import servers
 
-WATCH = Watch({SignalRule.DORMANT_CLIENT: 40}, (signal_stories.WATCHED,))
+WATCH = Watch({SignalRule.DORMANT_CLIENT: 40}, (signal_stories.WATCHED,), signal_stories.HONEY)
 
 
 @pytest.fixture
@@ -177,7 +177,9 @@ async def test_a_worker_goes_on_after_a_fault_which_it_tells(pool: Database, sow
         return now()
 
     with pytest.raises(Done):
-        await signals.run(pool, Watch(Fickle(WATCH.thresholds), WATCH.persons), clock, told.append, every=0)
+        await signals.run(
+            pool, Watch(Fickle(WATCH.thresholds), WATCH.persons, WATCH.honey), clock, told.append, every=0
+        )
     assert [str(each) for each in told] == ["not now"]
     assert await found(pool) == sown
 

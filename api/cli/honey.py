@@ -1,0 +1,55 @@
+"""`ketenbrug honey`: plant a record of nobody, and be told who comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+
+from api import settings
+from api.cases import honey
+from api.crypto import keyfile, memory
+from api.crypto.blind import BlindIndex
+from api.crypto.vault import Vault
+from api.custody import opening
+from api.oauth import operator
+from api.storage.pool import Database
+from api.vocabulary import Municipality, OrganisationId
+
+app: Final = typer.Typer(help="Plant records of nobody, to be told who comes to them.", no_args_is_help=True)
+
+
+@app.callback()
+def _only() -> None: ...
+
+
+@app.command()
+def plant(
+    host: Annotated[UUID, typer.Argument(help="An organisation that has no client, so that nobody lists its cases.")],
+    municipality: Annotated[Municipality, typer.Option(help="Where its case is.")],
+) -> None:
+    """Plant a record, and print by which ids it is known: for KETENBRUG_HONEY, and for nobody else."""
+    planted = asyncio.run(_plant(settings.database(), OrganisationId(host), municipality))
+    typer.echo(json.dumps([str(planted.case), str(planted.alias), str(planted.person)]))
+    typer.echo("Add these to the JSON list in KETENBRUG_HONEY of serve and work, and restart both.", err=True)
+
+
+async def _plant(url: str, host: OrganisationId, municipality: Municipality) -> honey.Planted:
+    memory.keep()
+    path, chosen = settings.custody()
+    keys = keyfile.load(path)
+    database, now = await Database.open(url, size=1), settings.now()
+    try:
+        said = database.unit(now)
+        honey.announce(said, operator.local())
+        await said.finish()
+        async with opening.custodian(path, chosen) as wrapper:
+            unit = database.unit(honey.seeming(now))
+            planted = await honey.plant(unit, Vault(wrapper), BlindIndex(keys.blind_index), host, municipality)
+            await unit.finish()
+    finally:
+        await database.close()
+    return planted
