@@ -31,20 +31,27 @@ class Log:
         arriving = list(leaves)
         self.leaves += arriving
         self.edge, full = self.edge.grown(tree.leaf_hash(leaf) for leaf in arriving)
-        for level, n, width, data in full:
-            assert width == 256
-            assert self.full.setdefault(tree.TileAt(level, n), data) is data
+        for each in full:
+            assert each.width == 256
+            assert self.full.setdefault(tree.TileAt(each.level, each.n), each.data) is each.data
         return self
 
     @property
     def tiles(self) -> dict[tree.TileAt, bytes]:
         """Full and partial."""
-        return self.full | {tree.TileAt(level, n): data for level, n, _, data in self.edge.partials()}
+        return self.full | {tree.TileAt(each.level, each.n): each.data for each in self.edge.partials()}
+
+    def strip(self, at: tree.StripAt) -> bytes:
+        """Part of a tile, or what stands beside one."""
+        if at.step % 2:
+            return tree.middle(self.tiles[tree.TileAt(at.step // 2, at.n)])
+        n, place = divmod(at.n, tree.STRIP)
+        width = tree.STRIP * tree.HASH
+        return self.tiles[tree.TileAt(at.step // 2, n)][place * width : (place + 1) * width]
 
     def prove(self, plan: tree.Plan) -> list[bytes]:
-        """Compute a plan from no more than the tiles that it names."""
-        wanted = tree.tiles(plan)
-        return tree.hashes(plan, {at: data for at, data in self.tiles.items() if at in wanted})
+        """Compute a plan from no more than the strips that it names."""
+        return tree.hashes(plan, {at: self.strip(at) for at in tree.strips(plan)})
 
     def head(self, size: int | None = None) -> Head:
         """The head at a size, the present one if none is named."""

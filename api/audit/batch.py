@@ -30,7 +30,7 @@ PERSONS: Final = Form(projection_person, ("person", "index"))
 COLUMNS: Final = Form(search_columns, tuple(search_columns.c.keys()))
 
 _in_order: Final = attrgetter(*(name for name in COLUMNS.columns if name != "index"))
-_NAMES: Final = ("level", "n", "width", "data")
+_NAMES: Final = ("level", "n", "width", "data", "middle")
 _LISTS: Final = func.unnest(*(bindparam(name, type_=func.array_agg(tile.c[name]).type) for name in _NAMES))
 _TILES: Final = statement(
     insert(tile).from_select(list(_NAMES), select(_LISTS.table_valued(*_NAMES, name="given").render_derived()))
@@ -85,5 +85,4 @@ def _new_partials(before: Edge, after: Edge) -> list[Tile]:
 
 
 def _tiles(tiles: Sequence[Tile]) -> Bound:
-    level, n, width, data = ([each[place] for each in tiles] for place in range(4))
-    return _TILES(level=level, n=n, width=width, data=data)
+    return _TILES(**{name: [each[place] for each in tiles] for place, name in enumerate(_NAMES)})

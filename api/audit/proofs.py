@@ -6,14 +6,14 @@ Everything below the size of a checkpoint never changes, so that no transaction 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit import tree
 from api.audit.tables import checkpoint, cosignature, entry, leaf, verifier
-from api.audit.tree import TileAt
+from api.audit.tree import StripAt, TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from api.audit.tree import Plan
     from api.storage.statement import Bound
+
+_At = TypeVar("_At", TileAt, StripAt)
 
 
 class Reader(Protocol):
@@ -73,7 +75,7 @@ _LOGGED: Final = statement(
 )
 _INDEX: Final = statement(select(leaf.c.index).where(leaf.c.leaf_hash == bindparam("hashed")).limit(1))
 # Of a tile above the leaves the widest is taken; a wide one stands in for every narrower one. The hashes of the partial
-# tile of level 0 are the last rows of `leaf`. One question, whatever the proof needs.
+# tile of level 0 are the last rows of `leaf`. One question, whatever is needed.
 _TILES: Final = statement(
     text("""
     SELECT asked.level, asked.n, coalesce(
@@ -82,6 +84,25 @@ _TILES: Final = statement(
             WHERE asked.level = 0 AND l.index >= asked.n * 256 AND l.index < (asked.n + 1) * 256)
     ) AS data
     FROM unnest(CAST(:levels AS smallint[]), CAST(:ns AS bigint[])) AS asked (level, n)
+    """)
+)
+# A strip of an even step is part of a tile, one of an odd step stands beside it. Where it does not (the partial tile of
+# level 0, and a tile of an earlier release) it is computed from the whole.
+_STRIPS: Final = statement(
+    text("""
+    SELECT asked.step, asked.n, held.strip, coalesce(held.whole, CASE WHEN held.strip IS NULL AND asked.step < 2 THEN
+        (SELECT string_agg(l.leaf_hash, NULL ORDER BY l.index) FROM audit.leaf l
+            WHERE l.index >= asked.n << 4 * (asked.step + 1) AND l.index < (asked.n + 1) << 4 * (asked.step + 1))
+    END) AS whole
+    FROM unnest(CAST(:steps AS integer[]), CAST(:ns AS bigint[])) AS asked (step, n)
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN asked.step % 2 = 0
+                THEN substring(t.data FROM CAST(asked.n % 16 * 512 + 1 AS integer) FOR 512) ELSE t.middle END AS strip,
+            CASE WHEN asked.step % 2 = 1 AND t.middle IS NULL THEN t.data END AS whole
+        FROM audit.tile t
+        WHERE t.level = asked.step / 2 AND t.n = CASE WHEN asked.step % 2 = 0 THEN asked.n / 16 ELSE asked.n END
+        ORDER BY t.width DESC LIMIT 1
+    ) AS held ON true
     """)
 )
 
@@ -126,18 +147,37 @@ async def tiles(reader: Reader, wanted: frozenset[TileAt]) -> dict[TileAt, bytes
     """Tiles, each as wide as it is by now. Raises `LogDamaged` when one is not there."""
     asked = sorted(wanted)
     rows = await reader.all(_TILES(levels=[each.level for each in asked], ns=[each.n for each in asked]))
-    found = {TileAt(row["level"], row["n"]): row["data"] for row in rows}
-    if any(data is None for data in found.values()):
+    return _there({TileAt(row["level"], row["n"]): row["data"] for row in rows})
+
+
+async def strips(reader: Reader, wanted: frozenset[StripAt]) -> dict[StripAt, bytes]:
+    """What proofs are computed from, each as wide as it is by now. Raises `LogDamaged` when one is not there."""
+    asked = sorted(wanted)
+    rows = await reader.all(_STRIPS(steps=[each.step for each in asked], ns=[each.n for each in asked]))
+    return _there({StripAt(row["step"], row["n"]): _strip(row) for row in rows})
+
+
+def _strip(row: Any) -> bytes | None:  # noqa: ANN401 - a record of the driver
+    whole: bytes | None = row["whole"]
+    if whole is None:
+        strip: bytes | None = row["strip"]
+        return strip
+    return tree.middle(whole) if row["step"] % 2 else whole
+
+
+def _there(found: dict[_At, bytes | None]) -> dict[_At, bytes]:
+    there = {at: data for at, data in found.items() if data is not None}
+    if len(there) < len(found):
         raise LogDamaged("a tile is not there")
-    return found
+    return there
 
 
 async def _hashes(reader: Reader, plan: Plan) -> list[bytes]:
-    return path(plan, await tiles(reader, tree.tiles(plan)))
+    return path(plan, await strips(reader, tree.strips(plan)))
 
 
-def path(plan: Plan, found: Mapping[TileAt, bytes]) -> list[bytes]:
-    """The hashes of a plan, out of the tiles that it names. Raises `LogDamaged` when they do not hold them."""
+def path(plan: Plan, found: Mapping[StripAt, bytes]) -> list[bytes]:
+    """The hashes of a plan, out of the strips that it names. Raises `LogDamaged` when they do not hold them."""
     try:
         return tree.hashes(plan, found)
     except LookupError as error:

@@ -75,11 +75,14 @@ tile: Final = Table(
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("width", SmallInteger, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
+    Column("middle", LargeBinary),
     CheckConstraint("width BETWEEN 1 AND 256 AND octet_length(data) = 32 * width", name="data_length"),
+    CheckConstraint("octet_length(middle) = 32 * (width / 16)", name="middle_length"),
     schema="audit",
     comment=(
         "Tiles (C2SP tlog-tiles): every full one, and above level 0 every partial one that a checkpoint rests on. "
-        "The partial tile of level 0 is not stored: its hashes are the last rows of audit.leaf."
+        "The partial tile of level 0 is not stored: its hashes are the last rows of audit.leaf. middle: the node over "
+        "each sixteen hashes, which is computed from data; NULL of a tile that was stored before there was a middle."
     ),
 )
 

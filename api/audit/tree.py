@@ -1,18 +1,18 @@
 """The Merkle tree of RFC 6962 section 2.1 (the same in RFC 9162), over 256-wide tiles (C2SP tlog-tiles). Pure.
 
 Coordinates: the node (height, nth) is the root of the full subtree over the leaves [nth << height, nth + 1 << height).
-A tile of level L and number n holds the nodes of height 8 L from the n * 256th on, 32 bytes each; the nodes between
-two levels are computed from it and remembered.
+A tile of level L and number n holds the nodes of height 8 L from the n * 256th on, 32 bytes each.
 
-A proof is first a plan (which nodes), then hashes: the plan tells which tiles to fetch, so that fetching may be async
-and one query, and computing stays here.
+A proof is first a plan (which nodes), then hashes: the plan tells what to fetch, so that fetching may be async and one
+query, and computing stays here. It is computed from *strips*: a strip of step S and number n holds the nodes of height
+4 S from the n * 16th on. Those of even steps are slices of tiles; those of odd steps are kept beside the tiles, for
+between the two lie 240 hashings, which would be most of what a proof costs.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ HASH: Final = 32
 WIDTH: Final = 256
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
+STRIP: Final = 16
+"""Hashes of a strip."""
+
 _HEIGHT: Final = 8
-_REMEMBERED: Final = 1024
+_STEP: Final = 4
 
 
 class Node(NamedTuple):
@@ -40,13 +43,27 @@ class TileAt(NamedTuple):
     n: int
 
 
+class StripAt(NamedTuple):
+    """Which strip."""
+
+    step: int
+    n: int
+
+
 class Tile(NamedTuple):
-    """A tile: `data` holds `width` hashes of 32 bytes."""
+    """A tile: `data` holds `width` hashes of 32 bytes, `middle` the node over each 16 of them."""
 
     level: int
     n: int
     width: int
     data: bytes
+    middle: bytes
+
+    @classmethod
+    def of(cls, level: int, n: int, hashes: Sequence[bytes]) -> Tile:
+        """Put hashes together."""
+        data = b"".join(hashes)
+        return cls(level, n, len(hashes), data, middle(data))
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -89,17 +106,15 @@ class Edge:
             first = self.size >> (_HEIGHT * (level + 1))
             row = [*standing, *arriving]
             whole = len(row) - len(row) % WIDTH
-            done = [
-                Tile(level, first + at // WIDTH, WIDTH, b"".join(row[at : at + WIDTH])) for at in range(0, whole, WIDTH)
-            ]
+            done = [Tile.of(level, first + at // WIDTH, row[at : at + WIDTH]) for at in range(0, whole, WIDTH)]
             full += done
             levels.append(tuple(row[whole:]))
-            arriving = [_subtree(tile.data) for tile in done]
+            arriving = [_subtree(tile.middle) for tile in done]
         return Edge(size, tuple(levels)), full
 
     def partials(self) -> list[Tile]:
         """The tiles that are not full yet."""
-        return [Tile(level, n, width, b"".join(self.levels[level])) for level, n, width in partial_tiles(self.size)]
+        return [Tile.of(level, n, self.levels[level]) for level, n, _ in partial_tiles(self.size)]
 
     def root(self) -> bytes:
         """The root of the tree as it stands."""
@@ -163,14 +178,21 @@ def head(size: int) -> Plan:
     return (_cover(0, size),)
 
 
-def tiles(plan: Plan) -> frozenset[TileAt]:
-    """Which tiles a plan needs. Any width that a tree of the planned size, or a larger one, has is wide enough."""
-    return frozenset(_tile(node)[0] for nodes in plan for node in nodes)
+def strips(plan: Plan) -> frozenset[StripAt]:
+    """Which strips a plan needs, each at least as wide as it is in a tree of the planned size."""
+    return frozenset(_strip(node)[0] for nodes in plan for node in nodes)
 
 
-def hashes(plan: Plan, data: Mapping[TileAt, bytes]) -> list[bytes]:
-    """Compute what was planned. Raises `LookupError` when a tile is missing or too narrow."""
-    return [_folded([_hash(node, data) for node in nodes]) for nodes in plan]
+def hashes(plan: Plan, data: Mapping[StripAt, bytes]) -> list[bytes]:
+    """Compute what was planned. Raises `LookupError` when a strip is missing or too narrow."""
+    rows = {at: _rows(data[at]) for at in strips(plan)}
+    return [_folded([_hash(node, rows) for node in nodes]) for nodes in plan]
+
+
+def middle(data: bytes) -> bytes:
+    """The node over each 16 hashes of a tile, as far as they are 16."""
+    whole = len(data) - len(data) % (STRIP * HASH)
+    return _above(data[:whole], _STEP)
 
 
 def full_tiles(size: int) -> Iterable[TileAt]:
@@ -216,39 +238,40 @@ def _cover(low: int, high: int) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def _tile(node: Node) -> tuple[TileAt, int, int]:
-    """The tile that holds the node, the row in it (0 is the tile's own hashes), and the place in the row."""
-    level, row = divmod(node.height, _HEIGHT)
-    in_row = WIDTH >> row
-    return TileAt(level, node.nth // in_row), row, node.nth % in_row
+def _strip(node: Node) -> tuple[StripAt, int, int]:
+    """The strip that the node is computed from, the row over it (0 is the strip itself), and the place in the row."""
+    step, row = divmod(node.height, _STEP)
+    in_row = STRIP >> row
+    return StripAt(step, node.nth // in_row), row, node.nth % in_row
 
 
-def _hash(node: Node, data: Mapping[TileAt, bytes]) -> bytes:
-    at, row, place = _tile(node)
-    found = _rows(data[at])[row][place * HASH : (place + 1) * HASH]
+def _hash(node: Node, rows: Mapping[StripAt, Sequence[bytes]]) -> bytes:
+    at, row, place = _strip(node)
+    found = rows[at][row][place * HASH : (place + 1) * HASH]
     if not found:
-        raise LookupError("the tile is too narrow")
+        raise LookupError("the strip is too narrow")
     return found
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _rows(data: bytes) -> tuple[bytes, ...]:
-    """Every node over the hashes of a tile: row r holds those of full subtrees of 2^r of them. Costs 0.2 ms once."""
+def _rows(data: bytes) -> list[bytes]:
+    """Every node over the hashes of a strip: row r holds those of full subtrees of 2^r of them."""
     rows = [data]
-    for _ in range(_HEIGHT):
-        below = rows[-1]
-        pairs = range(0, len(below) - 2 * HASH + 1, 2 * HASH)
-        rows.append(b"".join(hashlib.sha256(b"\x01" + below[at : at + 2 * HASH]).digest() for at in pairs))
-    return tuple(rows)
+    for _ in range(_STEP):
+        rows.append(_above(rows[-1]))
+    return rows
+
+
+def _above(data: bytes, rows: int = 1) -> bytes:
+    """The nodes over these, so many rows up, as far as they are whole."""
+    for _ in range(rows):
+        pairs = range(0, len(data) - 2 * HASH + 1, 2 * HASH)
+        data = b"".join([hashlib.sha256(b"\x01" + data[at : at + 2 * HASH]).digest() for at in pairs])
+    return data
 
 
 def _subtree(data: bytes) -> bytes:
-    """The root of a full tile, without remembering what is below it."""
-    row = data
-    while len(row) > HASH:
-        pairs = range(0, len(row), 2 * HASH)
-        row = b"".join([hashlib.sha256(b"\x01" + row[at : at + 2 * HASH]).digest() for at in pairs])
-    return row
+    """The root over a power of two of hashes."""
+    return _above(data, (len(data) // HASH).bit_length() - 1)
 
 
 def _right_to_left(row: Sequence[bytes]) -> Iterable[bytes]:

@@ -44,14 +44,14 @@ def test_a_tree_that_grows_leaf_by_leaf_has_the_root_of_the_definition_at_every_
         assert log.edge.root() == mth(0, size)
         if size:
             assert log.prove(tree.head(size)) == [mth(0, size)]
-        assert tree.Edge.of(size, {level: data for level, _, _, data in log.edge.partials()}) == log.edge
+        assert tree.Edge.of(size, {each.level: each.data for each in log.edge.partials()}) == log.edge
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537])
 def test_a_third_level_begins_where_it_must(size: int) -> None:
     log = grown(size)
     assert log.edge.root() == mth(0, size)
-    widths = {level: (n, width) for level, n, width, _ in log.edge.partials()}
+    widths = {each.level: (each.n, each.width) for each in log.edge.partials()}
     assert widths == {65_535: {0: (255, 255), 1: (0, 255)}, 65_536: {2: (0, 1)}, 65_537: {0: (256, 1), 2: (0, 1)}}[size]
     for index in (0, 255, 256, 40_000, 65_534, size - 1):
         assert log.prove(tree.inclusion(index, size)) == path(index, 0, size)

@@ -8,7 +8,7 @@ import pytest
 
 from api.audit import tree
 from tests.audit_kit import Log, grown
-from tests.rfc6962 import path, subproof
+from tests.rfc6962 import mth, path, subproof
 
 LEAVES = tuple(
     bytes.fromhex(each)
@@ -84,20 +84,25 @@ def test_a_proof_that_no_tree_can_have_is_refused() -> None:
 
 def test_an_edge_is_taken_up_only_from_the_tiles_of_its_size() -> None:
     log = grown(1100)
-    partials = {level: data for level, _, _, data in log.edge.partials()}
+    partials = {each.level: each.data for each in log.edge.partials()}
     assert sorted(partials) == [0, 1]
     for wrong in ({}, {0: partials[0]}, partials | {2: partials[1]}, partials | {0: partials[0][:-32]}):
         with pytest.raises(ValueError, match="partial tiles"):
             tree.Edge.of(1100, wrong)
 
 
-def test_a_missing_or_narrow_tile_is_never_passed_over() -> None:
+def test_a_missing_or_narrow_strip_is_never_passed_over() -> None:
     log = grown(300)
     plan = tree.inclusion(299, 300)
-    tiles = log.tiles
-    for broken in ({}, {at: data for at, data in tiles.items() if at.level == 0}, tiles | {tree.TileAt(0, 1): b""}):
+    strips = {at: log.strip(at) for at in tree.strips(plan)}
+    for broken in ({}, {at: data for at, data in strips.items() if at.step == 0}, strips | {tree.StripAt(0, 18): b""}):
         with pytest.raises(LookupError):
             tree.hashes(plan, broken)
+
+
+def test_beside_a_tile_stands_what_is_over_each_sixteen_of_its_hashes() -> None:
+    (tile,) = grown(40).edge.partials()
+    assert (tile.width, tile.middle) == (40, mth(0, 16) + mth(16, 32))
 
 
 def test_sizes_that_follow_each_other_prove_each_other() -> None:
