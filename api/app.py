@@ -21,7 +21,7 @@ from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.model import day_of
 from api.consent.receipts import Signer
-from api.crypto import keyfile, memory, signing_choice, vault
+from api.crypto import inbox, keyfile, memory, signing_choice, vault
 from api.crypto.blind import BlindIndex
 from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
@@ -108,8 +108,6 @@ ROUTES: Final = (
 PUBLISHED_AT: Final = "https://ketenbrug.example"
 """Where the checked-in description says that the API is; a server says its own address."""
 
-_SECURITY_TXT: Final = timedelta(days=180)
-
 _HOPELESS: Final = 600.0
 """Seconds that an entry may wait for its place in the log before no load balancer should send anybody here."""
 
@@ -169,6 +167,7 @@ def parts(
         token_management=TokenManagement(issuer, limits, client_keys),
         key_renewal=KeyRenewal(issuer, limits, client_keys),
         wrapper=wrapper,
+        inbox=inbox.InboxKeys(inbox.beside(keys.path)),
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
         pseudonyms=Pseudonyms(keys.pseudonym),
         fingerprints=Mac(keys.idempotency),
@@ -277,7 +276,7 @@ def _options(
     return enclosure.Options(
         about=openapi.About(settings.public_url),
         cursors=Mac(keys.cursor),
-        security=_security(settings, clock() + _SECURITY_TXT),
+        security=_security(settings, clock() + timedelta(days=180)),
         ready={"tables": readiness.tables, "keys": readiness.keys, "log": readiness.log},
         bounds=Bounds(body=settings.body_limit, patience=settings.patience),
         zone=_zone,

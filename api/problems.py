@@ -60,6 +60,12 @@ MALFORMED_JSON: Final = _row(
     "The body is not I-JSON (RFC 7493): UTF-8, finite numbers, no NUL, no lone surrogates, bounded nesting.",
     "Send a body that a strict JSON parser accepts.",
 )
+NOT_SEALED_TO_US: Final = _row(
+    "not-sealed-to-us", 400, "The body does not open here", "De body kan hier niet geopend worden",
+    "It was sent as JOSE, and is no compact JWE that a present key of this service opens, or not as it is taken here.",
+    "Fetch `/.well-known/encryption-keys` anew, seal with `alg` and `kid` of a key of it and A256GCM, without `zip` or "
+    "`crit`, and send it again.",
+)
 DUPLICATE_KEY: Final = _row(
     "duplicate-key", 400, "A JSON object repeats a key", "Een JSON-object herhaalt een sleutel",
     "A key appears twice in one object, so that two readers could understand two different things.",

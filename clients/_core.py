@@ -2,6 +2,7 @@
 
 (1) a token that is fresh                                            `_tokens`
 (2) the request, with a proof of its own for each attempt            `_sending`
+    before it the key that its body is sealed to, if it is to be     `_sealing`
 (3) once more with a new token, when the API says that this one no longer holds (RFC 6750 section 3.1)
 (4) the answer, or the error that the problem document means         `errors`
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from clients import _tracing as tracing
 from clients._messages import Request, is_secure
 from clients._opening import MEDIA_TYPES
+from clients._sealing import NOT_OPENED, Sealer
 from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
 from clients._tracing import Trace
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from clients._keys import Signer
     from clients._messages import Call, Flow, Response
     from clients._opening import Opener
+    from clients._sealing import SealingKey
     from clients._sending import Keep, Retries
     from clients._tokens import Account, Token
 
@@ -41,7 +44,7 @@ _PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
 class Session:
     """What one client remembers between calls: its token and the nonces. Safe to share between threads and tasks."""
 
-    __slots__ = ("_accept", "_base", "_clock", "_opener", "_sender", "_signer", "_tokens")
+    __slots__ = ("_accept", "_base", "_clock", "_opener", "_sealer", "_sender", "_signer", "_tokens")
 
     def __init__(
         self,
@@ -53,7 +56,9 @@ class Session:
         clock: Callable[[], float],
         keep: Keep = forget,
         opener: Opener | None = None,
+        seals: frozenset[str] | None = None,
     ) -> None:
+        """`seals`: posts are sealed, only to keys of these thumbprints if there are any. None: they are not."""
         for name, url in (("base URL", base_url), ("issuer", account.issuer)):
             if not is_secure(url):
                 raise Misconfigured("must be an HTTPS URL; HTTP only on this machine", name)
@@ -64,6 +69,7 @@ class Session:
         self._signer = signer
         self._sender = Sender(clock, retries, keep)
         self._tokens = Tokens(account, signer, self._sender, clock)
+        self._sealer = None if seals is None else Sealer(self._base, seals, self._sender, clock)
 
     def __repr__(self) -> str:
         return f"<Session at {self._base}>"
@@ -75,15 +81,25 @@ class Session:
         """
         trace = Trace.of(parent)
         try:
+            key = yield from self._sealing(call, trace)
             token = yield from self._tokens.current(trace)
-            response = yield from self._sent(call, token, person, trace)
+            response = yield from self._sent(_posted(call, key), token, person, trace)
             if _is_stale(response):
                 token = yield from self._tokens.current(trace, refused=token)
-                response = yield from self._sent(call, token, person, trace)
+                response = yield from self._sent(_posted(call, key), token, person, trace)
+            if key is not None and _is_not_opened(response):
+                key = yield from self._sealing(call, trace, refused=key)
+                response = yield from self._sent(_posted(call, key), token, person, trace)
             return _answer(call, self._opened(response), self._clock())
         except KetenbrugClientError as error:
             error.idempotency_key = call.key
             raise
+
+    def _sealing(self, call: Call[T], trace: Trace, refused: SealingKey | None = None) -> Flow[SealingKey | None]:
+        """The key that the body of a call is sealed to; None where it goes in the clear, or has none."""
+        if self._sealer is None or call.body is None:
+            return None
+        return (yield from self._sealer.current(trace, refused))
 
     def _opened(self, response: Response) -> Response:
         """The same answer with what was sealed to this client opened. Raises `UnexpectedAnswer`."""
@@ -115,7 +131,7 @@ class Session:
             "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
         }
         if call.body is not None:
-            headers["Content-Type"] = _JSON
+            headers["Content-Type"] = call.media_type
         if call.key is not None:
             headers["Idempotency-Key"] = str(call.key)
         if call.purpose is not None:
@@ -132,6 +148,21 @@ def checked_person(person: str) -> str:
     if not _PERSON.fullmatch(person):
         raise Misconfigured("an acting person is named by 1 to 64 visible ASCII characters, and never by their name")
     return person
+
+
+def _posted(call: Call[T], key: SealingKey | None) -> Call[T]:
+    """The call as it is sent: its body sealed, if it is to be."""
+    if key is None or call.body is None:
+        return call
+    posted = key.seal(call.body)
+    return replace(call, body=posted.content, media_type=posted.media_type)
+
+
+def _is_not_opened(response: Response) -> bool:
+    """Whether the service could not open what was sealed to it: its keys may be others by now."""
+    if response.status != HTTPStatus.BAD_REQUEST:
+        return False
+    return of_problem(response.status, response.content).slug == NOT_OPENED
 
 
 def _is_stale(response: Response) -> bool:

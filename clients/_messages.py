@@ -80,6 +80,7 @@ class Call(Generic[T]):
     `key`: sent as `Idempotency-Key`, the same one with each retry. `known`: an earlier answer, to be had again if it
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
+    `media_type`: of `body`.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Call(Generic[T]):
     version: int | None = None
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
+    media_type: str = "application/json"
 
     @property
     def replayable(self) -> bool:

@@ -18,7 +18,7 @@ from clients.errors import Misconfigured
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -92,6 +92,7 @@ class BlockingClient(Client[Blocking]):
     client, for the audit log. `retries`: how often a request is sent again. `timeout`: seconds for each of connecting,
     sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
     `opening_key`: the private JWK that answers are sealed to, or its file, where its public half is registered.
+    `seal_posts`: what is posted is sealed to a key that the service publishes; given thumbprints, to one of those only.
     `tls`: for certificates of your own. `transport`: sends in place of HTTP.
     """
 
@@ -108,11 +109,18 @@ class BlockingClient(Client[Blocking]):
         timeout: float = TIMEOUT,
         keep: Keep = forget,
         opening_key: KeySource | None = None,
+        seal_posts: bool | Collection[str] = False,
         tls: ssl.SSLContext | None = None,
         transport: Transport | None = None,
     ) -> None:
         session = _session(
-            base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep, opening_key
+            base_url,
+            Account(issuer, client_id, _words(scope)),
+            key,
+            Retries(most=retries),
+            keep,
+            opening_key,
+            _seals(seal_posts),
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
@@ -146,11 +154,18 @@ class AwaitingClient(Client[Awaiting]):
         timeout: float = TIMEOUT,
         keep: Keep = forget,
         opening_key: KeySource | None = None,
+        seal_posts: bool | Collection[str] = False,
         tls: ssl.SSLContext | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         session = _session(
-            base_url, Account(issuer, client_id, _words(scope)), key, Retries(most=retries), keep, opening_key
+            base_url,
+            Account(issuer, client_id, _words(scope)),
+            key,
+            Retries(most=retries),
+            keep,
+            opening_key,
+            _seals(seal_posts),
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
@@ -171,12 +186,29 @@ class AwaitingClient(Client[Awaiting]):
 
 
 def _session(
-    base_url: str, account: Account, key: KeySource, retries: Retries, keep: Keep, opening_key: KeySource | None
+    base_url: str,
+    account: Account,
+    key: KeySource,
+    retries: Retries,
+    keep: Keep,
+    opening_key: KeySource | None,
+    seals: frozenset[str] | None,
 ) -> Session:
     if retries.most < 0:
         raise Misconfigured("must be 0 or more", "retries")
     opener = _opening.load(opening_key)
-    return Session(base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep, opener=opener)
+    return Session(
+        base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep, opener=opener, seals=seals
+    )
+
+
+def _seals(wanted: bool | Collection[str]) -> frozenset[str] | None:
+    """The thumbprints that posts are sealed to, none for any; None for posts in the clear. Raises `Misconfigured`."""
+    if isinstance(wanted, bool):
+        return frozenset() if wanted else None
+    if isinstance(wanted, str) or not wanted:
+        raise Misconfigured("is true, or the thumbprints of the keys to trust", "seal_posts")
+    return frozenset(wanted)
 
 
 def _words(scope: str | Iterable[Scope]) -> str:

@@ -92,7 +92,7 @@ class Actor:
         content = None
         if body is not None:
             content = body if isinstance(body, bytes) else orjson.dumps(body)
-            sent["Content-Type"] = "application/json"
+            sent.setdefault("Content-Type", "application/json")
         return await self.http.request(method, url, content=content, headers=sent)
 
     async def get(self, path: str, **asked: Any) -> httpx.Response:

@@ -231,11 +231,18 @@ def with_a_case() -> Exchange:
     )
 
 
-def session(exchange: Exchange, *, retries: Retries | None = None) -> Session:
+def session(exchange: Exchange, *, retries: Retries | None = None, seals: frozenset[str] | None = None) -> Session:
     """The session of a client of the small exchange. Its jitter is a half."""
     account = Account(exchange.issuer, CLIENT_ID, SCOPE)
     patient = Retries(chance=lambda: 0.5) if retries is None else retries
-    return Session(f"{exchange.origin}/v1", account, load(exchange.jwk), retries=patient, clock=lambda: exchange.now)
+    return Session(
+        f"{exchange.origin}/v1",
+        account,
+        load(exchange.jwk),
+        retries=patient,
+        clock=lambda: exchange.now,
+        seals=seals,
+    )
 
 
 class Asgi:

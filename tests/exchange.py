@@ -79,6 +79,7 @@ class Exchange:
     auditor: AsyncAuditorClient
     operator: AsyncOperatorClient
     http: httpx.AsyncClient
+    key_file: Path
     _actors: dict[str, Actor] = field(default_factory=dict[str, Actor])
 
     def actor(self, key: str) -> Actor:
@@ -254,6 +255,7 @@ async def running(
             auditor=await client(AsyncAuditorClient, "auditor"),
             operator=await client(AsyncOperatorClient, "operator"),
             http=http,
+            key_file=keys.path,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from api.audit.delay import MergeDelay
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
 from api.crypto.blind import BlindIndex
+from api.crypto.inbox import InboxKeys
 from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
 from api.crypto.wrappers import FileWrapper
@@ -211,6 +213,7 @@ class World:
                 token_management=TokenManagement(self.issuer, limits, keys),
                 key_renewal=KeyRenewal(self.issuer, limits, keys),
                 wrapper=FileWrapper("test", bytes(32)),
+                inbox=InboxKeys(Path("no-such-file")),
                 index=BlindIndex(bytes(32)),
                 pseudonyms=Pseudonyms(bytes(32)),
                 fingerprints=Mac(bytes(32)),

@@ -2,21 +2,22 @@
 
 What changes keys in the database connects as its owner: the role of the service may not. Every command may be
 interrupted and run again, and is an entry of the log, also when it is refused: but `init`, which comes before the
-database, and `signing-keys` and a `check` without --rows, which read the file that whoever runs them can read anyway.
+database, and `signing-keys`, `inbox-keys` and a `check` without --rows, which read a file that whoever runs them can
+read anyway.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import typer
 
 from api import settings
-from api.cli import migrate
+from api.cli import inbox_keys, owner
 from api.crypto import keyfile, memory, signing_choice
 from api.crypto.blind import BlindIndex
 from api.crypto.choice import Kind
@@ -30,12 +31,13 @@ from api.errors import Misconfigured
 from api.oauth import operator, signing, signing_log
 from api.oauth.signing import Schedule
 from api.persons import reindexing
-from api.storage.pool import Database
-from api.storage.unit import Unit
 
 T = TypeVar("T")
 
 app: Final = typer.Typer(help="The service's own keys, and those of persons.", no_args_is_help=True)
+
+app.command()(inbox_keys.rotate_inbox)
+app.command()(inbox_keys.inbox_keys)
 
 File = Annotated[Path | None, typer.Option(help="The key file; KETENBRUG_KEY_FILE when absent.")]
 
@@ -151,25 +153,7 @@ def _kept(path: Path, work: Callable[[Units, Custodian], Awaitable[T]]) -> T:
         async with opening.custodian(path, chosen) as keys:
             return await work(units, keys)
 
-    return _run(run)
-
-
-def _run(work: Callable[[Units], Awaitable[T]]) -> T:
-    migrate.gather()  # what is sealed is declared beside each table
-    url = settings.database()
-
-    async def run() -> T:
-        database = await Database.open(url, size=2)
-
-        def units() -> Unit:
-            return database.unit(settings.now())
-
-        try:
-            return await work(units)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    return owner.run(run)
 
 
 @app.command()
@@ -186,21 +170,21 @@ def rotate_signing(
     keys, now, (file, chosen) = keyfile.load(settings.key_file()), settings.now(), settings.signing()
     begins = now if compromised else now + timedelta(seconds=ahead)
     try:
-        _run(lambda units: _recorded(units, signing.read(keys.token, file), held=not compromised))
+        owner.run(lambda units: _recorded(units, signing.read(keys.token, file), held=not compromised))
         new = signing.rotate(
             keys.token,
             file,
             begins,
             compromised=compromised,
             like=keys.path,
-            before=_rotating(refused=None),
+            before=owner.noting(custodian.ROTATE_SIGNING, "signing-key"),
             make=lambda: _made(chosen),
         )
     except Misconfigured:
-        _rotating(refused="not-possible")()
+        owner.noting(custodian.ROTATE_SIGNING, "signing-key", refused="not-possible")()
         raise
-    _run(lambda units: _recorded(units, signing.read(keys.token, file), alone=compromised))
-    typer.echo(f"Key {new.kid} signs from {_moment(new.begins)}. Every machine that serves needs {file} by then.")
+    owner.run(lambda units: _recorded(units, signing.read(keys.token, file), alone=compromised))
+    typer.echo(f"Key {new.kid} signs from {owner.moment(new.begins)}. Every machine that serves needs {file} by then.")
 
 
 def _made(chosen: SigningChoice) -> Signer:
@@ -229,17 +213,6 @@ async def _recorded(units: Units, schedule: Schedule, *, held: bool = False, alo
         raise
 
 
-def _rotating(*, refused: str | None) -> Callable[[], None]:
-    """Write it down before it happens: the key is in a file, so that no transaction holds both."""
-
-    async def noted(units: Units) -> None:
-        unit = units()
-        custodian.write_down(unit, operator.local(), custodian.ROTATE_SIGNING, "signing-key", refused=refused)
-        await unit.finish()
-
-    return lambda: _run(noted)
-
-
 @app.command()
 def signing_keys() -> None:
     """Say which keys sign access tokens, and which will and did; and that those that will can."""
@@ -253,10 +226,8 @@ def signing_keys() -> None:
 
     schedule, faults = asyncio.run(tried())
     for key, state in schedule.states(at):
-        typer.echo(f"{state:<8} {key.kid} {_moment(key.begins):<25} {key.signer.written.get('label', 'in the file')}")
+        typer.echo(
+            f"{state:<8} {key.kid} {owner.moment(key.begins):<25} {key.signer.written.get('label', 'in the file')}"
+        )
     if faults:
         raise Misconfigured(faults)
-
-
-def _moment(begins: float) -> str:
-    return "the beginning" if begins < 0 else datetime.fromtimestamp(begins, UTC).isoformat(timespec="seconds")

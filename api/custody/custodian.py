@@ -23,6 +23,7 @@ ROTATE_INDEX: Final = "keys.rotate-index"
 DESTROY_EPOCH: Final = "keys.destroy-epoch"
 CHECK: Final = "keys.check"
 ROTATE_SIGNING: Final = "keys.rotate-signing"
+ROTATE_INBOX: Final = "keys.rotate-inbox"
 
 
 class Custodian(KeyWrapper, Protocol):

@@ -19,7 +19,8 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
 from api.disclosure.authority import LOOKUPS, Operation
-from api.edge import passage, state
+from api.edge import eyes, passage, routing, state
+from api.edge.posts import SealedPost
 from api.edge.routing import Proof
 from api.edge.unit import USED, Acting, UnitOfWork, act
 from api.errors import Refused, TooManyRequests, Unauthenticated
@@ -101,8 +102,12 @@ class Guard(Proof):
         # (7) the scope (RFC 6750 section 3.1)
         if self.operation.scope not in caller.scopes:
             raise Refused(Reason.INSUFFICIENT_SCOPE)
-        # (8) the request as it came in
+        # (8) the request as it came in; whose eyes its answer is for; opened if it is sealed to us
         self.raise_objection(request)
+        eyes.hold(request, self.operation, caller, routing.produced(request))
+        if isinstance(request, SealedPost):
+            at = unit.now.timestamp()
+            request.open(here.inbox.at(at), at)
         return caller
 
     async def _admitted(self, request: Request, unit: Unit, token: Token, proof: dpop.Proof) -> Admission:

@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Request
 from api.crypto.vault import Vault
 from api.disclosure.authority import Operation
 from api.disclosure.call import Call, Once
-from api.edge import eyes, passage, routing, state
+from api.edge import passage, state
 from api.edge.actor import may
 from api.edge.unit import UnitOfWork
 from api.errors import BadRequest, TooManyRequests
@@ -48,7 +48,6 @@ def calls(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as 
     """A call of an operation that makes nothing."""
 
     async def call(request: Request, unit: UnitOfWork, caller: Principal = may(operation)) -> Call:
-        eyes.hold(request, operation, caller, routing.produced(request))
         _provable(request, operation)
         return _call(request, operation, unit, caller, None)
 
@@ -61,7 +60,6 @@ def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
     async def call(
         request: Request, unit: UnitOfWork, key: IdempotencyKey = None, caller: Principal = may(operation)
     ) -> Call:
-        eyes.hold(request, operation, caller, routing.produced(request))
         _provable(request, operation)
         if key is None:
             raise BadRequest(Reason.IDEMPOTENCY_KEY_MISSING)

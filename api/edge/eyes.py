@@ -2,8 +2,8 @@
 
 The rule for every operation, held here and nowhere else: what it answers to a client that registered an encryption key
 is sealed to that key, unless the operation declares why its answer may be read by anybody (`Operation.clear`). A route
-does nothing for it. `hold` is asked by what makes the `Call`, before anything is done; `seal` by the route class, when
-the answer is made and before it is committed. A problem is never sealed: it names no content.
+does nothing for it. `hold` is asked by the guard, once it is proven who calls; `seal` by the route class, when the
+answer is made and before it is committed. A problem is never sealed: it names no content.
 
 A page of a list is sealed as one: a sealing costs as much as reading a row does, and whoever may open one item of a
 page may open them all. A sealed answer has no entity tag that is a digest of its content, because that would confirm a

@@ -37,6 +37,11 @@ def check_content(headers: Mapping[str, str], consumes: frozenset[str]) -> None:
         raise Stopped(Problem(problems.UNSUPPORTED_MEDIA_TYPE))
 
 
+def is_of(headers: Mapping[str, str], kinds: frozenset[str]) -> bool:
+    """Whether the body is said to be of one of these kinds."""
+    return _is_one_of(headers.get("content-type", "")[:200], kinds)
+
+
 @lru_cache(maxsize=256)
 def _accepts(accept: str, produces: str) -> bool:
     """The most specific range that covers `produces` decides (RFC 9110 section 12.5.1); q=0 is a no."""

@@ -18,7 +18,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
 
 from api import problems
-from api.edge import documents, eyes, routing
+from api.edge import documents, eyes, posts, routing
 from api.problems import Problem, ProblemType
 from api.schemas import problem as wire
 
@@ -41,6 +41,7 @@ organisations that guide undocumented migrants, as far as law, agreement and con
 * Data that crosses organisations is asked with a `Purpose` (doelbinding), and each access is written down first.
 * Each answer carries an `Audit-Receipt`: the log's signed promise that its entry will be there, to be proven later.
 * What tells of a person is sealed, to a client that registered an encryption key: a compact JWE (RFC 7516) to that key.
+* A body may be sealed likewise: to a key of `/.well-known/encryption-keys`, as the same media types.
 * The log itself is public as hashes, under `/log` beside `/v1`, in the layout of C2SP tlog-tiles.
 * A "no" is a problem (RFC 9457) whose `nextStep` says what to do; its `type` leads to a page that explains it.
 * Creating takes an `Idempotency-Key`: a retry with the same key has one effect.
@@ -113,6 +114,9 @@ def document(app: FastAPI, about: About) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], *, seals: bool) -> dict[str, list[ProblemType]]:
     """Give an operation its problems, headers and forms. Returns the answers that it refers to, by their names."""
     responses: dict[str, Any] = operation["responses"]
+    taken = operation.get("requestBody", {}).get("content", {})
+    if operation.get("security") and routing.JSON in taken:
+        taken |= eyes.FORMS
     told_here = [problems.BY_SLUG[slug] for answer in responses.values() for slug in answer.get(_SLUGS, ())]
     rows = list(dict.fromkeys([*_usual(operation), *told_here]))
     good = {status: answer for status, answer in responses.items() if status < "4"}
@@ -143,6 +147,8 @@ def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
         yield problems.INVALID_CURSOR
     if "requestBody" in operation:
         yield from (problems.MALFORMED_JSON, problems.DUPLICATE_KEY, problems.PAYLOAD_TOO_LARGE)
+        if operation["requestBody"]["content"].keys() >= posts.KINDS:
+            yield problems.NOT_SEALED_TO_US
     if "Idempotency-Key" in names:
         yield from (problems.IDEMPOTENCY_KEY_MISSING, problems.IDEMPOTENCY_KEY_REUSED)
     if "If-Match" in names:

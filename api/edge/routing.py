@@ -22,7 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Match, compile_path
 from starlette.types import Scope
 
-from api.edge import eyes, media, strict_json
+from api.edge import eyes, media, posts, strict_json
+from api.edge.posts import SealedPost
 from api.problems import Stopped
 
 if TYPE_CHECKING:
@@ -52,18 +53,18 @@ class EdgeRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, behind our checks."""
         handle = super().get_route_handler()
-        produces, consumes = self.produces, self.consumes
+        produces, consumes = self.produces, self.takes
         forms = produces | frozenset(eyes.FORMS) if produces and self.seals else produces
         strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
         proves = self.proves
 
         async def checked(request: Request) -> Response:
-            taken = _ReadOnce(request.scope, request.receive) if strict else request
+            taken = self._taken(request) if strict else request
             try:
                 if forms:
                     media.check_any(request.headers.get("accept"), forms)
                 media.check_content(request.headers, consumes)
-                if isinstance(taken, _ReadOnce):
+                if isinstance(taken, _ReadOnce | SealedPost):
                     await taken.read()
             except Stopped as objection:
                 if not proves:
@@ -74,6 +75,10 @@ class EdgeRoute(APIRoute):
             return eyes.seal(taken, await handle(taken))
 
         return checked
+
+    def _taken(self, request: Request) -> Request:
+        sealed = self.proves and media.is_of(request.headers, posts.KINDS)
+        return (SealedPost if sealed else _ReadOnce)(request.scope, request.receive)
 
     @property
     def proves(self) -> bool:
@@ -101,6 +106,11 @@ class EdgeRoute(APIRoute):
         described: dict[str, Any] = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
         field = self.body_field.field_info if self.body_field is not None else None
         return frozenset(described) | ({field.media_type} if isinstance(field, Body) else frozenset[str]())
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The same, with the forms of a sealed post where JSON is taken of who is proven."""
+        return self.consumes | posts.KINDS if JSON in self.consumes and self.proves else self.consumes
 
 
 class _ReadOnce(Request):
@@ -141,7 +151,7 @@ class Proof:
 
 def produced(request: Request) -> frozenset[str]:
     """The media types of the answer to this request in the clear; none when the handler decides."""
-    found: frozenset[str] = getattr(request.state, _PRODUCED)
+    found: frozenset[str] = getattr(request.state, _PRODUCED, frozenset[str]())
     return found
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.consent.evidence import Texts
     from api.consent.receipts import Signer
     from api.crypto.blind import BlindIndex
+    from api.crypto.inbox import InboxKeys
     from api.crypto.mac import Mac
     from api.crypto.pseudonyms import Pseudonyms
     from api.crypto.wrappers import KeyWrapper
@@ -49,6 +50,7 @@ class State:
     token_management: TokenManagement
     key_renewal: KeyRenewal
     wrapper: KeyWrapper
+    inbox: InboxKeys
     index: BlindIndex
     pseudonyms: Pseudonyms
     fingerprints: Mac

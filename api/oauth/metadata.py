@@ -17,6 +17,7 @@ REVOCATION_PATH: Final = "/oauth/revoke"
 INTROSPECTION_PATH: Final = "/oauth/introspect"
 CLIENT_KEYS_PATH: Final = "/oauth/client-keys"
 JWKS_PATH: Final = "/.well-known/jwks.json"
+ENCRYPTION_KEYS_PATH: Final = "/.well-known/encryption-keys"
 
 _ENDPOINTS: Final = {"token": TOKEN_PATH, "revocation": REVOCATION_PATH, "introspection": INTROSPECTION_PATH}
 
@@ -39,11 +40,12 @@ def authorization_server(issuer: Issuer) -> dict[str, Any]:
     return document
 
 
-def protected_resource(issuer: Issuer, servers: Sequence[str]) -> dict[str, Any]:
+def protected_resource(issuer: Issuer, servers: Sequence[str], base_url: str) -> dict[str, Any]:
     """The metadata of the API (RFC 9728 section 2). `servers`: the issuers whose tokens are taken."""
     return {
         "resource": issuer.audience,
         "authorization_servers": list(servers),
+        "jwks_uri": base_url + ENCRYPTION_KEYS_PATH,
         "scopes_supported": [str(scope) for scope in Scope],
         "bearer_methods_supported": ["header"],
         "dpop_bound_access_tokens_required": True,

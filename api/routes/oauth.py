@@ -94,7 +94,8 @@ async def jwks(request: Request) -> JSONResponse:
 async def protected_resource(request: Request) -> JSONResponse:
     """Describe the API as a resource (RFC 9728); the second path is what section 3.1 derives from `resource`."""
     here = state.of(request)
-    return JSONResponse(described.protected_resource(here.issuer, here.issuers.urls), headers=_CACHED)
+    base_url = passage.of(request.scope).base_url
+    return JSONResponse(described.protected_resource(here.issuer, here.issuers.urls, base_url), headers=_CACHED)
 
 
 async def _asked(request: Request) -> Asked:

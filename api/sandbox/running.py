@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from api import settings
-from api.crypto import keyfile
+from api.crypto import inbox, keyfile
 from api.crypto.blind import BlindIndex
+from api.crypto.inbox import Kind
 from api.crypto.wrappers import FileWrapper
 from api.errors import Misconfigured
 from api.oauth import operator, registry
@@ -91,6 +92,7 @@ class Running:
             _migrate(owner)
             if not keys.exists():
                 keyfile.create(keys)
+                _take_sealed_posts(keys)
             kept = _furnished(credentials, application, keys, people)
             issuer = f"http://127.0.0.1:{chosen}"
             environment = _environment(application, keys, issuer, chosen, workers) | dict(more or {})
@@ -117,6 +119,13 @@ class Running:
     def stop(self) -> None:
         """Stop the service, then the database. The directory stays, and can be started again."""
         self._stack.close()
+
+
+def _take_sealed_posts(keys: Path) -> None:
+    """Make a key that posts may be sealed to for each of the two profiles."""
+    for kind in (Kind.X25519, Kind.RSA):
+        now = settings.now()
+        inbox.rotate(inbox.beside(keys), kind, now, now, compromised=False, like=keys)
 
 
 def _begin_anew(cluster: Cluster, directory: Path) -> None:

@@ -183,7 +183,7 @@ async def test_an_accept_that_matches_nothing_is_refused(clients: dict[str, http
 async def test_a_body_of_another_kind_is_refused(clients: dict[str, httpx.AsyncClient], route: Route) -> None:
     """Also where no body is taken at all."""
     for method in sorted(route.methods):
-        for headers in ({"content-type": "text/plain"}, {}):
+        for headers in ({"content-type": "text/plain"}, {"content-type": "application/josex"}, {}):
             answer = await clients[route.app].request(method, route.path, content=b"x", headers=headers)
             _assert_refused(route, answer, 415, "unsupported-media-type")
 

@@ -1,21 +1,28 @@
-"""A client that registered an encryption key gets what tells of a person to its own eyes only."""
+"""What tells of a person goes to the eyes of its recipient only: answers to a client with a key, and posts to us."""
 
 from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import pytest
 
-from api.crypto import jwe
+from api.crypto import inbox, jwe
+from api.crypto.inbox import Kind
 from api.oauth import operator, recipients
-from api.vocabulary import ClientId, DossierId, Purpose
-from clients import _opening
+from api.schemas.advice import NewAdvice
+from api.schemas.cases import CaseSearch
+from api.vocabulary import AdviceAnswer, ClientId, DossierId, Purpose
+from clients import _opening, _sealing
+from clients.chain import AsyncChainClient
 from clients.errors import InvalidInput, NotFound, UnexpectedAnswer
+from clients.errors import Misconfigured as Mistaken
 from clients.ngo import AsyncNgoClient
-from tests.actor import refused
-from tests.dealings import Dealings
+from tests.actor import OCCURRENCE, refused
+from tests.dealings import BODY, Dealings
 from tests.exchange import BASE
 from tests.jwe_kit import KINDS, private, public
 
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCREENING = Purpose.LEGAL_SCREENING
+C = TypeVar("C", AsyncNgoClient, AsyncChainClient)
 
 
 async def _register(exchange: Exchange, key: str | None) -> None:
@@ -179,3 +187,128 @@ async def test_our_client_opens_what_is_sealed_to_it(exchange: Exchange) -> None
             await another.dossiers.read(dossier, purpose=SCREENING)
         with pytest.raises(InvalidInput, match="406"):
             await exchange.ngo.dossiers.read(dossier, purpose=SCREENING)
+
+
+def _client(exchange: Exchange, key: str, kind: type[C], **more: Any) -> C:
+    """A client of our own that seals what it posts."""
+    member = exchange.members[key]
+    return kind(
+        f"{BASE}/v1",
+        issuer=BASE,
+        client_id=member.client_id,
+        key=member.jwk,
+        scope=member.part.scopes,
+        retries=0,
+        transport=exchange.ngo._driver.transport,
+        **more,
+    )
+
+
+async def posted_to(exchange: Exchange, kind: Kind, *, compromised: bool = False) -> list[dict[str, Any]]:
+    """Give the service a new inbox key of this kind, and have it look; what it then publishes, the new one first."""
+    file, now = inbox.beside(exchange.key_file), exchange.clock()
+    new = inbox.rotate(file, kind, now, now, compromised=compromised, like=file)
+    with exchange.later(timedelta(seconds=30)):
+        await _keys(exchange)
+    return sorted(await _keys(exchange), key=lambda key: bool(key["kid"] != new.kid))
+
+
+async def _keys(exchange: Exchange) -> list[dict[str, Any]]:
+    told = (await exchange.http.get("/.well-known/oauth-protected-resource")).json()["jwks_uri"]
+    answer = await exchange.http.get(told)
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    found: list[dict[str, Any]] = answer.json()["keys"]
+    return found
+
+
+def _sealed(keys: list[dict[str, Any]], body: object) -> tuple[bytes, dict[str, str]]:
+    key = _sealing.taken(keys[0])
+    assert key is not None
+    posted = key.seal(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return posted.content, {"Content-Type": posted.media_type}
+
+
+async def test_the_ind_posts_to_our_eyes_only_in_both_profiles(exchange: Exchange) -> None:
+    dealings = await (await Dealings.begin(exchange)).consented()
+    for kind in (Kind.RSA, Kind.X25519):
+        asked, keys = await dealings.asked(), await posted_to(exchange, kind)
+        ind = _client(exchange, "ind", AsyncChainClient, seal_posts=[keys[0]["kid"]])
+        new = NewAdvice(advice_request_id=asked.id, answer=AdviceAnswer.ADVICE, summary="None.", body=BODY)
+        given = (await ind.advice.give(new)).value
+        read = (await exchange.ngo.advice.read(given.id, purpose=Purpose.RESIDENCE_ADVICE)).value
+        assert read.body == BODY
+
+
+async def test_a_sealed_post_and_a_clear_one_are_one_intention(exchange: Exchange) -> None:
+    """The idempotency key stands for what is said, not for the bytes: each sealing has others."""
+    dealings = await (await Dealings.begin(exchange)).consented()
+    ngo, body = exchange.actor("ngo"), dealings.new_request().model_dump(mode="json", by_alias=True)
+    keys, key = await posted_to(exchange, Kind.X25519), str(uuid4())
+    first, headers = _sealed(keys, body)
+    made = await ngo.post("/dossier-requests", first, key=key, headers=headers)
+    assert made.status_code == 201, made.text
+    for sent, said in (_sealed(keys, body), (first, headers), (json.dumps(body).encode(), {})):
+        again = await ngo.post("/dossier-requests", sent, key=key, headers=said)
+        assert (again.status_code, again.json()["id"]) == (201, made.json()["id"])
+        assert again.headers["idempotency-replayed"] == "true"
+    other, headers = _sealed(keys, body | {"proportionalityNote": "Weighed again."})
+    refused(await ngo.post("/dossier-requests", other, key=key, headers=headers), 422, "idempotency-key-reused")
+
+
+async def test_what_does_not_open_is_one_problem_and_an_entry(exchange: Exchange) -> None:
+    ngo = exchange.actor("ngo")
+    keys = await posted_to(exchange, Kind.X25519)
+    good, jose = _sealed(keys, {"vNumber": "0000000999"})
+    parts = good.split(b".")
+    texts = set[str]()
+    for bad in (
+        b"x",
+        b"",
+        b".".join([*parts[:3], parts[3][::-1], parts[4]]),
+        b".".join([parts[0], parts[1][::-1], *parts[2:]]),
+        b'{"recipients": []}',
+    ):
+        answer = await ngo.post("/cases/_search", bad, headers=jose)
+        problem = refused(answer, 400, "not-sealed-to-us")
+        texts.add(json.dumps({name: text for name, text in problem.items() if name not in OCCURRENCE}))
+        entry = await exchange.entry(answer.headers["request-id"])
+        assert (entry["result"], entry["reason"]) == ("refused", "not-sealed-to-us")
+    assert len(texts) == 1
+    assert "/.well-known/encryption-keys" in problem["nextStep"]
+    assert (await ngo.post("/cases/_search", good, headers=jose)).status_code == 200
+    unproven = await exchange.http.post(f"{BASE}/v1/cases/_search", content=good, headers=jose)
+    assert (unproven.status_code, unproven.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_what_was_opened_is_read_like_any_other_body(exchange: Exchange) -> None:
+    ngo = exchange.actor("ngo")
+    keys = await posted_to(exchange, Kind.X25519)
+    for text, status, slug in (
+        (b'{"vNumber": "1", "vNumber": "2"}', 400, "duplicate-key"),
+        (b"{", 400, "malformed-json"),
+        (b"[]", 400, "invalid-input"),
+        (b"{}", 400, "invalid-input"),
+        (b'{"vNumber": "' + b"1" * 1024 * 1024 + b'"}', 413, "payload-too-large"),
+    ):
+        sent, jose = _sealed(keys, text)
+        problem = refused(await ngo.post("/cases/_search", sent, headers=jose), status, slug)
+        assert "vNumber" not in json.dumps(problem) or slug == "invalid-input"
+    refused(await ngo.post("/cases/_search", b"x" * 2_000_000, headers=jose), 413, "payload-too-large")
+    filled = b'{"vNumber": "0000000999"' + b" " * (1024 * 1024 - 40) + b"}"
+    sent, jose = _sealed(keys, filled)
+    assert len(sent) > 1024 * 1024
+    assert (await ngo.post("/cases/_search", sent, headers=jose)).status_code == 200
+    refused(await ngo.get("/cases", headers=jose | {"Content-Length": "1"}), 415, "unsupported-media-type")
+
+
+async def test_a_client_finds_the_next_key_by_itself_and_never_posts_in_the_clear(exchange: Exchange) -> None:
+    before = await posted_to(exchange, Kind.X25519)
+    ngo, wanted = _client(exchange, "ngo", AsyncNgoClient, seal_posts=True), CaseSearch(v_number="0000000999")
+    assert [each async for each in ngo.cases.search(wanted)] == []
+    await posted_to(exchange, Kind.X25519, compromised=True)
+    assert [each async for each in ngo.cases.search(wanted)] == [], "its key leaked, and another is published"
+    pinned = _client(exchange, "ngo", AsyncNgoClient, seal_posts=[before[0]["kid"]])
+    with pytest.raises(UnexpectedAnswer, match="publishes no key"):
+        await anext(aiter(pinned.cases.search(wanted)))
+    with pytest.raises(Mistaken):
+        _client(exchange, "ngo", AsyncNgoClient, seal_posts=[])

@@ -70,7 +70,7 @@ def test_a_rotation_says_which_key_signs_from_when(operator: Operator) -> None:
     assert operator.file.read_bytes() == before, "a rotation does not touch the key file"
     first, second = operator.done("signing-keys").splitlines()
     assert first.startswith("active ")
-    assert first.endswith("the beginning")
+    assert "the beginning" in first
     assert second.startswith("next ")
     assert second.split()[1] in said
 
@@ -131,4 +131,22 @@ def test_each_command_is_written_down_as_often_as_it_says(operator: Operator) ->
         ("keys.rotate-index", "permitted", None),
         ("keys.rotate-index", "permitted", None),
         ("keys.rotate-signing", "permitted", None),
+    ]
+
+
+def test_an_inbox_key_is_made_known_and_replaced(operator: Operator) -> None:
+    said = operator.done("rotate-inbox", "--ahead", "0")
+    assert str(operator.file.with_name("ketenbrug.keys.inbox")) in said
+    operator.done("rotate-inbox", "--kind", "RSA-OAEP")
+    assert isinstance(operator.typed("rotate-inbox", "--kind", "RSA-OAEP", "--ahead", "0").exception, Misconfigured)
+    first, second = (line.split() for line in operator.done("inbox-keys").splitlines())
+    assert (first[:2], second[:2]) == (["active", "ECDH-X25519"], ["next", "RSA-OAEP"])
+    assert first[2] in said
+    operator.done("rotate-inbox", "--compromised")
+    assert first[2] not in operator.done("inbox-keys")
+    assert operator.written() == [
+        ("keys.rotate-inbox", "permitted", None),
+        ("keys.rotate-inbox", "permitted", None),
+        ("keys.rotate-inbox", "refused", "not-possible"),
+        ("keys.rotate-inbox", "permitted", None),
     ]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from joserfc import jwe
+from joserfc.jwk import OKPKey
 
 from api.schemas.base import Page
 from api.schemas.cases import Case, CaseSummary, NewCase
@@ -25,6 +27,7 @@ from tests.clients_kit import (
     READ,
     Exchange,
     Hand,
+    problem,
     reply,
     session,
     with_a_case,
@@ -168,3 +171,47 @@ class _Direct:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _inbox(*keys: OKPKey) -> Response:
+    """What the service publishes to be sealed to, those that it likes best first."""
+    named = {"use": "enc", "alg": "ECDH-ES+A256KW"}
+    return reply(200, {"keys": [{**key.as_dict(private=False), **named, "kid": key.thumbprint()} for key in keys]})
+
+
+def test_what_is_posted_is_sealed_to_a_published_key_and_a_new_one_is_found(exchange: Exchange, hand: Hand) -> None:
+    """The keys are kept for five minutes; one that no longer opens is asked for anew, once."""
+    old, new = OKPKey.generate_key("X25519"), OKPKey.generate_key("X25519")
+    exchange.answers["POST", "cases"] = reply(201, CASE)
+    place, call = session(exchange, seals=frozenset()), creates("cases", Case, NEW)
+    exchange.next_api.append(_inbox(old))
+    assert hand.run(place.call(call)).value.id == CASE_ID
+    exchange.now += 200
+    exchange.next_api += [problem(400, "not-sealed-to-us"), _inbox(new, old)]
+    hand.run(place.call(call))
+    exchange.now += 301
+    exchange.next_api.append(_inbox(new))
+    hand.run(place.call(call))
+    posts = [each for each in exchange.api_requests() if each.method == "POST"]
+    assert {each.headers["Content-Type"] for each in posts} == {"application/jose"}
+    texts = [
+        jwe.decrypt_compact(each.content, key, algorithms=["ECDH-ES+A256KW", "A256GCM"]).plaintext
+        for each, key in zip(posts, (old, old, new, new), strict=True)
+    ]
+    assert set(texts) == {call.body}
+    reading = hand.run(place.call(READ))
+    assert reading.value.id == CASE_ID, "what has no body is sent as ever"
+
+
+@pytest.mark.parametrize(
+    "published",
+    [reply(404), reply(200, {"keys": []}), reply(200, [7]), _inbox(OKPKey.generate_key("X25519"))],
+    ids=["not there", "none", "unreadable", "not trusted"],
+)
+def test_what_cannot_be_sealed_is_not_sent(exchange: Exchange, hand: Hand, published: Response) -> None:
+    place = session(exchange, seals=frozenset({"a thumbprint that was told by telephone"}))
+    exchange.next_api.append(published)
+    with pytest.raises(UnexpectedAnswer):
+        hand.run(place.call(creates("cases", Case, NEW)))
+    assert not exchange.api_requests()
+    assert not exchange.token_requests()
