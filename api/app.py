@@ -7,7 +7,6 @@ create_app         the app of given settings, keys and clock; a database that is
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -27,7 +26,7 @@ from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
 from api.custody import opening
-from api.edge import enclosure, openapi, routing, state
+from api.edge import enclosure, openapi, passage, routing, state
 from api.edge.envelope import Bounds
 from api.edge.well_known import SecurityContact
 from api.errors import Unavailable
@@ -38,6 +37,7 @@ from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.metadata import TOKEN_PATH
 from api.oauth.nonces import Nonces
+from api.oauth.people import door
 from api.oauth.registry import Clients
 from api.oauth.renewal import KeyRenewal
 from api.oauth.server import TokenEndpoint
@@ -63,6 +63,7 @@ from api.routes import (
     log,
     oauth,
     organisations,
+    people,
     persons,
     screening_outcomes,
     statistics,
@@ -126,6 +127,7 @@ def create_app(settings: Settings, keys: KeyFile, *, clock: Callable[[], datetim
     app = enclosure.application(options, lifespan=_lifespan(settings, keys, clock, readiness))
     routing.join(app, oauth.resource)
     routing.join(app, log.routes)
+    routing.join(app, people.routes)
     if settings.embedded_issuer:
         routing.join(app, oauth.router)
     for routes in ROUTES:
@@ -153,6 +155,7 @@ def parts(
 ) -> state.State:
     """What requests share."""
     issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file, workshop))
+    near = [each.issuer for each in settings.issuers if each.own_network]
     limits, client_keys = Limits(database, _quotas(settings)), ClientKeys(Fetcher(settings.client_key_origins))
     return state.State(
         database=database,
@@ -166,6 +169,7 @@ def parts(
         ),
         token_management=TokenManagement(issuer, limits, client_keys),
         key_renewal=KeyRenewal(issuer, limits, client_keys),
+        door=door.of(issuer, settings.public_url, Fetcher((*settings.client_key_origins, *near)), limits, keys),
         wrapper=wrapper,
         inbox=inbox.InboxKeys(inbox.beside(keys.path)),
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
@@ -279,21 +283,10 @@ def _options(
         security=_security(settings, clock() + timedelta(days=180)),
         ready={"tables": readiness.tables, "keys": readiness.keys, "log": readiness.log},
         bounds=Bounds(body=settings.body_limit, patience=settings.patience),
-        zone=_zone,
+        zone=passage.zone,
     )
 
 
 def _security(settings: Settings, expires: datetime) -> SecurityContact | None:
     contact = settings.security_contact
     return SecurityContact(contact, settings.security_policy, expires) if contact else None
-
-
-def _zone(address: str | None) -> str:
-    """The network zone of a peer: never its address, which would tell where a person is helped."""
-    try:
-        peer = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    if peer.is_loopback:
-        return "loopback"
-    return "private" if peer.is_private else "public"

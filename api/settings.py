@@ -138,7 +138,7 @@ class Settings(DatabaseSettings, KeySettings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     issuers: tuple[TrustedIssuer, ...] = ()
     embedded_issuer: Annotated[bool, Field(description="Whether tokens of our own are issued and taken.")] = True
-    client_key_origins: tuple[str, ...] = Field((), description="Own network, where clients publish keys: origins.")
+    client_key_origins: tuple[str, ...] = Field((), description="Own network, for keys and sign-in: origins.")
 
     @property
     def issuer(self) -> str:

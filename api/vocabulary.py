@@ -185,6 +185,19 @@ class Scope(StrEnum):
     ADMIN_WRITE = "admin:write"
 
 
+class Role(StrEnum):
+    """What a person who signs in does in their organisation. Which kinds of party have which: `api.oauth.people`."""
+
+    CASE_WORKER = "case-worker"
+    """Guides persons, or decides on them (behandelaar)."""
+    COORDINATOR = "coordinator"
+    """Leads those who do (coördinator)."""
+    PRIVACY_OFFICER = "privacy-officer"
+    """Data protection officer (functionaris gegevensbescherming)."""
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
+
+
 class Reach(StrEnum):
     """What an operation does with data about a person."""
 

@@ -26,7 +26,7 @@ from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
 from api.crypto.wrappers import FileWrapper
 from api.disclosure import authority
-from api.edge import failures, state
+from api.edge import failures, routing, state
 from api.edge.actor import may
 from api.edge.envelope import Bounds, Envelope
 from api.edge.unit import UnitOfWork
@@ -37,6 +37,8 @@ from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
 from api.oauth.nonces import Nonces
+from api.oauth.people.door import Door
+from api.oauth.people.relying import Relying
 from api.oauth.registry import Clients
 from api.oauth.renewal import KeyRenewal
 from api.oauth.server import TokenEndpoint
@@ -46,6 +48,7 @@ from api.oauth.unproven import Tally
 from api.outbound import Fetcher
 from api.principal import Principal
 from api.routes import oauth as oauth_routes
+from api.routes import people as people_routes
 from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.vocabulary import ClientId, OrganisationId, Party, Reason, Scope
@@ -187,6 +190,7 @@ class World:
         app.include_router(oauth_routes.router)
         app.include_router(oauth_routes.resource)
         app.include_router(probes)
+        routing.join(app, people_routes.routes)
         failures.install(app)
         app.state.held = self.held
         self.inner = app
@@ -212,6 +216,7 @@ class World:
                 token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits, keys),
                 token_management=TokenManagement(self.issuer, limits, keys),
                 key_renewal=KeyRenewal(self.issuer, limits, keys),
+                door=Door(Relying(self.issuer, kit.ISSUER, self.fetcher), limits, Mac(bytes(32)), Mac(bytes(32))),
                 wrapper=FileWrapper("test", bytes(32)),
                 inbox=InboxKeys(Path("no-such-file")),
                 index=BlindIndex(bytes(32)),

@@ -29,6 +29,7 @@ COMMANDS: Final = (
     "migrate",
     "register",
     "client",
+    "people",
     "keys",
     "erase-person",
     "legal-hold",

@@ -7,27 +7,25 @@ Keys travel as public JWKs only; whoever confirms hears the thumbprint from the 
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, cast
-from uuid import UUID
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 import uuid_utils.compat as uuid_utils
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 
 from api import settings
-from api.crypto import jwe, secretfile
+from api.cli import people
+from api.cli.doing import identity as _id
+from api.cli.doing import keys as _keys
+from api.cli.doing import signing as _signing
+from api.cli.doing import within as _commit
+from api.crypto import jwe
 from api.errors import Misconfigured
 from api.oauth import agreeing, jose, operator, recipients, registry
-from api.oauth.agreeing import Deed, Sign
+from api.oauth.deeds import Deed
 from api.oauth.model import KEYS_WARNED, renew_by
-from api.storage.pool import Database
-from api.storage.unit import Unit
 from api.vocabulary import ClientId, Municipality, Party, Scope
 
 T = TypeVar("T")
@@ -106,6 +104,30 @@ def designation(
     _agreed(Deed.DESIGNATION, content, by, operator_key)
 
 
+@app.command()
+def provider(
+    organisation_id: Annotated[str, typer.Argument(help="Id of the organisation whose people sign in there.")],
+    issuer: Annotated[str, typer.Option(help="Its OpenID provider, exactly as in the `issuer` of its metadata.")],
+    client_id: Annotated[str, typer.Option(help="What Ketenbrug is called there.")],
+    role: Annotated[list[str], typer.Option(help="VALUE=ROLE: a value of the claim, and the role here; repeat it.")],
+    contact: Annotated[str, typer.Option(help="Whom its people ask who get no role, as their page shows it.")],
+    role_claim: Annotated[str, typer.Option(help="The claim of its ID tokens that names roles.")] = "roles",
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Register where people of an organisation sign in, or replace their roles, which ends their sessions."""
+    content = {
+        "id": str(uuid_utils.uuid7()),
+        "organisation": str(_id(organisation_id)),
+        "issuer": issuer,
+        "clientId": client_id,
+        "roleClaim": role_claim,
+        "roles": people.mapped(role),
+        "contact": contact,
+    }
+    _agreed(Deed.PROVIDER, content, by, operator_key)
+
+
 @app.command("operator")
 def enrol(
     name: Annotated[str, typer.Argument(help="An opaque name: never that of a person.")],
@@ -160,24 +182,10 @@ def _agreed(deed: Deed, content: dict[str, Any], by: str | None, operator_key: P
 def _printed(deed: Deed, content: dict[str, Any]) -> None:
     if deed is Deed.ORGANISATION:
         typer.echo(content["id"])
+    if deed is Deed.PROVIDER:
+        typer.echo("What its administrator needs of us: ketenbrug people providers")
     for each in content["jwks"] if deed is Deed.CLIENT else ():
         typer.echo(jose.public_key(each).thumbprint)
-
-
-def _signing(file: Path) -> Sign:
-    """Sign with the private key of a file, which nobody else can read."""
-    if file.exists() and file.stat().st_mode & secretfile.OTHERS:
-        raise Misconfigured((f"{file} is open to group or others: chmod 0400 it",))
-    jwk = dict(_keys(file)[0])
-    alg = {"EC": "ES256", "OKP": "Ed25519", "RSA": "PS256"}.get(str(jwk.get("kty")), "")
-    try:
-        native: Any = import_key(
-            cast("Any", {name: jwk[name] for name in jwk if name not in {"alg", "use", "key_ops"}})
-        )
-        jose.sign({"alg": alg}, {}, native)
-    except (JoseError, ValueError, KeyError, TypeError):
-        raise Misconfigured((f"{file} holds no private key that signs",)) from None
-    return lambda claims: jose.sign({"alg": alg, "typ": agreeing.SIGNED_TYPE}, claims, native)
 
 
 @app.command()
@@ -217,47 +225,9 @@ def disable(client_id: Annotated[str, typer.Argument(help="Id of the client.")])
     _commit(lambda unit: registry.disable_client(unit, operator.local(), ClientId(client_id)))
 
 
-def _commit(work: Callable[[Unit], Awaitable[T]]) -> T:
-    """Do it in one unit of work on the configured database."""
-
-    async def once() -> T:
-        database = await Database.open(settings.database(), size=1)
-        try:
-            unit = database.unit(settings.now())
-            try:
-                done = await work(unit)
-                await unit.finish()
-            except BaseException:
-                await unit.abort()
-                raise
-            return done
-        finally:
-            await database.close()
-
-    return asyncio.run(once())
-
-
-def _keys(file: Path) -> tuple[dict[str, object], ...]:
-    """The JWKs of a file that holds one, or a set of them."""
-    try:
-        content: object = json.loads(file.read_text())
-    except (OSError, ValueError):
-        raise Misconfigured((f"{file} is not a readable JSON file",)) from None
-    found = cast("dict[str, object]", content) if isinstance(content, dict) else {}
-    keys = found.get("keys", [found])
-    return tuple(cast("list[dict[str, object]]", keys)) if isinstance(keys, list) else ()
-
-
 def _designation(source: str | None, since: datetime | None) -> dict[str, str] | None:
     if source is None and since is None:
         return None
     if source is None or since is None:
         raise Misconfigured(("a designation needs its source and its date",))
     return {"source": source, "date": since.date().isoformat()}
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Misconfigured((f"{text} is not an id",)) from None

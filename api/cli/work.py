@@ -25,6 +25,7 @@ from api.cli import checks, guards, metrics
 from api.crypto import keyfile
 from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
+from api.oauth.people import links, sessions
 from api.outbound import Fetcher, Outbound
 from api.storage import idempotency
 from api.storage.pool import Database
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 TASKS: Final[tuple[Task, ...]] = (
     replay.sweep,
     revocation.sweep,
+    sessions.sweep,
+    links.sweep,
     idempotency.sweep,
     witnessing.sweep,
     unproven.summarise,

@@ -40,7 +40,7 @@ PLAIN_POLICY: Final = (
 _KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _PAGE: Final = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -64,14 +64,18 @@ def install(app: FastAPI) -> None:
     routing.join(app, served)
 
 
-def plain(title: str, body: str) -> HTMLResponse:
+def plain(
+    title: str, body: str, *, status: int = 200, language: str = "en", policy: str = PLAIN_POLICY
+) -> HTMLResponse:
     """A page of ours: `body` is HTML, `title` text without markup."""
-    return _html(title, ("pages.css",), f"<main>\n{body}</main>", PLAIN_POLICY)
+    page = _html(title, ("pages.css",), f"<main>\n{body}</main>", policy, language)
+    page.status_code = status
+    return page
 
 
-def _html(title: str, styles: tuple[str, ...], body: str, policy: str) -> HTMLResponse:
+def _html(title: str, styles: tuple[str, ...], body: str, policy: str, language: str = "en") -> HTMLResponse:
     links = "".join(f'<link rel="stylesheet" href="/docs/assets/{name}">\n' for name in styles)
-    text = _PAGE.format(title=title, styles=links, body=body)
+    text = _PAGE.format(language=language, title=title, styles=links, body=body)
     return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 

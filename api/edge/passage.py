@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -64,6 +65,17 @@ def of(scope: Mapping[str, Any]) -> Passage:
     """The passage of this request. A KeyError means that the app is served without its envelope: a defect."""
     passage: Passage = scope[_KEY]
     return passage
+
+
+def zone(address: str | None) -> str:
+    """The network zone of a peer: never its address, which would tell where a person is helped."""
+    try:
+        peer = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if peer.is_loopback:
+        return "loopback"
+    return "private" if peer.is_private else "public"
 
 
 def _trace(traceparent: bytes | None) -> tuple[str, str | None, str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from api.oauth.external import Issuers
     from api.oauth.limits import Limits
     from api.oauth.management import TokenManagement
+    from api.oauth.people.door import Door
     from api.oauth.registry import Clients
     from api.oauth.renewal import KeyRenewal
     from api.oauth.server import TokenEndpoint
@@ -49,6 +50,7 @@ class State:
     token_endpoint: TokenEndpoint
     token_management: TokenManagement
     key_renewal: KeyRenewal
+    door: Door
     wrapper: KeyWrapper
     inbox: InboxKeys
     index: BlindIndex

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from uuid import UUID
 
 import orjson
@@ -27,12 +26,13 @@ from sqlalchemy import DateTime, Text, Uuid, bindparam, insert, null, select, up
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.errors import Misconfigured
-from api.oauth import dpop, jose, operator, registry
-from api.oauth.model import Designation, NewClient, NewOrganisation
+from api.oauth import deeds, jose, operator, registry
+from api.oauth.deeds import Content, Deed
+from api.oauth.people import providers
 from api.oauth.tables import operator as operators
 from api.oauth.tables import proposal
 from api.storage.statement import statement
-from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Result, Scope
+from api.vocabulary import OrganisationId, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,18 +47,8 @@ CONFIRM: Final = "oauth.confirm"
 SIGNED_TYPE: Final = "ketenbrug-proposal+jwt"
 OPEN_FOR: Final = timedelta(days=7)
 
-Content: TypeAlias = "dict[str, Any]"
 Sign: TypeAlias = "Callable[[Content], str]"
 """Signs claims with the key of an operator, as a compact JWS of the type `SIGNED_TYPE`."""
-
-
-class Deed(StrEnum):
-    """What two operators agree on."""
-
-    ORGANISATION = "organisation"
-    CLIENT = "client"
-    DESIGNATION = "designation"
-    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +111,7 @@ async def enrol(unit: Unit, name: str, jwk: Content) -> None:
 
 async def propose(unit: Unit, deed: Deed, content: Content, by: str, sign: Sign) -> Proposal:
     """Write down what is to be registered. Raises `Misconfigured`."""
-    if faults := _faults(deed, content):
+    if faults := deeds.faults(deed, content):
         raise Misconfigured(faults)
     made = Proposal(uuid_utils.uuid7(), deed, content, by)
     signature = await _signed(unit, made, by, sign, PROPOSE)
@@ -168,12 +158,14 @@ async def carry_out(unit: Unit, deed: Deed, content: Content, by: str | None = N
     actor = replace(operator.local(), person=by)
     match deed:
         case Deed.ORGANISATION:
-            await registry.register_organisation(unit, actor, _organisation(content))
+            await registry.register_organisation(unit, actor, deeds.organisation(content))
         case Deed.CLIENT:
-            await registry.register_client(unit, actor, _client(content))
+            await registry.register_client(unit, actor, deeds.client(content))
         case Deed.DESIGNATION:
-            found, of = _designation(content), OrganisationId(UUID(content["organisation"]))
+            found, of = deeds.designation(content), OrganisationId(UUID(content["organisation"]))
             await registry.record_designation(unit, actor, of, found)
+        case Deed.PROVIDER:
+            await providers.register(unit, actor, deeds.provider(content))
         case Deed.OPERATOR:
             await _enrolled(unit, content["name"], content["jwks"][0], by)
         case _:
@@ -181,7 +173,7 @@ async def carry_out(unit: Unit, deed: Deed, content: Content, by: str | None = N
 
 
 async def _enrolled(unit: Unit, name: str, jwk: Content, by: str | None = None) -> None:
-    if faults := _operator_faults(name, jwk):
+    if faults := deeds.operator_faults(name, jwk):
         raise Misconfigured(faults)
     key = jose.public_key(jwk)
     for row in await unit.all(_OPERATORS()):
@@ -210,7 +202,24 @@ async def _held(unit: Unit, about: Proposal, signature: str) -> None:
     await _verified(unit, about, about.by, signature, PROPOSE)
 
 
+async def attest(unit: Unit, by: str, sign: Sign, act: str, about: UUID) -> None:
+    """Hold that whoever types has the key of this operator: they sign what they are doing now. Raises `Misconfigured`.
+
+    For what takes one operator.
+    """
+    text = sign({"sub": str(about), "act": act, "iat": int(unit.now.timestamp())})
+    await _signed_by(unit, by, text)
+
+
 async def _verified(unit: Unit, about: Proposal, by: str, text: str, verb: str) -> None:
+    header, claims = await _signed_by(unit, by, text)
+    said = (header.get("typ"), claims.get("sub"), claims.get("digest"), claims.get("act"))
+    if said != (SIGNED_TYPE, str(about.id), about.digest.hex(), verb):
+        raise Misconfigured(("what is proposed is not what was signed: it was changed since",))
+
+
+async def _signed_by(unit: Unit, by: str, text: str) -> tuple[Content, Content]:
+    """The header and the claims that this operator signed."""
     enrolled = {row["name"]: row["jwk"] for row in await unit.all(_OPERATORS())}
     if by not in enrolled:
         raise Misconfigured(("no operator of this name is enrolled: `ketenbrug register operator`",))
@@ -219,62 +228,7 @@ async def _verified(unit: Unit, about: Proposal, by: str, text: str, verb: str) 
         claims = jose.verify(unverified, jose.public_key(enrolled[by]))
     except jose.Unreadable:
         raise Misconfigured(("the signature is not by the key that this operator enrolled",)) from None
-    said = (unverified.header.get("typ"), claims.get("sub"), claims.get("digest"), claims.get("act"))
-    if said != (SIGNED_TYPE, str(about.id), about.digest.hex(), verb):
-        raise Misconfigured(("what is proposed is not what was signed: it was changed since",))
-
-
-def _faults(deed: Deed, content: Content) -> tuple[str, ...]:
-    match deed:
-        case Deed.ORGANISATION:
-            return _organisation(content).faults()
-        case Deed.CLIENT:
-            return _client(content).faults()
-        case Deed.DESIGNATION:
-            return () if content["source"].strip() else ("a designation needs its source",)
-        case Deed.OPERATOR:
-            return _operator_faults(content["name"], content["jwks"][0])
-        case _:
-            assert_never(deed)
-
-
-def _operator_faults(name: str, jwk: object) -> tuple[str, ...]:
-    found = (
-        ()
-        if dpop.PERSON.fullmatch(name)
-        else ("an operator has an opaque name of at most 64 visible ASCII characters",)
-    )
-    try:
-        jose.public_key(jwk)
-    except jose.Unreadable as error:
-        return (*found, str(error))
-    return found
-
-
-def _organisation(content: Content) -> NewOrganisation:
-    return NewOrganisation(
-        id=OrganisationId(UUID(content["id"])),
-        kind=Party(content["kind"]),
-        name=content["name"],
-        oin=content["oin"],
-        municipalities=frozenset(Municipality(each) for each in content["municipalities"]),
-        designation=_designation(content["designation"]) if content["designation"] else None,
-        signing_jwks=tuple(content["signingJwks"]),
-    )
-
-
-def _client(content: Content) -> NewClient:
-    return NewClient(
-        id=ClientId(content["id"]),
-        organisation_id=OrganisationId(UUID(content["organisation"])),
-        jwks=tuple(content["jwks"]),
-        scopes=frozenset(Scope(each) for each in content["scopes"]),
-        jwks_uri=content["jwksUri"],
-    )
-
-
-def _designation(content: Content) -> Designation:
-    return Designation(content["source"], date.fromisoformat(content["date"]))
+    return unverified.header, claims
 
 
 def _proposal(row: Record) -> Proposal:

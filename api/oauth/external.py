@@ -13,11 +13,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from api.oauth import jose, tokens
+from api.oauth import discovery, jose, tokens
 from api.oauth.remote import Remote, taken
-from api.outbound import NotFetched, origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from api.outbound import Fetcher
     from api.vocabulary import ClientId
 
-_OPENID: Final = "/.well-known/openid-configuration"
-_DISCOVERY: Final = ("/.well-known/oauth-authorization-server", _OPENID)
+_DISCOVERY: Final = (discovery.OAUTH, discovery.OPENID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +84,8 @@ class ExternalIssuer:
         return replace(token, client_id=client, id=f"{trust.issuer} {token.id}")
 
     async def _fetched(self) -> dict[str, PublicKey]:
-        return taken(await self._fetcher.json(await self._address()))
-
-    async def _address(self) -> str:
-        """Of the keys, as the metadata of exactly this issuer say (RFC 8414 section 3.3), and on its own origin."""
-        issuer = self._trust.issuer
-        for path in _DISCOVERY:
-            try:
-                document = await self._fetcher.json(_well_known(issuer, path))
-            except NotFetched:
-                continue
-            address: object = document.get("jwks_uri")
-            if document.get("issuer") == issuer and isinstance(address, str) and origin(address) == origin(issuer):
-                return address
-        raise NotFetched("the issuer has no metadata of its own")
+        found = await discovery.metadata(self._fetcher, self._trust.issuer, _DISCOVERY)
+        return taken(await self._fetcher.json(str(found["jwks_uri"])))
 
 
 class Issuers:
@@ -132,10 +117,3 @@ class Issuers:
         if self._own is None:
             raise tokens.refused()
         return self._own.verify(text, now)
-
-
-def _well_known(issuer: str, path: str) -> str:
-    """RFC 8414 puts the well-known path before the issuer's own path, OpenID Connect behind it."""
-    parts = urlsplit(issuer)
-    own = parts.path.rstrip("/")
-    return parts._replace(path=own + path if path == _OPENID else path + own).geturl()

@@ -159,13 +159,13 @@ async def clients(unit: Unit) -> list[Client]:
 
 async def organisations(unit: Unit) -> list[Organisation]:
     """Every organisation that is registered, by name."""
-    return [_organisation(row) for row in await unit.all(_ORGANISATIONS())]
+    return [organisation_of(row) for row in await unit.all(_ORGANISATIONS())]
 
 
 async def find_organisation(unit: Unit, organisation_id: OrganisationId) -> Organisation | None:
     """One organisation, or None."""
     row = await unit.one(_ORGANISATION(id=organisation_id))
-    return None if row is None else _organisation(row)
+    return None if row is None else organisation_of(row)
 
 
 async def signing_keys(unit: Unit, organisation_id: OrganisationId) -> KeyRing | None:
@@ -263,7 +263,7 @@ async def record_designation(
 def _client(row: Record) -> Client:
     return Client(
         id=ClientId(row["client_id"]),
-        organisation=_organisation(row),
+        organisation=organisation_of(row),
         # One that publishes its keys has none here before they were fetched.
         keys=jose.key_ring(row["jwks"]) if row["jwks"] else jose.KeyRing({}),
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
@@ -276,7 +276,8 @@ def _client(row: Record) -> Client:
     )
 
 
-def _organisation(row: Record) -> Organisation:
+def organisation_of(row: Record) -> Organisation:
+    """The organisation whose columns a row has."""
     return Organisation(
         id=OrganisationId(row["id"]),
         kind=Party(row["kind"]),

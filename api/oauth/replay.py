@@ -38,6 +38,8 @@ class Kind(StrEnum):
     """A DPoP proof (RFC 9449 section 11.1), counted per key, so that no client burns another's `jti`."""
     ASSERTION = "assertion"
     """A client assertion (RFC 7523 section 3), counted per client."""
+    SIGN_IN = "sign-in"
+    """The answer to a sign-in of a person, counted per provider: whoever brings it is no client, so `once`."""
 
 
 _DIGEST: Final = 16
@@ -57,6 +59,7 @@ _MARK: Final = statement(
         .scalar_subquery(),
     )
 )
+_ONCE: Final = statement(insert(seen), "digest", "expires_at")
 _SEEN: Final = statement(select(seen.c.digest).where(seen.c.digest == bindparam("digest", type_=LargeBinary)))
 _SWEEP: Final = statement(delete(seen).where(seen.c.expires_at < bindparam("now", type_=DateTime(timezone=True))))
 
@@ -85,6 +88,11 @@ def mark(
         token=revocation.digest(token_id),
     )
     unit.mark(bound, _SIGNALS)
+
+
+def once(unit: Unit, kind: Kind, who: str, what: str, forget_at: datetime) -> None:
+    """Carry the mark of what no client sent. Whatever the unit does next, it raises `Replayed` instead if it is one."""
+    unit.mark(_ONCE(digest=_digest(kind, who, what), expires_at=forget_at), _SIGNALS)
 
 
 async def was_seen(unit: Unit, kind: Kind, who: str, jti: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tables of the oauth room: who is registered, what was used once, and which tokens were revoked."""
+"""Tables of the oauth room: who is registered, what was used once, which tokens were revoked, who is signed in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.storage.base import instant, key, metadata, words, words_array
-from api.vocabulary import Municipality, Party, Scope
+from api.vocabulary import Municipality, Party, Role, Scope
 
 GRANTS: Final = ("client_credentials",)
 """Exactly one grant type per client (NL GOV profile), and this is the only one that there is."""
@@ -97,7 +97,7 @@ proposal: Final = Table(
     "proposal",
     metadata,
     key(),
-    *words("deed", ("organisation", "client", "designation", "operator")),
+    *words("deed", ("organisation", "client", "designation", "operator", "provider")),
     Column("content", JSONB, nullable=False),
     Column("proposed_by", Text, ForeignKey("oauth.operator.name"), nullable=False),
     Column("proposed_signature", Text, nullable=False),
@@ -153,4 +153,57 @@ unproven: Final = Table(
     CheckConstraint("count > 0", name="count"),
     schema="oauth",
     comment="Refused requests of callers who proved nothing, until a worker makes an entry of a minute.",
+)
+
+provider: Final = Table(
+    "provider",
+    metadata,
+    key(),
+    Column("organisation_id", Uuid, ForeignKey("oauth.organisation.id"), nullable=False, index=True),
+    Column("issuer", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("role_claim", Text, nullable=False),
+    Column("roles", JSONB, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    instant("created_at"),
+    UniqueConstraint("issuer", "client_id"),
+    schema="oauth",
+    comment=(
+        "OpenID providers of organisations, where their people sign in. client_id: what we are called there. "
+        "roles: values of role_claim, and the role that each is here."
+    ),
+)
+
+session: Final = Table(
+    "session",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("organisation_id", Uuid, ForeignKey("oauth.organisation.id"), nullable=False, index=True),
+    Column("provider_id", Uuid, ForeignKey("oauth.provider.id"), index=True),
+    *words_array("roles", Role),
+    Column("person", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    instant("created_at"),
+    instant("seen_at"),
+    instant("expires_at"),
+    UniqueConstraint("id"),
+    schema="oauth",
+    comment=(
+        "People who are signed in. digest: of what their cookie holds. person: the pseudonym by which the log knows "
+        "them. sealed: their name, under a key that only the cookie gives. provider_id is null: by an operator's link."
+    ),
+)
+
+link: Final = Table(
+    "link",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("oauth.organisation.id"), nullable=False),
+    *words_array("roles", Role),
+    Column("person", Text, nullable=False),
+    instant("expires_at"),
+    schema="oauth",
+    comment="Links by which somebody may sign in once, made by an operator. digest: of the secret in the link.",
 )

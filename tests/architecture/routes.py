@@ -16,6 +16,7 @@ _ADDERS: Final = frozenset({"add_api_route", "add_route", "api_route", "route", 
 _HANDLER_LINES: Final = 15
 
 _OAUTH: Final = "speaks OAuth, not our API: whoever asks has no token yet"
+_PEOPLE: Final = "a page for a person's browser, which has a session or none, and never a token"
 _PUBLIC: Final = "hashes and signatures, which anybody may keep: they tell nothing of the entries"
 OUTSIDE_V1: Final[Mapping[str, str]] = {
     "api/routes/oauth.py:token": _OAUTH,
@@ -25,6 +26,13 @@ OUTSIDE_V1: Final[Mapping[str, str]] = {
     "api/routes/oauth.py:metadata": _OAUTH,
     "api/routes/oauth.py:jwks": _OAUTH,
     "api/routes/oauth.py:protected_resource": _OAUTH,
+    "api/routes/people.py:who": _PEOPLE,
+    "api/routes/people.py:begin": _PEOPLE,
+    "api/routes/people.py:arrive": _PEOPLE,
+    "api/routes/people.py:show_link": _PEOPLE,
+    "api/routes/people.py:enter": _PEOPLE,
+    "api/routes/people.py:leave": _PEOPLE,
+    "api/routes/people.py:signed_out": _PEOPLE,
     "api/routes/log.py:checkpoint": _PUBLIC,
     "api/routes/log.py:tile": _PUBLIC,
 }

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from api import settings
-from api.cli import keygen, register
+from api.cli import doing, keygen, people, register
 from api.errors import Misconfigured
 from api.oauth import agreeing, jose, registry
 from api.storage.pool import Database
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 APP = typer.Typer()
 APP.add_typer(register.app, name="register")
 APP.add_typer(keygen.app, name="client")
+APP.add_typer(people.app, name="people")
 CLIENT = kit.key("es256")
 NOBODY = "0197d1e0-0000-7000-8000-000000000001"
 
@@ -49,6 +50,11 @@ class Office:
     def typed(self, *words: str) -> Result:
         """Run a command."""
         return CliRunner().invoke(APP, ["register", *words], env={"KETENBRUG_DATABASE_URL": self.url})
+
+    def linked(self, *words: str) -> Result:
+        """Make a link."""
+        env = {"KETENBRUG_DATABASE_URL": self.url, "KETENBRUG_PUBLIC_URL": "https://ketenbrug.example"}
+        return CliRunner().invoke(APP, ["people", "link", *words], env=env)
 
     def done(self, *words: str) -> str:
         """Run a command that succeeds, and return what it printed."""
@@ -218,14 +224,14 @@ def confirming(proposal: str, sign: Callable[[dict[str, Any]], str]) -> Callable
 
 
 def row_id(text: str) -> Any:
-    return register._id(text)
+    return doing.identity(text)
 
 
 def test_two_who_confirm_at_once_register_once(office: Office) -> None:
     """The second one finds it confirmed, however late it looks."""
     office.done("confirm", office.propose("op-1", *third(office)), *office.as_("op-2"), *heard_of(office, "op-3"))
     proposal = row_id(office.propose("op-1", *ORGANISATION))
-    sign = register._signing(office.folder / "op-2.jwk")
+    sign = doing.signing(office.folder / "op-2.jwk")
 
     def meanwhile(claims: dict[str, Any]) -> str:
         with ThreadPoolExecutor() as elsewhere:
@@ -300,3 +306,35 @@ def test_the_key_of_an_operator_is_their_own(office: Office) -> None:
     public = ("--by", "op-1", "--operator-key", str(office.folder / "op-1.pub"))
     office.folder.joinpath("op-1.pub").chmod(0o600)
     assert "no private key" in office.refused(*ORGANISATION, *public)
+
+
+def test_where_people_of_an_organisation_sign_in_is_agreed_by_two(office: Office) -> None:
+    """Whoever maps claims to roles says who gets in: both sign issuer, client id and every role."""
+    made = office.done("confirm", office.propose("op-1", *ORGANISATION), *office.as_("op-2"))
+    words = ("--issuer", "https://idp.example", "--client-id", "ketenbrug", "--role", "lvv=case-worker")
+    proposal = office.propose("op-1", "provider", made, *words, "--contact", "ICT")
+    assert office.sql("SELECT 1 FROM oauth.provider") == []
+    assert '"lvv": "case-worker"' in office.done("proposals")
+    assert "another operator" in office.refused("confirm", proposal, *office.as_("op-1"))
+    assert "ketenbrug people providers" in office.done("confirm", proposal, *office.as_("op-2"))
+    (row,) = office.sql("SELECT issuer, enabled FROM oauth.provider")
+    assert tuple(row) == ("https://idp.example", True)
+    assert office.entries()[-2:] == [("oauth.confirm", "op-2"), ("people.register-provider", "op-2")]
+    wrong = office.refused("provider", made, *words, "--contact", " ", *office.as_("op-1"))
+    assert "whom people ask" in wrong
+
+
+def test_outside_a_sandbox_an_operator_signs_for_a_link_and_enters_as_one(office: Office) -> None:
+    operators = ("organisation", "the operators", "--kind", "operator")
+    ours = office.done("confirm", office.propose("op-1", *operators), *office.as_("op-2"))
+    ngo = office.done("confirm", office.propose("op-1", *ORGANISATION), *office.as_("op-2"))
+    made = office.linked(ours, "--role", "operator", *office.as_("op-1"))
+    assert made.stdout.startswith("https://ketenbrug.example/console/link/"), made.output
+    assert office.entries()[-1] == ("people.make-link", "op-1")
+    for words, said in (
+        ((ngo, "--role", "case-worker", *office.as_("op-1")), "for operators"),
+        ((ours, "--role", "operator", "--by", "op-2", *office.as_("op-1")[2:]), "not by the key"),
+        ((ours, "--role", "operator", "--by", "op-9", *office.as_("op-1")[2:]), "no operator of this name"),
+    ):
+        assert said in str(office.linked(*words).exception)
+    assert len(office.sql("SELECT 1 FROM oauth.link")) == 1

@@ -1,0 +1,98 @@
+"""What two operators agree on, as JSON that both sign (`api.oauth.agreeing`), and the values that it stands for."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeAlias, assert_never
+from uuid import UUID
+
+from api.oauth import dpop, jose
+from api.oauth.model import Designation, NewClient, NewOrganisation
+from api.oauth.people.model import NewProvider
+from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Role, Scope
+
+Content: TypeAlias = "dict[str, Any]"
+
+
+class Deed(StrEnum):
+    """What two operators agree on."""
+
+    ORGANISATION = "organisation"
+    CLIENT = "client"
+    DESIGNATION = "designation"
+    OPERATOR = "operator"
+    PROVIDER = "provider"
+
+
+def faults(deed: Deed, content: Content) -> tuple[str, ...]:
+    """What is wrong with it, in sentences, before the database is asked."""
+    match deed:
+        case Deed.ORGANISATION:
+            return organisation(content).faults()
+        case Deed.CLIENT:
+            return client(content).faults()
+        case Deed.DESIGNATION:
+            return () if content["source"].strip() else ("a designation needs its source",)
+        case Deed.OPERATOR:
+            return operator_faults(content["name"], content["jwks"][0])
+        case Deed.PROVIDER:
+            return provider(content).faults()
+        case _:
+            assert_never(deed)
+
+
+def operator_faults(name: str, jwk: object) -> tuple[str, ...]:
+    """What is wrong with an operator who is to be enrolled."""
+    found = (
+        ()
+        if dpop.PERSON.fullmatch(name)
+        else ("an operator has an opaque name of at most 64 visible ASCII characters",)
+    )
+    try:
+        jose.public_key(jwk)
+    except jose.Unreadable as error:
+        return (*found, str(error))
+    return found
+
+
+def organisation(content: Content) -> NewOrganisation:
+    """The organisation that is to be registered."""
+    return NewOrganisation(
+        id=OrganisationId(UUID(content["id"])),
+        kind=Party(content["kind"]),
+        name=content["name"],
+        oin=content["oin"],
+        municipalities=frozenset(Municipality(each) for each in content["municipalities"]),
+        designation=designation(content["designation"]) if content["designation"] else None,
+        signing_jwks=tuple(content["signingJwks"]),
+    )
+
+
+def client(content: Content) -> NewClient:
+    """The client that is to be registered."""
+    return NewClient(
+        id=ClientId(content["id"]),
+        organisation_id=OrganisationId(UUID(content["organisation"])),
+        jwks=tuple(content["jwks"]),
+        scopes=frozenset(Scope(each) for each in content["scopes"]),
+        jwks_uri=content["jwksUri"],
+    )
+
+
+def designation(content: Content) -> Designation:
+    """The designation that is to be recorded."""
+    return Designation(content["source"], date.fromisoformat(content["date"]))
+
+
+def provider(content: Content) -> NewProvider:
+    """The provider that is to be registered."""
+    return NewProvider(
+        id=UUID(content["id"]),
+        organisation_id=OrganisationId(UUID(content["organisation"])),
+        issuer=content["issuer"],
+        client_id=content["clientId"],
+        role_claim=content["roleClaim"],
+        roles={value: Role(role) for value, role in content["roles"].items()},
+        contact=content["contact"],
+    )

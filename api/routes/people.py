@@ -1,0 +1,169 @@
+"""The door of people, under `/console`: sign in with the provider of one's own organisation, see who is, sign out.
+
+Outside `/v1`, and outside the API description: a browser comes here with a cookie, never a program with a token. Every
+answer is a page or a redirect (303) to one.
+
+GET  /console                      who is signed in, or where to sign in
+GET  /console/sign-in/{provider}   off to that provider
+GET  /console/callback/{provider}  back from it: an address of its own for each
+GET  /console/link/{secret}        the page of an operator's link, which uses nothing
+POST /console/link                 enter by it
+POST /console/sign-out             sign out here
+GET  /console/signed-out           where a provider sends people who signed out there
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from fastapi import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api import problems
+from api.edge import doorstep, passage, state
+from api.edge.routing import router
+from api.edge.unit import UnitOfWork
+from api.oauth.people import providers
+from api.oauth.people.door import Arrived, Left, Turned
+from api.oauth.people.model import Why
+from api.oauth.people.relying import SIGNED_OUT
+from api.oauth.people.ticket import Ticket
+from api.problems import Problem, Stopped
+
+if TYPE_CHECKING:
+    from api.oauth.people.door import Arrival
+
+routes: Final = router(described=False)
+
+SESSION: Final = "__Host-ketenbrug-session"
+SIGN_IN: Final = "__Host-ketenbrug-sign-in"
+"""Cookies: Secure, HttpOnly, for this host alone. Lax, because one arrives from the provider's site; nothing but a form
+of ours, with its token, changes anything."""
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_TAKES: Final[dict[str, Any]] = {"requestBody": {"content": {_FORM: {}}}}
+_FORM_MOST: Final = 4_096
+_FIELDS_MOST: Final = 20
+
+
+@routes.get("/console", response_class=HTMLResponse)
+async def who(request: Request, unit: UnitOfWork) -> Response:
+    """Show who is signed in, or where to sign in."""
+    found = await state.of(request).door.present(unit, request.cookies.get(SESSION, ""))
+    language = doorstep.language(request)
+    if found is None:
+        return doorstep.choose(await providers.standing(unit), language)
+    signed_in, ticket = found
+    return doorstep.known(signed_in, ticket.form_token, language)
+
+
+@routes.get("/console/sign-in/{provider}", response_class=HTMLResponse)
+async def begin(request: Request, provider: UUID, unit: UnitOfWork) -> Response:
+    """Go to the provider."""
+    language = doorstep.language(request)
+    found = await state.of(request).door.begin(unit, provider, language)
+    if found is None:
+        raise Stopped(Problem(problems.NOT_FOUND))
+    if isinstance(found, Turned):
+        return _turned(request, unit, found, language)
+    answer = RedirectResponse(found.url, 303)
+    _keep(answer, SIGN_IN, found.cookie)
+    return answer
+
+
+@routes.get("/console/callback/{provider}", response_class=HTMLResponse)
+async def arrive(request: Request, provider: UUID, unit: UnitOfWork) -> Response:
+    """Come back from the provider."""
+    found = await state.of(request).door.arrive(
+        unit,
+        provider,
+        request.query_params.multi_items(),
+        request.cookies.get(SIGN_IN, ""),
+        request.cookies.get(SESSION, ""),
+        passage.of(request.scope).origin,
+    )
+    answer = _arrived(request, unit, found)
+    answer.delete_cookie(SIGN_IN, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+@routes.get("/console/link/{secret}", response_class=HTMLResponse)
+async def show_link(request: Request, secret: str) -> Response:
+    """Show the page of a link. Whether it holds, only using it tells."""
+    language = doorstep.language(request)
+    if Ticket.read(secret) is None:
+        return doorstep.refused(Turned(Why.LINK), language)
+    return doorstep.by_link(secret, language)
+
+
+@routes.post("/console/link", response_class=HTMLResponse, openapi_extra=_TAKES)
+async def enter(request: Request, unit: UnitOfWork) -> Response:
+    """Enter by a link."""
+    form = await _form(request)
+    found: Arrival = Turned(Why.FOREIGN)
+    if form is not None:
+        old, origin = request.cookies.get(SESSION, ""), passage.of(request.scope).origin
+        found = await state.of(request).door.enter(unit, form.get("secret", ""), old, origin)
+    return _arrived(request, unit, found)
+
+
+@routes.post("/console/sign-out", response_class=HTMLResponse, openapi_extra=_TAKES)
+async def leave(request: Request, unit: UnitOfWork) -> Response:
+    """Sign out here, and show where one signs out at the provider."""
+    form, language = await _form(request), doorstep.language(request)
+    found: Left | Turned = Turned(Why.FOREIGN)
+    door = state.of(request).door
+    if form is not None:
+        cookie, origin = request.cookies.get(SESSION, ""), passage.of(request.scope).origin
+        found = await door.leave(unit, cookie, form.get("token", ""), origin)
+    if isinstance(found, Turned):
+        return _turned(request, unit, found, language)
+    answer = doorstep.left(found, door.relying.base_url + SIGNED_OUT, language)
+    answer.delete_cookie(SESSION, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+@routes.get(SIGNED_OUT, response_class=HTMLResponse)
+async def signed_out(request: Request) -> Response:
+    """Say that one is signed out; it ends nothing itself."""
+    return doorstep.left(Left(), "", doorstep.language(request))
+
+
+def _arrived(request: Request, unit: UnitOfWork, found: Arrival) -> Response:
+    language = doorstep.language(request)
+    if not isinstance(found, Arrived):
+        return _turned(request, unit, found, language)
+    answer = RedirectResponse(f"/console?lang={found.language or language}", 303)
+    _keep(answer, SESSION, found.ticket.reveal())
+    return answer
+
+
+def _turned(request: Request, unit: UnitOfWork, turned: Turned, language: str) -> Response:
+    """The page that says why. Who proved nothing is counted; who has no role has an entry."""
+    if turned.why is not Why.NO_ROLE:
+        state.of(request).unproven.count(unit.now, passage.of(request.scope).origin.zone, str(turned.why))
+    return doorstep.refused(turned, language)
+
+
+def _keep(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="lax")
+
+
+async def _form(request: Request) -> dict[str, str] | None:
+    """The fields of a form that a page of ours sent; None when another site did, or it is no such form.
+
+    Browsers say where a form is from (Fetch Metadata). One that does not say so names its origin; but ours is not told
+    under `Referrer-Policy: no-referrer`, so that an old browser is refused rather than believed.
+    """
+    site = request.headers.get("sec-fetch-site")
+    ours = state.of(request).door.relying.base_url
+    if site != "same-origin" and (site is not None or request.headers.get("origin") != ours):
+        return None
+    body = await request.body()
+    try:
+        sent = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MOST, errors="strict")
+    except ValueError:
+        return None
+    return dict(sent) if len(body) <= _FORM_MOST and len(dict(sent)) == len(sent) else None
