@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from clients import _tracing as tracing
 from clients._messages import Request, is_secure
 from clients._opening import MEDIA_TYPES
+from clients._released import Receiver
 from clients._sealing import NOT_OPENED, Sealer
 from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
@@ -83,13 +84,13 @@ class Session:
         try:
             key = yield from self._sealing(call, trace)
             token = yield from self._tokens.current(trace)
-            response = yield from self._sent(_posted(call, key), token, person, trace)
+            response = yield from self._sent(call, key, token, person, trace)
             if _is_stale(response):
                 token = yield from self._tokens.current(trace, refused=token)
-                response = yield from self._sent(_posted(call, key), token, person, trace)
+                response = yield from self._sent(call, key, token, person, trace)
             if key is not None and _is_not_opened(response):
                 key = yield from self._sealing(call, trace, refused=key)
-                response = yield from self._sent(_posted(call, key), token, person, trace)
+                response = yield from self._sent(call, key, token, person, trace)
             return _answer(call, self._opened(response), self._clock())
         except KetenbrugClientError as error:
             error.idempotency_key = call.key
@@ -114,11 +115,20 @@ class Session:
             response.headers.get("request-id"),
         )
 
-    def _sent(self, call: Call[T], token: Token, person: str | None, trace: Trace) -> Flow[Response]:
+    def _sent(
+        self, call: Call[T], key: SealingKey | None, token: Token, person: str | None, trace: Trace
+    ) -> Flow[Response]:
         url = f"{self._base}/{call.target}"
-        return self._sender.send(
-            url, lambda nonce: self._request(call, url, token, nonce, person, trace), replayable=call.replayable
-        )
+        into = None if call.into is None else Receiver(call.into, self._opener)
+
+        def made(nonce: str | None) -> Request:
+            request = self._request(call, url, token, nonce, person, trace)
+            return replace(request if key is None else _sealed(request, key), into=into)
+
+        response = yield from self._sender.send(url, made, replayable=call.replayable)
+        if into is not None and response.status == HTTPStatus.OK:
+            into.end()
+        return response
 
     def _request(
         self, call: Call[T], url: str, token: Token, nonce: str | None, person: str | None, trace: Trace
@@ -131,7 +141,7 @@ class Session:
             "DPoP": self._signer.proof(call.method, url, self._clock(), nonce=nonce, token=text, person=person),
         }
         if call.body is not None:
-            headers["Content-Type"] = call.media_type
+            headers["Content-Type"] = _JSON
         if call.key is not None:
             headers["Idempotency-Key"] = str(call.key)
         if call.purpose is not None:
@@ -140,7 +150,7 @@ class Session:
             headers["If-None-Match"] = call.known.etag
         if call.version is not None:
             headers["If-Match"] = f'"{call.version}"'
-        return Request(call.method, url, headers, call.body or b"", call.into)
+        return Request(call.method, url, headers, call.body or b"")
 
 
 def checked_person(person: str) -> str:
@@ -150,12 +160,10 @@ def checked_person(person: str) -> str:
     return person
 
 
-def _posted(call: Call[T], key: SealingKey | None) -> Call[T]:
-    """The call as it is sent: its body sealed, if it is to be."""
-    if key is None or call.body is None:
-        return call
-    posted = key.seal(call.body)
-    return replace(call, body=posted.content, media_type=posted.media_type)
+def _sealed(request: Request, key: SealingKey) -> Request:
+    """The request with its body sealed, anew with each attempt; whatever is said of the body is said of the text."""
+    posted = key.seal(request.content)
+    return replace(request, headers={**request.headers, "Content-Type": posted.media_type}, content=posted.content)
 
 
 def _is_not_opened(response: Response) -> bool:

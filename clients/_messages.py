@@ -29,6 +29,14 @@ class Sink(Protocol):
         ...
 
 
+class Receives(Protocol):
+    """Who takes an answer as it comes."""
+
+    def begin(self, media_type: str) -> Sink:
+        """Where what comes now goes."""
+        ...
+
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -36,14 +44,14 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class Request:
     """An HTTP request. Headers and body hold tokens and personal data, so that no repr shows them.
 
-    `into`: where the body of a 200 goes as it comes, instead of into the response.
+    `into`: takes the body of a 200 as it comes, instead of the response.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(default=b"", repr=False)
-    into: Sink | None = field(default=None, repr=False)
+    into: Receives | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,6 @@ class Call(Generic[T]):
     `key`: sent as `Idempotency-Key`, the same one with each retry. `known`: an earlier answer, to be had again if it
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
-    `media_type`: of `body`.
     """
 
     method: str
@@ -94,7 +101,6 @@ class Call(Generic[T]):
     version: int | None = None
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
-    media_type: str = "application/json"
 
     @property
     def replayable(self) -> bool:

@@ -49,8 +49,9 @@ class Http:
         try:
             with self._http.stream(**_asked(request)) as came:
                 if request.into is not None and came.status_code == HTTPStatus.OK:
+                    into = request.into.begin(came.headers.get("content-type", ""))
                     for part in came.iter_bytes():
-                        request.into.write(part)
+                        into.write(part)
                     return _response(came, b"")
                 return _response(came, came.read())
         except httpx.RequestError as error:
@@ -77,8 +78,9 @@ class AsyncHttp:
         try:
             async with self._http.stream(**_asked(request)) as came:
                 if request.into is not None and came.status_code == HTTPStatus.OK:
+                    into = request.into.begin(came.headers.get("content-type", ""))
                     async for part in came.aiter_bytes():
-                        request.into.write(part)
+                        into.write(part)
                     return _response(came, b"")
                 return _response(came, await came.aread())
         except httpx.RequestError as error:

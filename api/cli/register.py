@@ -208,7 +208,7 @@ def encryption_key(
     key: Annotated[Path | None, typer.Option(help="File with its public JWK for encryption.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Send its answers in the clear again.")] = False,
 ) -> None:
-    """Have the dossiers that a client reads sealed to a key of its own, and print the id of the key."""
+    """Have what tells a client of a person sealed to a key of its own, and print the id of the key."""
     if (key is None) != remove:
         raise Misconfigured(("give --key FILE, or --remove",))
     offered = () if key is None else _keys(key)

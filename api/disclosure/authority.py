@@ -107,13 +107,7 @@ LIST_DISCLOSURES: Final = Operation("persons.list-disclosures", Scope.PERSONS_RE
 
 # Supervision
 SEARCH_AUDIT: Final = Operation("audit.search", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
-EXPORT_AUDIT: Final = Operation(
-    "audit.export",
-    Scope.AUDIT_READ,
-    Reach.SUPERVISION,
-    _AUDITOR,
-    "it streams, and is as large as the log: a JWE is whole",
-)
+EXPORT_AUDIT: Final = Operation("audit.export", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 OPEN_IDENTITY: Final = Operation("audit.read-identity", Scope.PERSONS_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_SIGNALS: Final = Operation("audit.list-signals", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_AUDIT: Final = Operation("audit.read", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)

@@ -7,19 +7,23 @@ answer is made and before it is committed. A problem is never sealed: it names n
 
 A page of a list is sealed as one: a sealing costs as much as reading a row does, and whoever may open one item of a
 page may open them all. A sealed answer has no entity tag that is a digest of its content, because that would confirm a
-guess; the version of a thing that is changed under `If-Match` stays its tag, because it tells nothing else.
+guess; the version of a thing that is changed under `If-Match` stays its tag, because it tells nothing else. JSON is
+padded, so that its length says little. What streams is a release: its key is sealed, and the file is under that key.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from starlette.responses import Response, StreamingResponse
 
-from api.crypto import jwe
+from api.crypto import jwe, release
+from api.crypto.padding import padded
 from api.edge import media
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
     from fastapi import Request
 
     from api.crypto.jwe import Recipient
@@ -29,7 +33,12 @@ if TYPE_CHECKING:
 FORMS: Final[dict[str, Any]] = {kind: {"schema": {"type": "string"}} for kind in (jwe.NLGOV, jwe.COMPACT)}
 """How a sealed body is described, beside what it is when it is not sealed."""
 
+STREAMED: Final[dict[str, Any]] = {release.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+"""The same, of what streams."""
+
 _TO: Final = "eyes"
+_JSON: Final = "application/json"
+_STEP: Final = 256
 _GOOD: Final = frozenset({200, 201})
 _OWN: Final = frozenset({b"content-type", b"content-length"})
 
@@ -45,10 +54,16 @@ def hold(request: Request, operation: Operation, caller: Principal, produces: fr
     accept = request.headers.get("accept")
     if caller.encryption_jwk is not None:
         to = jwe.stored(caller.encryption_jwk)
-        media.check_accept(accept, to.media_type)
+        media.check_accept(accept, to.media_type if produces else release.MEDIA_TYPE)
         setattr(request.state, _TO, to)
     elif produces:
         media.check_any(accept, produces)
+
+
+def check(request: Request, produces: str) -> None:
+    """Raise `Stopped` when the answer is in the clear, and `produces` is not accepted: for who decides that late."""
+    if recipient(request) is None:
+        media.check_accept(request.headers.get("accept"), produces)
 
 
 def recipient(request: Request) -> Recipient | None:
@@ -58,13 +73,18 @@ def recipient(request: Request) -> Recipient | None:
 
 
 def seal(request: Request, answer: Response) -> Response:
-    """The answer as it leaves. Raises TypeError when it comes in parts: an operation that streams cannot be sealed."""
+    """The answer as it leaves: whole, or a file that comes in parts as a release (`api.crypto.release`)."""
     to = recipient(request)
     if to is None or answer.status_code not in _GOOD:
         return answer
-    if isinstance(answer, StreamingResponse):
-        raise TypeError("what is sealed is whole: declare why this operation answers in the clear")
     said = answer.headers["content-type"].partition(";")[0]
-    sealed = Response(jwe.sealed(to, bytes(answer.body), said), answer.status_code, media_type=to.media_type)
+    sealed: Response
+    if isinstance(answer, StreamingResponse):
+        parts = release.sealed(to, cast("AsyncIterable[bytes]", answer.body_iterator), said)
+        sealed = StreamingResponse(parts, answer.status_code, media_type=release.MEDIA_TYPE)
+    else:
+        text = bytes(answer.body)
+        text = padded(text, _STEP) if said == _JSON else text
+        sealed = Response(jwe.sealed(to, text, said), answer.status_code, media_type=to.media_type)
     sealed.raw_headers += [pair for pair in answer.raw_headers if pair[0] not in _OWN]
     return sealed

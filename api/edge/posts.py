@@ -64,6 +64,7 @@ class SealedPost(Request):
             text = unsealing.opened(self._sent, inbox, at)
         except Undecryptable:
             raise Stopped(Problem(problems.NOT_SEALED_TO_US)) from None
+        text = text.rstrip(b" ")  # whoever seals may have hidden its length
         if len(text) > self._most:
             raise Stopped(Problem(problems.PAYLOAD_TOO_LARGE))
         value: object = strict_json.parse(text)

@@ -11,7 +11,7 @@ from api.audit import bundle, sheet
 from api.audit.query import Unreadable
 from api.disclosure import authority
 from api.disclosure.call import Call
-from api.edge import media, replies, state
+from api.edge import eyes, replies, state
 from api.edge.call import calls
 from api.edge.openapi import told
 from api.edge.routing import router
@@ -54,7 +54,7 @@ async def export_audit(
     Query, reason and count are an entry of their own, written before the first byte leaves.
     """
     kind, ending = _TYPES[body.format]
-    media.check_accept(request.headers.get("accept"), kind)
+    eyes.check(request, kind)
     wanted = Wanted(asked.terms(body), body.format, body.reason, body.reference, body.sample_from)
     try:
         outcome = await exports.begin(call, wanted)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import pytest
 
-from api.crypto import inbox, jwe
+from api.crypto import inbox, jwe, release
 from api.crypto.inbox import Kind
 from api.oauth import operator, recipients
 from api.schemas.advice import NewAdvice
+from api.schemas.audit import AuditExport
 from api.schemas.cases import CaseSearch
 from api.vocabulary import AdviceAnswer, ClientId, DossierId, Purpose
 from clients import _opening, _sealing
+from clients.auditor import AsyncAuditorClient
 from clients.chain import AsyncChainClient
 from clients.errors import InvalidInput, NotFound, UnexpectedAnswer
 from clients.errors import Misconfigured as Mistaken
 from clients.ngo import AsyncNgoClient
+from tests import audit_store
 from tests.actor import OCCURRENCE, refused
 from tests.dealings import BODY, Dealings
 from tests.exchange import BASE
@@ -36,26 +40,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCREENING = Purpose.LEGAL_SCREENING
-C = TypeVar("C", AsyncNgoClient, AsyncChainClient)
+C = TypeVar("C", AsyncNgoClient, AsyncChainClient, AsyncAuditorClient)
 
 
-async def _register(exchange: Exchange, key: str | None) -> None:
+async def _register(exchange: Exchange, key: str | None, member: str) -> None:
     unit = exchange.database.unit(exchange.clock())
     to = None if key is None else jwe.recipient(public(key))
-    await recipients.register(unit, operator.local(), ClientId(exchange.members["ngo"].client_id), to)
+    await recipients.register(unit, operator.local(), ClientId(exchange.members[member].client_id), to)
     await unit.finish()
     # A process that remembered the client reads it again, and asks whoever comes first to come again.
-    assert (await exchange.actor("ngo").get("/organisations")).status_code in {200, 503}
+    assert (await exchange.actor(member).get("/organisations")).status_code in {200, 503}
 
 
 @asynccontextmanager
-async def sealing(exchange: Exchange, key: str) -> AsyncGenerator[None]:
-    """While the NGO has this key registered."""
-    await _register(exchange, key)
+async def sealing(exchange: Exchange, key: str, member: str = "ngo") -> AsyncGenerator[None]:
+    """While the NGO, or another, has this key registered."""
+    await _register(exchange, key, member)
     try:
         yield
     finally:
-        await _register(exchange, None)
+        await _register(exchange, None, member)
 
 
 async def delivered(exchange: Exchange) -> DossierId:
@@ -133,7 +137,8 @@ async def test_whatever_tells_of_a_person_is_sealed_in_every_shape(exchange: Exc
             assert before.status_code == 200, path
             sealed = await ngo.get(path, purpose=purposes.get(path), headers=_same(before))
             assert (sealed.status_code, sealed.headers["content-type"]) == (200, "application/jose"), path
-            assert json.loads(opener.open(sealed.content)).keys() == before.json().keys(), path
+            text = opener.open(sealed.content)
+            assert (json.loads(text).keys(), len(text) % 256) == (before.json().keys(), 0), path
             assert sealed.headers.get("link") == before.headers.get("link") or "cursor" in sealed.headers["link"]
         account = await ngo.get(f"/persons/{dealings.case.person_id}/disclosures")
         preview = await ngo.post("/dossier-requests/_preview", asked)
@@ -146,6 +151,33 @@ async def test_whatever_tells_of_a_person_is_sealed_in_every_shape(exchange: Exc
         for path in ("/agreements", "/organisations"):
             public = await ngo.get(path, headers={"Accept": "application/json"})
             assert (public.status_code, public.headers["content-type"]) == (200, "application/json")
+
+
+async def test_what_an_auditor_takes_out_is_sealed_while_it_streams(exchange: Exchange) -> None:
+    async with exchange.database.connection() as connection:
+        await audit_store.settle(connection)
+    query = {"query": "action:oauth.*", "reason": "incident", "reference": "AUD-2026-14"}
+    for form in ("ndjson", "csv"):
+        asked = {**query, "format": form}
+        clear = await exchange.actor("auditor").post("/audit/entries/_export", asked)
+        assert (clear.status_code, clear.content.count(b"\n") > 3) == (200, True)
+        async with sealing(exchange, "x25519", "auditor"):
+            sealed = await exchange.actor("auditor").post("/audit/entries/_export", asked)
+            assert (sealed.status_code, sealed.headers["content-type"]) == (200, release.MEDIA_TYPE)
+            assert sealed.headers["content-disposition"] == clear.headers["content-disposition"]
+            refused(
+                await exchange.actor("auditor").post(
+                    "/audit/entries/_export", asked, headers={"Accept": clear.headers["content-type"]}
+                ),
+                406,
+                "not-acceptable",
+            )
+            file = BytesIO()
+            auditor = _client(exchange, "auditor", AsyncAuditorClient, opening_key=private("x25519"))
+            await auditor.audit.export(AuditExport.model_validate(asked), file)
+            assert file.getvalue() == clear.content
+            with pytest.raises(UnexpectedAnswer, match="opening_key"):
+                await exchange.auditor.audit.export(AuditExport.model_validate(asked), BytesIO())
 
 
 def _same(before: httpx.Response) -> dict[str, str]:
@@ -190,7 +222,7 @@ async def test_our_client_opens_what_is_sealed_to_it(exchange: Exchange) -> None
 
 
 def _client(exchange: Exchange, key: str, kind: type[C], **more: Any) -> C:
-    """A client of our own that seals what it posts."""
+    """A client of our own, with a key of its own or a will to seal."""
     member = exchange.members[key]
     return kind(
         f"{BASE}/v1",

@@ -1,0 +1,128 @@
+"""Opening a file that was sealed to a client's own key while it comes: a JWE, a line feed, and a stream of chunks.
+
+    JWE       to the client's key; holds the key of the stream, which is made for it alone
+    stream    C2SP chunked-encryption@v1, Cobblestone-256 (c2sp.org/chunked-encryption); its context is the JWE
+
+What is written on was authenticated; a file that was cut, or changed, is an error, at the latest at its end.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from clients.errors import UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from clients._messages import Sink
+    from clients._opening import Opener
+
+MEDIA_TYPE: Final = "application/vnd.ketenbrug.sealed-stream"
+_CIPHER: Final = "c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM"
+_OK: Final = 200
+_CHUNK: Final = 16_384 + 16
+_SALT: Final = 24
+_HEADER: Final = 56
+_LINE_MOST: Final = 4_096
+
+
+class Receiver:
+    """Where a file goes as it comes: opened if it is sealed, else as it is."""
+
+    __slots__ = ("_into", "_opener", "_released")
+
+    def __init__(self, into: Sink, opener: Opener | None) -> None:
+        self._into = into
+        self._opener = opener
+        self._released: _Released | None = None
+
+    def begin(self, media_type: str) -> Sink:
+        """An answer of this media type comes. Raises `UnexpectedAnswer` when it is sealed and there is no key."""
+        self._released = None
+        if media_type != MEDIA_TYPE:
+            return self._into
+        if self._opener is None:
+            raise UnexpectedAnswer(
+                "the file is sealed to a key that this client has not: give it as `opening_key`", _OK
+            )
+        self._released = _Released(self._into, self._opener)
+        return self._released
+
+    def end(self) -> None:
+        """It came to its end. Raises `UnexpectedAnswer` when what came is not whole."""
+        if self._released is not None:
+            self._released.end()
+
+
+class _Released:
+    """A sealed file that is opened into a sink."""
+
+    __slots__ = ("_cipher", "_held", "_into", "_line", "_nonce", "_number", "_opener")
+
+    def __init__(self, into: Sink, opener: Opener) -> None:
+        self._into = into
+        self._opener = opener
+        self._held = bytearray()
+        self._line: bytes | None = None
+        self._cipher: AESGCM | None = None
+        self._nonce = 0
+        self._number = 0
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more, and write on what it completes."""
+        self._held += data
+        try:
+            if self._cipher is None:
+                self._begin()
+            while self._cipher is not None and len(self._held) >= _CHUNK:
+                self._into.write(self._open(bytes(self._held[:_CHUNK])))
+                del self._held[:_CHUNK]
+        except (ValueError, KeyError, TypeError, InvalidTag):
+            raise _broken() from None
+        return len(data)
+
+    def end(self) -> None:
+        """The last chunk is shorter than the others: without it, the file was cut."""
+        try:
+            self._into.write(self._open(bytes(self._held)))
+        except (ValueError, InvalidTag):
+            raise _broken() from None
+
+    def _begin(self) -> None:
+        if self._line is None:
+            line, found, rest = bytes(self._held).partition(b"\n")
+            if len(line) > _LINE_MOST:
+                raise ValueError
+            if not found:
+                return
+            self._line, self._held = line, bytearray(rest)
+        if len(self._held) < _HEADER:
+            return
+        told = json.loads(self._opener.open(self._line))
+        key = urlsafe_b64decode(told["key"] + "=")
+        if told["cipher"] != _CIPHER:
+            raise ValueError
+        salt, commitment = bytes(self._held[:_SALT]), bytes(self._held[_SALT:_HEADER])
+        made = HKDFExpand(SHA512(), 76, _CIPHER.encode() + b"\0" + salt + self._line).derive(key)
+        if not hmac.compare_digest(made[44:], commitment):
+            raise ValueError
+        self._cipher, self._nonce = AESGCM(made[:32]), int.from_bytes(made[32:44], "big")
+        del self._held[:_HEADER]
+
+    def _open(self, chunk: bytes) -> bytes:
+        if self._cipher is None:
+            raise ValueError
+        text = self._cipher.decrypt((self._nonce ^ self._number).to_bytes(12, "big"), chunk, None)
+        self._number += 1
+        return text
+
+
+def _broken() -> UnexpectedAnswer:
+    return UnexpectedAnswer("the sealed file is not whole, or is not for this client", _OK)
