@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from api.crypto import inbox, jwe, unsealing
+from api.crypto import inbox, jwe, release, unsealing
 from api.crypto.inbox import Kind
 from tests.jwe_kit import KINDS, private, public
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.foreign.tools import Node
@@ -36,3 +38,16 @@ def test_what_jose_seals_to_our_published_keys_opens(node: Node, tmp_path: Path)
     sealed: list[str] = node.run("encrypt", {"text": TEXT, "keys": ours.published(at)})
     assert len(sealed) == len(Kind) + 1
     assert [unsealing.opened(each.encode(), ours, at) for each in sealed] == [TEXT.encode()] * len(sealed)
+
+
+async def test_a_file_that_was_sealed_while_it_streamed_opens_with_jose_and_node(node: Node) -> None:
+    text = TEXT.encode() * 3
+
+    async def blocks() -> AsyncIterator[bytes]:
+        for at in range(0, len(text), 9_000):
+            yield text[at : at + 9_000]
+
+    to = jwe.recipient(public("x25519"))
+    sent = b"".join([part async for part in release.sealed(to, blocks(), "application/x-ndjson")])
+    found = node.run("release", {"release": b64encode(sent).decode(), "jwk": private("x25519")})
+    assert (found["mediaType"], b64decode(found["text"])) == ("application/x-ndjson", text)
