@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -26,10 +27,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.crypto import rows
 from api.errors import Undecryptable
-from api.storage.base import ENVELOPE_LEAST, ENVELOPE_VERSION
+from api.storage.base import ENVELOPE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
     from uuid import UUID
 
@@ -42,12 +43,32 @@ _SEAL_VERSION: Final = 2
 _SEAL_KEPT: Final = 30
 
 
-@lru_cache(maxsize=4096)
-def _place(version: int, table: str, column: str) -> bytes:
-    """Header and place of one column: what does not change from row to row."""
-    parts = (table.encode(), column.encode())
-    sized = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
-    return _header(version) + b"ketenbrug/field/1" + sized
+class _Places(dict[str, bytes]):
+    """Associated data of the columns of a table up to what changes from row to row: made once, then looked up."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self, header: bytes, table: str) -> None:
+        super().__init__()
+        self._before = header + b"ketenbrug/field/1" + _sized(table)
+
+    def __missing__(self, column: str) -> bytes:
+        place = self[column] = self._before + _sized(column)
+        return place
+
+
+_places: Final = lru_cache(maxsize=1024)(_Places)
+
+
+@lru_cache(maxsize=256)
+def _cut(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """What cuts random bytes into so many nonces at once."""
+    return struct.Struct(f"{_NONCE}s" * count).unpack
+
+
+def _sized(name: str) -> bytes:
+    part = name.encode()
+    return len(part).to_bytes(2, "big") + part
 
 
 def _header(version: int) -> bytes:
@@ -66,7 +87,7 @@ class PersonKeys:
     def __init__(self, person: UUID, keys: Mapping[int, bytearray]) -> None:
         self._person = person.bytes
         self._current = max(keys)
-        self._ciphers = {version: AESGCM(key) for version, key in keys.items()}
+        self._ciphers = {_header(version): AESGCM(key) for version, key in keys.items()}
         self._seals = {version: hmac.digest(key, b"ketenbrug/seal/1", "sha256") for version, key in keys.items()}
         for key in keys.values():
             key[:] = bytes(len(key))
@@ -79,26 +100,25 @@ class PersonKeys:
 
     def seal(self, values: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
         """Seal values to the columns that they are named for, with the newest key."""
-        version, tail, sealed = self._current, self._person + row.bytes, dict[str, bytes]()
-        encrypt, header = self._ciphers[version].encrypt, _header(version)
-        nonces, at = os.urandom(_NONCE * len(values)), 0
-        for column, value in values.items():
-            nonce = nonces[at : at + _NONCE]
-            at += _NONCE
-            sealed[column] = header + nonce + encrypt(nonce, value, _place(version, table, column) + tail)
-        return sealed
+        header, tail = _header(self._current), self._person + row.bytes
+        encrypt, places = self._ciphers[header].encrypt, _places(header, table)
+        nonces = _cut(len(values))(os.urandom(_NONCE * len(values)))
+        return {
+            column: header + nonce + encrypt(nonce, value, places[column] + tail)
+            for column, value, nonce in zip(values, values.values(), nonces, strict=True)
+        }
 
     def open(self, envelopes: Mapping[str, bytes], table: str, row: UUID) -> dict[str, bytes]:
         """Open values that were sealed to exactly these columns. Raises `Undecryptable`, whatever the cause."""
-        ciphers, tail, opened = self._ciphers, self._person + row.bytes, dict[str, bytes]()
+        tail, header, opened = self._person + row.bytes, b"", dict[str, bytes]()
+        places, decrypt = _Places(header, table), self._ciphers[_header(self._current)].decrypt
         try:
             for column, sealed in envelopes.items():
-                if len(sealed) < ENVELOPE_LEAST or sealed[:2] != _FORMAT:
-                    raise Undecryptable
-                version = sealed[2] << 8 | sealed[3]
-                place = _place(version, table, column) + tail
-                opened[column] = ciphers[version].decrypt(sealed[_HEADER:_BODY], sealed[_BODY:], place)
-        except (InvalidTag, KeyError):
+                if sealed[:_HEADER] != header:  # seldom but for the first: a row is sealed with one key
+                    header = sealed[:_HEADER]
+                    places, decrypt = _places(header, table), self._ciphers[header].decrypt
+                opened[column] = decrypt(sealed[_HEADER:_BODY], sealed[_BODY:], places[column] + tail)
+        except (InvalidTag, KeyError, ValueError):  # what is too short for a nonce is the last of these
             raise Undecryptable from None
         return opened
 

@@ -68,8 +68,7 @@ def test_what_is_sealed_is_opened_in_its_place_only() -> None:
         "an unknown key version": lambda: opened(keys, envelope[:2] + b"\x00\x09" + envelope[4:], *PLACE),
         "another algorithm": lambda: opened(keys, envelope[:1] + b"\x02" + envelope[2:], *PLACE),
         "another format": lambda: opened(keys, b"\xe2" + envelope[1:], *PLACE),
-        "cut": lambda: opened(keys, envelope[:-1], *PLACE),
-        "empty": lambda: opened(keys, b"", *PLACE),
+        **{f"cut to {left}": partial(opened, keys, envelope[:left], *PLACE) for left in range(len(envelope))},
         **{
             f"bit {bit}": partial(opened, keys, _flipped(envelope, bit), *PLACE)
             for bit in range(0, len(envelope) * 8, 7)
@@ -84,6 +83,17 @@ def _flipped(envelope: bytes, bit: int) -> bytes:
     changed = bytearray(envelope)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
+
+
+def test_each_envelope_is_opened_with_the_key_that_its_header_names() -> None:
+    """Also where those of two versions stand beside each other, in any order; if one is wrong, all are refused."""
+    old = PersonKeys(ANNA, {1: bytearray(32)}).seal({"a": b"1", "c": b"3"}, "t", ROW)
+    new = keys_of(ANNA).seal({"b": b"2", "d": b"4"}, "t", ROW)
+    mixed = {name: (old | new)[name] for name in "abcd"}
+    assert keys_of(ANNA).open(mixed, "t", ROW) == {"a": b"1", "b": b"2", "c": b"3", "d": b"4"}
+    assert keys_of(ANNA).open({}, "t", ROW) == {}
+    with pytest.raises(Undecryptable):
+        keys_of(ANNA).open(mixed | {"b": mixed["a"]}, "t", ROW)
 
 
 def test_no_two_envelopes_are_alike() -> None:
