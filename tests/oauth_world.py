@@ -29,6 +29,7 @@ from api.disclosure import authority
 from api.edge import failures, routing, state
 from api.edge.actor import may
 from api.edge.envelope import Bounds, Envelope
+from api.edge.routing import EdgeRoute
 from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
 from api.oauth.client_keys import ClientKeys
@@ -62,7 +63,7 @@ TOKENS = Quota("tokens", 1_000, 60)
 INTROSPECTIONS = Quota("introspections", 1_000, 60)
 PROBE = f"{kit.ISSUER}/v1/probe"
 
-probes = APIRouter(redirect_slashes=False)
+probes = APIRouter(redirect_slashes=False, route_class=EdgeRoute)
 Caller = Annotated[Principal, may(authority.READ_DOSSIER)]
 
 
@@ -85,6 +86,13 @@ async def write(caller: Caller, unit: UnitOfWork) -> dict[str, Any]:
     """Have an effect: a row that can be counted."""
     await unit.run(Bound("INSERT INTO oauth.seen VALUES ($1, $2)", (uuid4().bytes, unit.now)))
     return {"client": caller.client_id}
+
+
+@probes.post("/v1/told")
+async def told(caller: Caller, unit: UnitOfWork, body: dict[str, str]) -> dict[str, Any]:
+    """Have an effect, and repeat what came in."""
+    await write(caller, unit)
+    return {"client": caller.client_id, "designated": caller.organisation.designated, "told": body}
 
 
 @probes.get("/v1/search")

@@ -29,6 +29,8 @@ class Passage:
     the request are committed, which is before its answer starts. `told` takes the fields of whoever has something to
     say in the head of the answer, whatever that will be.
 
+    `repeatable`: whether it may be run once more (`again`), as far as it has come.
+
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
     (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
     """
@@ -39,6 +41,7 @@ class Passage:
     max_body: int
     trace_flags: str
     receipts: str | None = None
+    repeatable: bool = False
     told: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
     @property

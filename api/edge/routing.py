@@ -20,9 +20,9 @@ from fastapi.params import Body
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.routing import Match, compile_path
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
-from api.edge import eyes, media, posts, strict_json
+from api.edge import again, eyes, media, posts, strict_json
 from api.edge.posts import SealedPost
 from api.problems import Stopped
 
@@ -49,6 +49,10 @@ class EdgeRoute(APIRoute):
         if not scope["path"].startswith(self.lead):
             return Match.NONE, {}
         return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run a request, and once more where its client has changed (`again`)."""
+        await again.run(super().handle, scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, behind our checks."""

@@ -4,7 +4,8 @@ How a request can end, and what is then in the database:
 
     answered               everything
     a decided "no"         everything that was carried: the mark, the entry of the refusal; nothing of who is unproven
-    replayed, or stale     nothing of it; the entry that says so
+    replayed               nothing of it; the entry that says so
+    stale                  nothing of it, and it is run once more (`again`); or the entry that says how it ended
     anything unforeseen    nothing of it; the mark, and the entry that says that it failed
     cancelled              the same: the peer went away, or patience ran out
 
@@ -28,6 +29,7 @@ from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.disclosure.authority import Operation
 from api.edge import failures, passage, state
+from api.edge.again import Again
 from api.errors import KetenbrugError, Overloaded, Refused, Replayed, StaleStanding, Unauthenticated
 from api.oauth import registry, revocation
 from api.oauth.copies import Admission
@@ -131,13 +133,16 @@ async def _failed(request: Request, unit: Unit) -> None:
         await unit.abort(*testimony)
 
 
-async def _turned_away(request: Request, unit: Unit, ended: KetenbrugError) -> KetenbrugError:
-    """Write down that the mark was refused, and say what the caller is to be told."""
+async def _turned_away(request: Request, unit: Unit, ended: KetenbrugError) -> KetenbrugError | Again:
+    """Write down that the mark was refused, and say what the caller is to be told; or that nothing is lost yet."""
     await unit.abort()
     acting = _acting(request)
     if acting is None:
         return ended
     answer = await _answer(request, unit, acting, ended)
+    if isinstance(answer, Overloaded) and passage.of(request.scope).repeatable:
+        await unit.finish()
+        return Again()
     if isinstance(answer, Refused):
         log.append(unit, acting.entry(unit, Result.REFUSED, answer.reason))
     else:
@@ -158,5 +163,5 @@ async def _answer(request: Request, unit: Unit, acting: Acting, ended: Ketenbrug
         return Unauthenticated(Reason.INVALID_TOKEN, "invalid_token", detail="this client is disabled")
     if await revocation.is_revoked(unit, acting.caller.token_id):
         return Unauthenticated(Reason.INVALID_TOKEN, "invalid_token", detail="this token was revoked")
-    # It stands, but not as it was remembered: nothing was done, and the next request sees it as it is.
+    # It stands, but not as it was remembered: nothing was done, and whoever runs next sees it as it is.
     return Overloaded()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from api.edge import again
 from api.oauth import operator, registry
 from api.oauth.model import Designation
 from api.storage.statement import Bound
@@ -18,7 +19,7 @@ from tests import oauth_kit as kit
 from tests.oauth_world import PROBE, Disturbed, World, opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import httpx
 
@@ -237,21 +238,84 @@ async def test_a_write_of_a_disabled_client_has_no_effect(world: World) -> None:
     assert await world.marks() == before
 
 
-async def test_a_change_of_a_client_counts_from_the_next_request(world: World) -> None:
-    """What was remembered is not used: the request is turned away, and its retry sees the change."""
+@pytest.fixture
+async def designate(world: World) -> Callable[[], Awaitable[None]]:
+    """Change `ngo-two` as another process would: this one is not told, and remembers it."""
     organisation = await world.organisation("designated soon")
     await world.client(OTHER, "ngo-two", organisation=organisation)
+    assert (await world.call(OTHER, await world.token(OTHER, "ngo-two"))).json()["designated"] is False
+
+    async def change() -> None:
+        unit = world.database.unit(world.clock())
+        found = Designation("Stcrt. 2019, 1", datetime(2019, 1, 1, tzinfo=UTC).date())
+        await registry.record_designation(unit, operator.local(), organisation, found)
+        await unit.finish()
+
+    return change
+
+
+async def test_a_change_of_a_client_counts_at_once(world: World, designate: Callable[[], Awaitable[None]]) -> None:
+    """What was remembered is not used, and nobody has to come again: the request is run once more."""
     token = await world.token(OTHER, "ngo-two")
-    assert (await world.call(OTHER, token)).json()["designated"] is False
-    unit = world.database.unit(world.clock())
-    found = Designation("Stcrt. 2019, 1", datetime(2019, 1, 1, tzinfo=UTC).date())
-    await registry.record_designation(unit, operator.local(), organisation, found)
-    await unit.finish()
-    answer = await world.call(OTHER, token)
+    await designate()
+    headers = world.headers(OTHER, token)
+    assert (await world.http.get(PROBE, headers=headers)).json()["designated"] is True
+    assert await world.entries(READ) == []
+    assert problem(await world.http.get(PROBE, headers=headers)) == (401, "invalid-dpop-proof")
+
+
+async def test_a_write_that_is_run_once_more_has_one_effect_and_its_body(
+    world: World, designate: Callable[[], Awaitable[None]]
+) -> None:
+    token = await world.token(OTHER, "ngo-two")
+    await designate()
+    before, url = await world.marks(), f"{kit.ISSUER}/v1/told"
+    answer = await world.http.post(url, headers=world.headers(OTHER, token, "POST", url), json={"a": "word"})
+    assert answer.json() == {"client": "ngo-two", "designated": True, "told": {"a": "word"}}
+    assert await world.marks() == before + 2, "its mark and its effect"
+
+
+async def test_what_is_too_long_to_be_kept_comes_again(world: World, designate: Callable[[], Awaitable[None]]) -> None:
+    token = await world.token(OTHER, "ngo-two")
+    await designate()
+    url = f"{kit.ISSUER}/v1/told"
+
+    async def tell() -> httpx.Response:
+        return await world.http.post(
+            url, headers=world.headers(OTHER, token, "POST", url), json={"a": "x" * again.KEPT}
+        )
+
+    answer = await tell()
     assert problem(answer) == (503, "overloaded")
     assert answer.headers["retry-after"] == "1"
-    assert (await world.call(OTHER, token)).json()["designated"] is True
     assert [entry["result"] for entry in await world.entries(READ)] == ["failed"]
+    assert (await tell()).status_code == 200
+
+
+async def test_whose_client_changes_all_the_time_comes_again(
+    world: World, designate: Callable[[], Awaitable[None]]
+) -> None:
+    """A request is run twice and no more."""
+    token = await world.token(OTHER, "ngo-two")
+    world.use(Disturbed(world.database, "WITH", designate))
+    assert problem(await world.call(OTHER, token)) == (503, "overloaded")
+    world.use(world.database)
+    assert (await world.call(OTHER, token)).json()["designated"] is True
+
+
+async def test_who_is_disabled_while_it_is_run_once_more_is_refused(
+    world: World, designate: Callable[[], Awaitable[None]]
+) -> None:
+    """Running it again gives nobody a moment more."""
+    token = await world.token(OTHER, "ngo-two")
+    changes = iter((designate, lambda: world.disable("ngo-two")))
+
+    async def happens() -> None:
+        if (change := next(changes, None)) is not None:
+            await change()
+
+    world.use(Disturbed(world.database, "WITH", happens))
+    assert problem(await world.call(OTHER, token)) == (401, "invalid-token")
 
 
 async def test_a_scope_that_was_taken_away_is_gone_for_tokens_that_hold_it(world: World) -> None:
