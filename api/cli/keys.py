@@ -18,7 +18,7 @@ import typer
 
 from api import settings
 from api.cli import inbox_keys, owner
-from api.crypto import keyfile, memory, signing_choice
+from api.crypto import inbox, keyfile, memory, signing_choice
 from api.crypto.blind import BlindIndex
 from api.crypto.choice import Kind
 from api.crypto.signers import KeyServiceAway, Signer
@@ -69,6 +69,7 @@ def check(
     """Say whether the service would start with this key file; with --rows, whether all that is sealed opens."""
     path = _path(file)
     keys = keyfile.load(path)
+    inbox.read(inbox.beside(path))
     typer.echo(f"The key file holds. Key-encryption key: {keys.ring.current}.")
     if rows:
         _tell(_kept(path, lambda units, keys: inspection.inspect(units, keys, operator.local(), _progress)))

@@ -13,6 +13,7 @@ padded, so that its length says little. What streams is a release: its key is se
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from starlette.responses import Response, StreamingResponse
@@ -40,7 +41,10 @@ _TO: Final = "eyes"
 _JSON: Final = "application/json"
 _STEP: Final = 256
 _GOOD: Final = frozenset({200, 201})
-_OWN: Final = frozenset({b"content-type", b"content-length"})
+_KEPT: Final = frozenset({b"location", b"link", b"content-disposition", b"idempotency-replayed"})
+"""Header fields that stay beside a sealed answer. Any other may be a digest of the content, or its length."""
+
+_TAG: Final = b"etag"
 
 
 def hold(request: Request, operation: Operation, caller: Principal, produces: frozenset[str]) -> None:
@@ -73,10 +77,16 @@ def recipient(request: Request) -> Recipient | None:
 
 
 def seal(request: Request, answer: Response) -> Response:
-    """The answer as it leaves: whole, or a file that comes in parts as a release (`api.crypto.release`)."""
+    """The answer as it leaves: whole, or a file that comes in parts as a release (`api.crypto.release`).
+
+    What is left alone has no content of ours: problems, and what has not changed. Raises TypeError for any other answer
+    that cannot be sealed, such as a range of a file: an operation ignores `Range` where it is to be.
+    """
     to = recipient(request)
-    if to is None or answer.status_code not in _GOOD:
+    if to is None or answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return answer
+    if answer.status_code not in _GOOD:
+        raise TypeError("an answer of this status cannot be sealed", answer.status_code)
     said = answer.headers["content-type"].partition(";")[0]
     sealed: Response
     if isinstance(answer, StreamingResponse):
@@ -86,5 +96,10 @@ def seal(request: Request, answer: Response) -> Response:
         text = bytes(answer.body)
         text = padded(text, _STEP) if said == _JSON else text
         sealed = Response(jwe.sealed(to, text, said), answer.status_code, media_type=to.media_type)
-    sealed.raw_headers += [pair for pair in answer.raw_headers if pair[0] not in _OWN]
+    sealed.raw_headers += [pair for pair in answer.raw_headers if pair[0] in _KEPT or _is_version(pair)]
     return sealed
+
+
+def _is_version(pair: tuple[bytes, bytes]) -> bool:
+    name, value = pair
+    return name == _TAG and value.strip(b'"').isdigit()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -122,13 +123,21 @@ async def test_nothing_leaves_unsealed_where_it_is_to_be_sealed() -> None:
         yield b"a line"
 
     request = request_to("x25519")
-    named = {"Content-Disposition": "attachment"}
+    named = {
+        "Content-Disposition": "attachment",
+        "ETag": '"0f"',
+        "Repr-Digest": "sha-256=:AA==:",
+        "Content-Length": "6",
+    }
     streamed = eyes.seal(request, StreamingResponse(parts(), headers=named, media_type="application/x-ndjson"))
     assert isinstance(streamed, StreamingResponse)
     assert (streamed.headers["content-type"], streamed.headers["content-disposition"]) == (
         release.MEDIA_TYPE,
         "attachment",
     )
+    assert not {"etag", "repr-digest", "content-length"} & set(streamed.headers)
+    versioned = eyes.seal(request, Response(b"{}", headers={"ETag": '"7"'}, media_type="application/json"))
+    assert versioned.headers["etag"] == '"7"'
     assert b"a line" not in b"".join([bytes(each) async for each in streamed.body_iterator if isinstance(each, bytes)])
     for status in (200, 201):
         sealed = eyes.seal(request, Response(b"{}", status, {"Location": "/v1/x"}, "application/json"))
@@ -136,5 +145,7 @@ async def test_nothing_leaves_unsealed_where_it_is_to_be_sealed() -> None:
         assert sealed.headers["content-type"] == "application/jose"
         assert int(sealed.headers["content-length"]) == len(sealed.body)
         assert bytes(sealed.body).count(b".") == 4
-    problem = Response(b"{}", 403, media_type="application/problem+json")
-    assert eyes.seal(request, problem) is problem
+    for untold in (Response(b"{}", 403, media_type="application/problem+json"), Response(status_code=304)):
+        assert eyes.seal(request, untold) is untold
+    with pytest.raises(TypeError, match="cannot be sealed"):
+        eyes.seal(request, Response(b"a range", 206, media_type="application/pdf"))

@@ -142,6 +142,11 @@ def test_an_inbox_key_is_made_known_and_replaced(operator: Operator) -> None:
     first, second = (line.split() for line in operator.done("inbox-keys").splitlines())
     assert (first[:2], second[:2]) == (["active", "ECDH-X25519"], ["next", "RSA-OAEP"])
     assert first[2] in said
+    operator.done("check")
+    file = operator.file.with_name("ketenbrug.keys.inbox")
+    file.chmod(0o440)
+    assert isinstance(operator.typed("check").exception, Misconfigured), "a service would not start"
+    file.chmod(0o400)
     operator.done("rotate-inbox", "--compromised")
     assert first[2] not in operator.done("inbox-keys")
     assert operator.written() == [
