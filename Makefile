@@ -37,7 +37,7 @@ test: $(TESTS) lint ## Run all checks that CI runs
 	$(BIN)/coverage report --fail-under=100 \
 		--include='api/consent/*,api/audit/*,api/crypto/*,api/custody/*,api/disclosure/*,api/oauth/*'
 
-test-foreign: $(TESTS) ## Test against clients, log verifiers and key services of others; needs Go and SoftHSM, fetches packages
+test-foreign: $(TESTS) ## Test against clients, log verifiers and key services of others; needs Go, SoftHSM and Chromium, fetches packages
 	@$(SYNC) --group foreign
 	$(BIN)/python -m pytest tests/foreign
 

@@ -1,14 +1,14 @@
 """What people see at the door, in Dutch and English: who is signed in, where to sign in, why not, and signing out.
 
 Plain HTML that needs no script, in the style of our other pages. What a person or a provider called themselves is
-escaped; of what a request sent nothing else is shown. A form leads to us, or to the provider at which one signs out.
+escaped; of what a request sent nothing else is shown. A form leads to us alone.
 """
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from api.edge import docs
@@ -168,7 +168,7 @@ def known(who: SignedIn, form_token: str, language: str) -> HTMLResponse:
     )
     listed = "".join(f"<dt>{_say(word, language)}</dt><dd>{text}</dd>\n" for word, text in rows)
     body = f"<dl>\n{listed}</dl>\n<p>{_say('idle', language)}</p>\n" + _form(
-        "/console/sign-out", (("token", form_token),), _say("sign-out", language)
+        f"/console/sign-out?lang={language}", (("token", form_token),), _say("sign-out", language)
     )
     return _page("signed-in", body, language)
 
@@ -187,7 +187,7 @@ def choose(providers: Sequence[Provider], language: str) -> HTMLResponse:
 
 def by_link(secret: str, language: str) -> HTMLResponse:
     """The page of a link. It is used only when somebody sends the form: whoever looks at it beforehand uses nothing."""
-    form = _form("/console/link", (("secret", secret),), _say("sign-in", language))
+    form = _form(f"/console/link?lang={language}", (("secret", secret),), _say("sign-in", language))
     return _page("link", f"<p>{_say('link-text', language)}</p>\n{form}", language)
 
 
@@ -205,32 +205,25 @@ def refused(turned: Turned, language: str) -> HTMLResponse:
 
 
 def left(gone: Left, back: str, language: str) -> HTMLResponse:
-    """Signed out here; and a form for signing out at the provider, where it offers that (RP-Initiated Logout 1.0).
+    """Signed out here; and where one signs out at the provider, where it offers that (RP-Initiated Logout 1.0).
 
-    The ID token that tells the provider who it is goes in the body of the form, so that no address has it.
+    Without `id_token_hint`: an address would have what the provider said of the person. The provider asks them instead.
     """
-    body, policy = f"<p>{_say('signed-out-text', language)}</p>\n", _POLICY
-    if gone.ends and gone.who is not None and gone.provider is not None:
-        fields = (
-            ("id_token_hint", gone.who.id_token),
-            ("client_id", gone.provider.client_id),
-            ("post_logout_redirect_uri", back),
-        )
+    body = f"<p>{_say('signed-out-text', language)}</p>\n"
+    if gone.ends and gone.provider is not None:
+        asked = urlencode({"client_id": gone.provider.client_id, "post_logout_redirect_uri": back})
+        there = escape(f"{gone.ends}{'&' if '?' in gone.ends else '?'}{asked}")
         too = _say("there-too", language, name=gone.provider.organisation.name)
-        body += f"<p>{_say('still', language)}</p>\n{_form(gone.ends, fields, too)}"
-        parts = urlsplit(gone.ends)
-        policy = _POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
+        body += f'<p>{_say("still", language)}</p>\n<p><a class="action" href="{there}">{too}</a></p>\n'
     body += f'<p><a href="/console?lang={language}">{_say("again", language)}</a></p>\n'
-    return _page("signed-out", body, language, policy=policy, switches=gone.who is None)
+    return _page("signed-out", body, language, switches=gone.provider is None)
 
 
-def _page(
-    title: str, body: str, language: str, *, status: int = 200, policy: str = _POLICY, switches: bool = True
-) -> HTMLResponse:
+def _page(title: str, body: str, language: str, *, status: int = 200, switches: bool = True) -> HTMLResponse:
     other = LANGUAGES[1 - LANGUAGES.index(language)]
     switch = f'<nav><a href="?lang={other}" lang="{other}" hreflang="{other}">{_say("switch", language)}</a></nav>\n'
     text = f"<h1>{_say(title, language)}</h1>\n{body}" + (switch if switches else "")
-    page = docs.plain(f"{_say(title, language)} - Ketenbrug", text, status=status, language=language, policy=policy)
+    page = docs.plain(f"{_say(title, language)} - Ketenbrug", text, status=status, language=language, policy=_POLICY)
     page.headers["Content-Language"] = language
     page.headers["Vary"] = "Accept-Language, Cookie"
     return page

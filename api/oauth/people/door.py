@@ -10,7 +10,7 @@ session has a ticket of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from api.crypto.mac import Mac
 from api.errors import Replayed, Unavailable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from api.oauth.limits import Limits
     from api.oauth.people.model import Provider, SignedIn
     from api.oauth.people.pending import Pending
-    from api.oauth.people.relying import Proven
     from api.oauth.tokens import Issuer
     from api.outbound import Fetcher
     from api.principal import Origin
@@ -81,7 +80,6 @@ class Turned:
 class Left:
     """Signed out here. `ends`: where one signs out at the provider too; empty where it does not offer that."""
 
-    who: SignedIn | None = None
     provider: Provider | None = None
     ends: str = ""
 
@@ -143,12 +141,12 @@ class Door:
             return Turned(why, provider, begun.language)
         # (6) who it is
         try:
-            proven = await self.relying.redeem(provider, begun, said["code"], unit.now)
+            claims = await self.relying.redeem(provider, begun, said["code"], unit.now)
         except Unproven:
             return Turned(Why.UNPROVEN, provider, begun.language)
         except Unavailable:
             return Turned(Why.AWAY, provider, begun.language)
-        return await self._settle(unit, provider, begun, proven, old, origin)
+        return await self._settle(unit, provider, begun, claims, old, origin)
 
     async def _answered(self, unit: Unit, provider: Provider, begun: Pending, said: Mapping[str, str]) -> Why | None:
         """What is wrong with an answer for this sign-in, which is used up by it."""
@@ -171,18 +169,16 @@ class Door:
         return None if "code" in said and "error" not in said else Why.DECLINED
 
     async def _settle(
-        self, unit: Unit, provider: Provider, begun: Pending, proven: Proven, old: str, origin: Origin
+        self, unit: Unit, provider: Provider, begun: Pending, claims: Mapping[str, Any], old: str, origin: Origin
     ) -> Arrival:
-        claims, now = proven.claims, unit.now
         who = sessions.made(
             provider.organisation,
             provider.roles_in(claims),
             self._pseudonym(provider, str(claims["sub"])),
             _name(claims),
-            now,
+            unit.now,
             sessions.LASTS,
             provider_id=provider.id,
-            id_token=proven.id_token,
         )
         # (7) with a role here
         if not who.roles:
@@ -211,7 +207,7 @@ class Door:
         sessions.record(unit, SIGN_OUT, origin, who)
         provider = None if who.provider_id is None else await providers.find(unit, who.provider_id)
         await unit.finish()
-        return Left(who, provider, await self._ends(provider, unit.now))
+        return Left(provider, await self._ends(provider, unit.now))
 
     async def enter(self, unit: Unit, secret: str, old: str, origin: Origin) -> Arrival:
         """Enter by a link, which is used up."""

@@ -108,7 +108,7 @@ class Provider:
 class SignedIn:
     """Who is signed in. `person`: the pseudonym in the log. `name`: as the provider gave it, only for the person.
 
-    `provider_id`: None when it was by a link. `id_token`: for signing out at the provider.
+    `provider_id`: None when it was by a link.
     """
 
     id: UUID
@@ -119,7 +119,6 @@ class SignedIn:
     since: datetime
     until: datetime
     provider_id: UUID | None = None
-    id_token: str = field(default="", repr=False)
 
 
 def _is_issuer(url: str) -> bool:

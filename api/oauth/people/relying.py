@@ -8,7 +8,7 @@ is no access token, and serves at no other server (FAPI 2.0 section 5.3.3.1).
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
@@ -79,14 +79,6 @@ class Metadata:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """Whom a provider proved: the verified claims, and the ID token that said so."""
-
-    claims: Mapping[str, Any] = field(repr=False)
-    id_token: str = field(repr=False)
-
-
 _NOWHERE: Final = Metadata("", "", "", "", names_itself=False)
 """Before anything was fetched: without keys nobody is told it."""
 
@@ -152,8 +144,11 @@ class Relying:
             return f"{metadata.authorization}{_joint(metadata.authorization)}{urlencode(asked)}"
         return cast("str", prepare_grant_uri(metadata.authorization, **asked))
 
-    async def redeem(self, provider: Provider, pending: Pending, code: str, now: datetime) -> Proven:
-        """Whom the provider gives for a code. Its access token is dropped. Raises `Unproven` and `Unavailable`."""
+    async def redeem(self, provider: Provider, pending: Pending, code: str, now: datetime) -> dict[str, Any]:
+        """The verified claims that the provider gives for a code; its tokens are dropped.
+
+        Raises `Unproven` and `Unavailable`.
+        """
         known = self._of(provider)
         metadata, _ = await known.find("", now.timestamp())
         body: str = prepare_token_request(
@@ -170,7 +165,7 @@ class Relying:
             kid = unverified.header.get("kid")
             _, keys = await known.find(kid if isinstance(kid, str) else "", now.timestamp())
             expected = Expected(provider.issuer, provider.client_id, pending.nonce)
-            return Proven(id_token.verify(unverified, keys, expected, now.timestamp()), ".".join(unverified.parts))
+            return id_token.verify(unverified, keys, expected, now.timestamp())
         except jose.Unreadable:
             raise Unproven from None
 

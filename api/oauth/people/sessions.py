@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import orjson
 import uuid_utils.compat as uuid_utils
 from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, delete, exists, insert, or_, true, update
 
@@ -105,7 +104,6 @@ _SWEEP: Final = statement(
 async def begin(unit: Unit, signed_in: SignedIn) -> Ticket:
     """Begin a session, with a ticket that was never used before."""
     ticket = Ticket.fresh()
-    remembered = orjson.dumps({"name": signed_in.name, "idToken": signed_in.id_token})
     await unit.run(
         _ADD(
             digest=ticket.digest,
@@ -114,7 +112,7 @@ async def begin(unit: Unit, signed_in: SignedIn) -> Ticket:
             provider_id=signed_in.provider_id,
             roles=sorted(signed_in.roles),
             person=signed_in.person,
-            sealed=ticket.seal(remembered, signed_in.id),
+            sealed=ticket.seal(signed_in.name.encode(), signed_in.id),
             created_at=signed_in.since,
             seen_at=signed_in.since,
             expires_at=signed_in.until,
@@ -181,7 +179,6 @@ def made(
     lasts: timedelta,
     *,
     provider_id: UUID | None = None,
-    id_token: str = "",
 ) -> SignedIn:
     """A session that is to begin now."""
     return SignedIn(
@@ -193,14 +190,13 @@ def made(
         since=now,
         until=now + lasts,
         provider_id=provider_id,
-        id_token=id_token,
     )
 
 
 def _signed_in(row: Record, ticket: Ticket) -> SignedIn | None:
     """What the row says; None when somebody changed it, so that nobody is signed in by it."""
     try:
-        remembered = orjson.loads(ticket.open(row["sealed"], row["session_id"]))
+        name = ticket.open(row["sealed"], row["session_id"]).decode()
     except Undecryptable:
         return None
     return SignedIn(
@@ -208,9 +204,8 @@ def _signed_in(row: Record, ticket: Ticket) -> SignedIn | None:
         organisation=registry.organisation_of(row),
         roles=frozenset(Role(role) for role in row["roles"]),
         person=row["person"],
-        name=remembered["name"],
+        name=name,
         since=row["since"],
         until=row["expires_at"],
         provider_id=row["provider_id"],
-        id_token=remembered["idToken"],
     )

@@ -2,7 +2,7 @@
 
     digest      SHA-256: what the database knows it by
     form token  HMAC: what a form of our page sends back, so that it was our page (ASVS 5.0 3.5.1)
-    seal        AES-256-GCM under a key of one use: the name of the person, and their ID token
+    seal        AES-256-GCM under a key of one use: the name of the person
 
 Whoever reads or copies the database can neither act as anybody nor learn who was there.
 """
