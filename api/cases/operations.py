@@ -83,6 +83,7 @@ async def listed(call: Call, before: UUID, most: int) -> list[CaseSummary] | Ref
 
 async def search(call: Call, v_number: str) -> list[CaseSummary] | Refusal:
     """Cases of one person to which the caller is assigned; an empty list otherwise, whoever else knows the person."""
+    await persons.look(call.unit, call.eye, call.index, v_number)
     found = await store.of_v_number(call.unit, call.caller.organisation.id, call.index.sought(v_number))
     answer = gate.admit(call, Thing("case"), persons={each.person: each.alias for each in found})
     return answer if isinstance(answer, Refusal) else found

@@ -6,24 +6,37 @@ custody does with keys (rotation, checks) is done at the key service itself, and
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
     from api.crypto.wrappers import KeyWrapper, WrappedKey
 
 
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """Who is planted, and what is called when somebody comes to one of them; of whom, it is not told."""
+
+    persons: frozenset[UUID] = frozenset()
+    tell: Callable[[], None] = field(default=lambda: None)
+
+    def look(self, persons: Iterable[UUID]) -> None:
+        """Tell, once, when one of these is planted."""
+        if not self.persons.isdisjoint(persons):
+            self.tell()
+
+
 class Watched:
-    """A key service. `tell` is called before the key of one of these persons is unwrapped; of whom, it is not told."""
+    """A key service that lets an eye look at whose keys are about to be unwrapped."""
 
-    __slots__ = ("_persons", "_tell", "_wrapper")
+    __slots__ = ("_eye", "_wrapper")
 
-    def __init__(self, wrapper: KeyWrapper, persons: frozenset[UUID], tell: Callable[[], None]) -> None:
+    def __init__(self, wrapper: KeyWrapper, eye: Eye) -> None:
         self._wrapper = wrapper
-        self._persons = persons
-        self._tell = tell
+        self._eye = eye
 
     async def wrap(self, person: UUID, version: int, key: bytes | bytearray) -> WrappedKey:
         """Wrap a key."""
@@ -31,6 +44,5 @@ class Watched:
 
     async def unwrap(self, wrapped: Sequence[WrappedKey]) -> list[bytearray]:
         """Unwrap a batch, whoever is in it: what is planted opens like anything else."""
-        if not self._persons.isdisjoint(each.person for each in wrapped):
-            self._tell()
+        self._eye.look(each.person for each in wrapped)
         return await self._wrapper.unwrap(wrapped)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from api.crypto.honey import Eye
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -28,7 +30,7 @@ class Once:
 class Call:
     """One call. The edge makes it; the gate reads from it what is asked and by whom: no use case can say otherwise.
 
-    `once` is there for an operation that creates: what its idempotency key stands for.
+    `once` is there for an operation that creates: what its idempotency key stands for. `eye` is on planted records.
     """
 
     operation: Operation
@@ -37,6 +39,7 @@ class Call:
     vault: Vault
     index: BlindIndex
     once: Once | None = None
+    eye: Eye = field(default_factory=Eye)
 
     @property
     def replayed(self) -> bool:

@@ -92,7 +92,7 @@ def had_no_effect(call: Call, status: int) -> None:
 
 def _call(request: Request, operation: Operation, unit: Unit, caller: Principal, once: Once | None) -> Call:
     here = state.of(request)
-    return Call(operation, caller, unit, Vault(here.wrapper), here.index, once)
+    return Call(operation, caller, unit, Vault(here.wrapper), here.index, once, here.eye)
 
 
 def _provable(request: Request, operation: Operation) -> None:

@@ -21,13 +21,13 @@ _ANSWERS: Final = Counter("ketenbrug_answers", "Answers by operation and HTTP st
 _SECONDS: Final = Histogram(
     "ketenbrug_answer_seconds", "Seconds from request to the end of its answer.", ("operation",), buckets=_BOUNDS
 )
-_HONEY: Final = Counter("ketenbrug_honey_openings", "Times that the key of a planted record was asked for.")
+_HONEY: Final = Counter("ketenbrug_honey_touched", "Times that a planted record was opened, or looked for by number.")
 
 
 def honey() -> None:
-    """Count, and say, that the service was made to open a planted record (`api.crypto.honey`). Not which."""
+    """Count, and say, that somebody came to a planted record (`api.crypto.honey`). Not which."""
     _HONEY.inc()
-    structlog.get_logger("ketenbrug.edge").error("honey-opened")
+    structlog.get_logger("ketenbrug.edge").error("honey-touched")
 
 
 def answered(scope: Scope, status: int | None, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from api.crypto.honey import Watched
+from api.crypto.honey import Eye, Watched
 from api.edge import metrics
 from api.edge.narrow import Narrow
 
@@ -62,10 +62,12 @@ class State:
     delay: MergeDelay
     unproven: Tally
     published: Narrow = field(default_factory=Narrow)
+    eye: Eye = field(default_factory=Eye)
 
     def watching(self, honey: Collection[UUID]) -> State:
         """The same, with an eye on planted records."""
-        return replace(self, wrapper=Watched(self.wrapper, frozenset(honey), metrics.honey))
+        eye = Eye(frozenset(honey), metrics.honey)
+        return replace(self, wrapper=Watched(self.wrapper, eye), eye=eye)
 
 
 def install(app: FastAPI, state: State) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.crypto.blind import BlindIndex
+    from api.crypto.honey import Eye
     from api.crypto.vault import Vault
     from api.storage.unit import Record, Unit
     from api.vocabulary import HoldGround
@@ -117,6 +118,12 @@ async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
     """The person with this V-number, or None."""
     row = await unit.one(_FIND(v_index=index.sought(v_number)))
     return None if row is None else Person(PersonId(row["id"]), PersonAlias(row["alias"]))
+
+
+async def look(unit: Unit, eye: Eye, index: BlindIndex, v_number: str) -> None:
+    """Let an eye look at whose V-number is sought, whoever may see them. Where nothing is planted nothing is asked."""
+    if eye.persons and (who := await find(unit, index, v_number)) is not None:
+        eye.look((who.id,))
 
 
 def named() -> Person:

@@ -50,8 +50,8 @@ async def found(exchange: Exchange, ids: tuple[UUID, ...]) -> list[tuple[str, st
 
 
 def rung() -> float:
-    """How often the service was made to open one."""
-    return REGISTRY.get_sample_value("ketenbrug_honey_openings_total") or 0.0
+    """How often the service itself has told."""
+    return REGISTRY.get_sample_value("ketenbrug_honey_touched_total") or 0.0
 
 
 async def test_who_comes_to_a_planted_record_is_told(
@@ -71,9 +71,12 @@ async def test_who_comes_to_a_planted_record_is_told(
             assert rung() == before, "nothing was opened"
             read = (await exchange.actor("ngo").get(f"/cases/{case}")).json()
             assert read["vNumber"].startswith("0000")
-            assert (rung(), [each["event"] for each in logged]) == (before + 1, ["honey-opened"])
+            assert (rung(), [each["event"] for each in logged]) == (before + 1, ["honey-touched"])
             found_again = (await exchange.actor("ngo").post("/cases/_search", {"vNumber": read["vNumber"]})).json()
             assert [each["id"] for each in found_again["items"]] == [str(case)]
+            assert rung() == before + 2, "looked for by number"
+            in_vain = await exchange.actor("otherNgo").post("/cases/_search", {"vNumber": read["vNumber"]})
+            assert (in_vain.json()["items"], rung()) == ([], before + 3)
             assert await found(exchange, ids) == [
                 ("cases.read", "not-found"),
                 ("cases.read", None),

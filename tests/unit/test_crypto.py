@@ -13,7 +13,7 @@ import pytest
 from api.crypto import keyfile
 from api.crypto.blind import BlindIndex
 from api.crypto.envelopes import PersonKeys
-from api.crypto.honey import Watched
+from api.crypto.honey import Eye, Watched
 from api.crypto.mac import Mac
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper
@@ -232,7 +232,7 @@ async def test_a_planted_record_rings_before_it_is_opened_and_opens_like_any_oth
     """Once a batch, however many of them are in it; a key that does not unwrap rings too."""
     rung: list[str] = []
     inner = FileWrapper("k", bytes(32))
-    watched = Watched(inner, frozenset({BOB}), lambda: rung.append("rung"))
+    watched = Watched(inner, Eye(frozenset({BOB}), lambda: rung.append("rung")))
     anna, bob = [await watched.wrap(who, 1, bytes(range(32))) for who in (ANNA, BOB)]
     assert await watched.unwrap([anna]) == [bytes(range(32))]
     assert rung == []
