@@ -29,6 +29,8 @@ class Passage:
     the request are committed, which is before its answer starts. `told` takes the fields of whoever has something to
     say in the head of the answer, whatever that will be.
 
+    `max_text` stays: what a body that is sealed to us may be once it is opened.
+
     `repeatable`: whether it may be run once more (`again`), as far as it has come.
 
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
@@ -42,6 +44,7 @@ class Passage:
     trace_flags: str
     receipts: str | None = None
     repeatable: bool = False
+    max_text: int = 0
     told: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
     @property
@@ -59,7 +62,7 @@ def begin(scope: Scope, base_url: str, zone: str, traceparent: bytes | None, max
     """A passage for this scope, which from now on carries it."""
     trace, parent, flags = _trace(traceparent)
     origin = Origin(zone, str(uuid_utils.uuid7()), trace, secrets.token_hex(8), parent)
-    passage = Passage(origin, base_url, scope["method"], max_body, flags)
+    passage = Passage(origin, base_url, scope["method"], max_body, flags, max_text=max_body)
     scope[_KEY] = passage
     return passage
 

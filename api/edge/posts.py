@@ -40,8 +40,8 @@ class SealedPost(Request):
         named = [(name, b"application/json" if name == b"content-type" else value) for name, value in scope["headers"]]
         super().__init__({**scope, "headers": named}, receive)
         here = passage.of(scope)
-        self._most = here.max_body
-        here.max_body = unsealing.sealed_length(here.max_body)
+        self._most = here.max_text
+        here.max_body = unsealing.sealed_length(here.max_text)
         self._members: dict[str, Any] = {}
         self._sent = b""
         self._text: bytes | None = None

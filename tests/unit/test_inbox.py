@@ -16,11 +16,15 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from api.crypto import inbox, unsealing
 from api.crypto.inbox import Inbox, InboxKeys, Kind, State
+from api.edge import passage
+from api.edge.posts import SealedPost
 from api.errors import Misconfigured, Undecryptable
 from clients import _sealing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.types import Message
 
 NOW: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
 AT: Final = NOW.timestamp()
@@ -178,6 +182,18 @@ def test_a_text_of_any_length_that_is_taken_fits_in_what_may_be_sent(keys: Inbox
     sent = sealed(keys, kind, text)
     assert len(sent) <= unsealing.sealed_length(len(text))
     assert unsealing.opened(sent, keys, AT) == text
+
+
+def test_a_request_that_is_run_once_more_may_be_no_larger() -> None:
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/jose")]}
+    way = passage.begin(scope, "https://exchange.test", "test", None, 1_000)
+    for _ in range(2):
+        SealedPost(scope, _nothing)
+        assert (way.max_text, way.max_body) == (1_000, unsealing.sealed_length(1_000))
+
+
+async def _nothing() -> Message:
+    raise AssertionError("nobody reads")
 
 
 def test_a_key_is_known_before_it_is_published_and_opens_after_it_was(tmp_path: Path) -> None:
