@@ -45,7 +45,7 @@ soak: $(TESTS) ## Kill the log's leader and PostgreSQL twenty times under load, 
 	$(BIN)/python -m pytest tests/soak
 
 fuzz: $(TESTS) ## Send 100,000 hostile inputs to the guard and to the authorization server
-	$(BIN)/python -m pytest tests/adversary/test_fuzz_oauth.py --hypothesis-profile=fuzz
+	$(BIN)/python -m pytest -n auto --dist load tests/adversary/test_fuzz_oauth.py --hypothesis-profile=fuzz --durations=5
 
 fast: $(TESTS) ## Run the tests that need no database: while you type
 	$(BIN)/python -m pytest tests/unit tests/properties tests/architecture

@@ -28,6 +28,7 @@ from clients.errors import KetenbrugClientError, Misconfigured, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from clients._keys import Signer
     from clients._messages import Call, Flow, Response
@@ -74,6 +75,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session at {self._base}>"
+
+    @property
+    def renew_keys_by(self) -> date | None:
+        """The day by which the keys are to be renewed, if the exchange said so with the last token."""
+        return self._tokens.renew_keys_by
 
     def call(self, call: Call[T], person: str | None = None, parent: str | None = None) -> Flow[Answer[T]]:
         """The answer to a call. `parent`: the `traceparent` of what it is made for.

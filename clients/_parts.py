@@ -19,6 +19,7 @@ from clients.errors import Misconfigured
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Collection, Iterable
+    from datetime import date
     from types import TracebackType
     from typing import Self
 
@@ -40,6 +41,14 @@ class Client(Generic[D]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    @property
+    def renew_keys_by(self) -> date | None:
+        """The day by which this client is to renew its keys; None while that is not near, or before the first call.
+
+        The exchange says so from thirty days ahead, and `errors.KeysAreOld` warns of it. See `clients.renewal`.
+        """
+        return self._driver.session.renew_keys_by
 
     def acting(self, person: str) -> Self:
         """The same client, for another acting person: opaque, at most 64 visible ASCII characters, never a name.

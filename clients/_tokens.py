@@ -9,7 +9,10 @@ What another flow renewed in the meantime is used, not renewed again.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clients import _tracing as tracing
 from clients._messages import Alone, Request, is_secure
-from clients.errors import UnexpectedAnswer, is_token_refusal, of_problem, of_token_refusal
+from clients.errors import KeysAreOld, UnexpectedAnswer, is_token_refusal, of_problem, of_token_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +54,8 @@ class _Grant(_Document):
     access_token: str = Field(repr=False, min_length=1, pattern=r"^[A-Za-z0-9._~+/-]+=*$")
     token_type: str
     expires_in: int = Field(60, gt=0)
+    client_keys_renew_by: object = None
+    """A day, if the exchange wants to be told of new keys. What is none says nothing, and stops nobody."""
 
 
 D = TypeVar("D", bound=_Document)
@@ -80,7 +85,7 @@ class Token:
 class Tokens:
     """Owns the token and the address of the token endpoint."""
 
-    __slots__ = ("_account", "_clock", "_endpoint", "_sender", "_signer", "_token")
+    __slots__ = ("_account", "_clock", "_endpoint", "_sender", "_signer", "_token", "renew_keys_by")
 
     def __init__(self, account: Account, signer: Signer, sender: Sender, clock: Callable[[], float]) -> None:
         self._account = account
@@ -89,6 +94,8 @@ class Tokens:
         self._clock = clock
         self._endpoint: str | None = None
         self._token: Token | None = None
+        self.renew_keys_by: date | None = None
+        """The day by which the keys of this client are to be renewed, as the last token came with it."""
 
     def __repr__(self) -> str:
         return f"<Tokens of {self._account.client_id}>"
@@ -122,6 +129,13 @@ class Tokens:
             raise UnexpectedAnswer("the token is not bound to the key", response.status)
         self._token = Token(grant.access_token, started + _RENEWED * grant.expires_in)
         self._endpoint = endpoint
+        self._tell(_day(grant.client_keys_renew_by))
+
+    def _tell(self, due: date | None) -> None:
+        """Warn of keys that are to be renewed: once for each day that is named, when all else is done."""
+        known, self.renew_keys_by = self.renew_keys_by, due
+        if due is not None and due != known:
+            warnings.warn(KeysAreOld(self._account.client_id, due), stacklevel=2)
 
     def _discover(self, trace: Trace) -> Flow[str]:
         issuer = self._account.issuer
@@ -155,6 +169,12 @@ class Tokens:
             "DPoP": self._signer.proof("POST", endpoint, now, nonce=nonce),
         }
         return Request("POST", endpoint, headers, urlencode(form).encode())
+
+
+def _day(said: object) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(said) if isinstance(said, str) else None
+    return None
 
 
 def _refusal(response: Response) -> ProblemError | UnexpectedAnswer:

@@ -33,6 +33,7 @@ from api.schemas.problem import InputFault, WithheldReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from uuid import UUID
 
 M = TypeVar("M", bound=BaseModel)
@@ -40,6 +41,17 @@ M = TypeVar("M", bound=BaseModel)
 _TEXT_MOST: Final = 1_000
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _WORD: Final = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+class KeysAreOld(UserWarning):
+    """The exchange says by when this client is to renew its keys; nobody is stopped for it. `due`: that day.
+
+    It goes the way of Python's warnings: once for each day that is named, and `logging.captureWarnings` takes it along.
+    """
+
+    def __init__(self, client_id: str, due: date) -> None:
+        super().__init__(f"renew the keys of {client_id} by {due.isoformat()}: `ketenbrug client renew` does it")
+        self.due = due
 
 
 class KetenbrugClientError(Exception):

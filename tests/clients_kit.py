@@ -101,6 +101,7 @@ class Exchange:
     lifetime: int = 300
     token_type: str = "DPoP"
     nonce: str | None = None
+    renew_by: object = None
     answers: dict[tuple[str, str], Response] = field(default_factory=dict)
     next_api: deque[Response | ConnectionFailed] = field(default_factory=deque)
     next_token: deque[Response | ConnectionFailed] = field(default_factory=deque)
@@ -160,6 +161,7 @@ class Exchange:
                 "token_type": self.token_type,
                 "expires_in": self.lifetime,
                 "scope": form["scope"],
+                "client_keys_renew_by": self.renew_by,
             },
         )
 

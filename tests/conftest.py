@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "same", max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=slow
     )
     settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
-    settings.register_profile("fuzz", max_examples=25_000, deadline=None, database=None, suppress_health_check=slow)
+    settings.register_profile("fuzz", max_examples=2_500, deadline=None, database=None, suppress_health_check=slow)
     settings.load_profile("same")
 
 

@@ -8,7 +8,7 @@ input belongs in an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import uuid_utils.compat as uuid_utils
 
@@ -17,6 +17,7 @@ from api.audit.entry import Entry, Thing
 from api.errors import TooManyRequests
 from api.oauth import jose, model, registry
 from api.oauth.copies import Admission
+from api.principal import Principal
 from api.vocabulary import ClientId, Reason, Result
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from api.oauth.grants import Assertion
     from api.oauth.limits import Limits, Quota
     from api.oauth.model import Client
-    from api.principal import Origin, Principal
+    from api.principal import Origin
     from api.storage.unit import Unit
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -76,22 +77,20 @@ class Declined:
     proven: bool = False
 
 
-class Proven(Protocol):
-    """A client whose assertion holds, as an endpoint knows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A client as it was read, and the assertion that proves it. `token_id`: of the token that its request is about."""
 
-    @property
-    def client(self) -> Client:
-        """As it was read."""
-        ...
-
-    @property
-    def assertion(self) -> Assertion:
-        """What proves it."""
-        ...
+    client: Client
+    assertion: Assertion
+    origin: Origin
+    token_id: str = field(default="", repr=False)
+    person: str | None = None
 
     def principal(self) -> Principal:
         """Who acts, for the entry."""
-        ...
+        client = self.client
+        return Principal(client.id, client.organisation, client.scopes, self.origin, self.token_id, self.person)
 
 
 def declined(error: str, *, proven: bool = False, because: str = "") -> Declined:

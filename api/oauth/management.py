@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from api.errors import Overloaded, Replayed, StaleStanding, Unauthenticated
 from api.oauth import endpoint, grants, registry, replay, revocation
-from api.oauth.endpoint import Declined, declined
+from api.oauth.endpoint import Declined, Proven, declined
 from api.oauth.grants import Attempt
 from api.oauth.replay import Kind
-from api.principal import Principal
 from api.vocabulary import Party
 
 if TYPE_CHECKING:
     from api.oauth.client_keys import ClientKeys
     from api.oauth.copies import Admission
     from api.oauth.endpoint import Asked
-    from api.oauth.grants import Assertion
     from api.oauth.limits import Limits
-    from api.oauth.model import Client
     from api.oauth.tokens import Issuer, Token
     from api.storage.unit import Unit
 
@@ -47,22 +44,15 @@ class Introspected:
     members: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Proven:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking(Proven):
     """Who asks about which token. `token` is None when it is none of ours, or has expired."""
 
-    client: Client
-    assertion: Assertion
-    asked: Asked
     token: Token | None
     admission: Admission | None = None
 
-    def principal(self) -> Principal:
-        client, token_id = self.client, "" if self.token is None else self.token.id
-        return Principal(client.id, client.organisation, client.scopes, self.asked.origin, token_id)
 
-
-Found: TypeAlias = _Proven | Declined
+Found: TypeAlias = _Asking | Declined
 
 
 class TokenManagement:
@@ -115,7 +105,8 @@ class TokenManagement:
             token = self._issuer.verify(form["token"], unit.now)
         except Unauthenticated:
             token = None
-        proven = _Proven(client, assertion, asked, token)
+        token_id = "" if token is None else token.id
+        proven = _Asking(client=client, assertion=assertion, origin=asked.origin, token_id=token_id, token=token)
         quotas = self._limits.quotas
         quota = quotas.introspections if action == INTROSPECT else quotas.tokens
         admission = await endpoint.admit(unit, self._limits, quota, action, proven)
@@ -138,7 +129,7 @@ class TokenManagement:
             "cnf": {"jkt": token.jkt},
         }
 
-    async def _settled(self, unit: Unit, proven: _Proven, action: str, error: str | None) -> Declined | None:
+    async def _settled(self, unit: Unit, proven: _Asking, action: str, error: str | None) -> Declined | None:
         """Mark the assertion as used, record what was asked, commit. None when it is done, else what to say instead."""
         client, assertion = proven.client, proven.assertion
         endpoint.record(unit, action, proven.principal(), error)

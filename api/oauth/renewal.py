@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from api.errors import Overloaded, Replayed, StaleStanding
 from api.oauth import endpoint, grants, jose, registry, replay
-from api.oauth.endpoint import Declined, declined
+from api.oauth.endpoint import Declined, Proven, declined
 from api.oauth.grants import Attempt
 from api.oauth.model import KEYS_MOST, renew_by
 from api.oauth.replay import Kind
-from api.principal import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,17 +46,6 @@ class Renewed:
     members: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Proven:
-    client: Client
-    assertion: Assertion
-    asked: Asked
-
-    def principal(self) -> Principal:
-        client = self.client
-        return Principal(client.id, client.organisation, client.scopes, self.asked.origin, "")
-
-
 class KeyRenewal:
     """The endpoint, for one issuer."""
 
@@ -80,7 +68,7 @@ class KeyRenewal:
         if client is None or not client.enabled or assertion is None:
             await unit.finish()
             return declined("invalid_client")
-        proven = _Proven(client, assertion, asked)
+        proven = Proven(client=client, assertion=assertion, origin=asked.origin)
         admission = await endpoint.admit(unit, self._limits, self._limits.quotas.tokens, registry.RENEW_KEYS, proven)
         if admission is None:
             return declined("invalid_client")
@@ -118,7 +106,7 @@ class KeyRenewal:
         return key.thumbprint
 
     async def _settle(
-        self, unit: Unit, proven: _Proven, admission: Admission, ring: KeyRing | None, error: str | None
+        self, unit: Unit, proven: Proven, admission: Admission, ring: KeyRing | None, error: str | None
     ) -> Renewed | Declined:
         client, assertion, actor = proven.client, proven.assertion, proven.principal()
         replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)

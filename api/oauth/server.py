@@ -8,17 +8,16 @@ when its assertion, its proof and its entry are committed in one statement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from api.errors import Overloaded, Replayed, StaleStanding, TooManyRequests, Unauthenticated
 from api.oauth import dpop, endpoint, grants, model, replay
-from api.oauth.endpoint import DISABLED, Declined, declined
+from api.oauth.endpoint import DISABLED, Declined, Proven, declined
 from api.oauth.grants import Attempt, Denied
 from api.oauth.limits import Guesses
 from api.oauth.replay import Kind
 from api.oauth.tokens import LIFETIME
-from api.principal import Principal
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -27,12 +26,11 @@ if TYPE_CHECKING:
     from api.oauth.copies import Admission
     from api.oauth.dpop import Proof
     from api.oauth.endpoint import Asked
-    from api.oauth.grants import Assertion, Outcome
+    from api.oauth.grants import Outcome
     from api.oauth.limits import Limits
     from api.oauth.model import Client
     from api.oauth.nonces import Nonces
     from api.oauth.tokens import Issuer, Minted
-    from api.principal import Origin
     from api.storage.unit import Unit
     from api.vocabulary import Scope
 
@@ -88,7 +86,13 @@ class TokenEndpoint:
         outcome = grants.decide(Attempt(form, client, self._issuer, unit.now), self.url)
         # (5) sign, write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
-            proven = _Proven(client, proof, outcome.assertion, request.origin)
+            proven = _Applying(
+                client=client,
+                assertion=outcome.assertion,
+                origin=request.origin,
+                person=proof.person,
+                proof=proof,
+            )
             return await self._proven(unit, proven, outcome)
         # (6) nobody guesses for long; who proved to be the client was answered before, so guessing locks nobody out
         if client is not None and outcome.assertion is None:
@@ -98,7 +102,7 @@ class TokenEndpoint:
             return declined("invalid_client", because=DISABLED)
         return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
 
-    async def _proven(self, unit: Unit, proven: _Proven, outcome: Outcome) -> Answer:
+    async def _proven(self, unit: Unit, proven: _Applying, outcome: Outcome) -> Answer:
         """Count it, have the token signed while no connection is held, and settle it.
 
         Nothing is written when nobody signs (`Unavailable`): the same request may be sent again.
@@ -119,18 +123,11 @@ class TokenEndpoint:
         self._guesses.note(client.id, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Proven:
-    """Who asks, once the assertion and the proof hold."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Applying(Proven):
+    """Who asks for a token, and the proof that holds."""
 
-    client: Client
     proof: Proof
-    assertion: Assertion
-    origin: Origin
-
-    def principal(self, token_id: str = "") -> Principal:
-        client = self.client
-        return Principal(client.id, client.organisation, client.scopes, self.origin, token_id, self.proof.person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +139,11 @@ class _Ready:
 
 
 async def _settle(
-    unit: Unit, proven: _Proven, outcome: _Ready | Denied, limits: Limits, admission: Admission
+    unit: Unit, proven: _Applying, outcome: _Ready | Denied, limits: Limits, admission: Admission
 ) -> Answer:
     """Mark the assertion and the proof as used, record the outcome, commit."""
     if isinstance(outcome, _Ready):
-        endpoint.record(unit, ISSUE, proven.principal(outcome.minted.id), None)
+        endpoint.record(unit, ISSUE, replace(proven, token_id=outcome.minted.id).principal(), None)
     else:
         endpoint.record(unit, ISSUE, proven.principal(), outcome.error)
     client, proof, assertion = proven.client, proven.proof, proven.assertion
@@ -164,7 +161,7 @@ async def _settle(
     return declined(outcome.error, proven=True)
 
 
-async def _replayed(unit: Unit, proven: _Proven, limits: Limits, admission: Admission) -> Declined:
+async def _replayed(unit: Unit, proven: _Applying, limits: Limits, admission: Admission) -> Declined:
     """Say which of the two was used before; this refusal is an entry too.
 
     A new assertion with a used proof is the client's own mistake, and counts as such.

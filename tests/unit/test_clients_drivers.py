@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ import pytest
 from api.schemas.cases import CaseSearch, NewCase
 from api.vocabulary import CareFunction, Municipality, Purpose, Scope
 from clients._transport import AsyncHttp
-from clients.errors import ConnectionFailed, Misconfigured, NotFound
+from clients.errors import ConnectionFailed, KeysAreOld, Misconfigured, NotFound
 from clients.ngo import AsyncNgoClient, NgoClient
 from tests.clients_kit import CASE, CASE_ID, CLIENT_ID, ORIGIN, Asgi, Exchange, problem, reply, served
 
@@ -319,3 +320,13 @@ class _Direct:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+async def test_both_kinds_of_client_show_the_day_by_which_to_renew_their_keys(exchange: Exchange) -> None:
+    exchange.renew_by = "2026-12-01"
+    async with awaiting(exchange) as client:
+        assert client.renew_keys_by is None
+        with pytest.warns(KeysAreOld):
+            await client.cases.read(CASE_ID)
+        assert client.acting("worker-7").renew_keys_by == date(2026, 12, 1)
+    assert blocking(exchange).renew_keys_by is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from api.schemas.base import Page
 from api.schemas.cases import CaseSummary
 from clients._rooms import reads
 from clients.errors import (
+    KeysAreOld,
     NotFound,
     ServerFailed,
     TokenRefused,
@@ -223,3 +226,32 @@ def test_a_token_that_is_not_bound_or_not_a_token_is_refused(exchange: Exchange,
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     assert exchange.api_requests() == []
+
+
+def test_a_client_is_warned_once_of_each_day_by_which_its_keys_are_to_be_renewed(
+    exchange: Exchange, hand: Hand
+) -> None:
+    place, due = session(exchange), date(2026, 12, 1)
+    hand.run(place.call(READ))
+    assert place.renew_keys_by is None
+    exchange.renew_by = due.isoformat()
+    exchange.now += exchange.lifetime
+    with pytest.warns(KeysAreOld, match="by 2026-12-01: `ketenbrug client renew`") as warned:
+        hand.run(place.call(READ))
+    exchange.now += exchange.lifetime
+    with warnings.catch_warnings(action="error"):
+        hand.run(place.call(READ))
+    assert [each.message.due for each in warned if isinstance(each.message, KeysAreOld)] == [due]
+    assert place.renew_keys_by == due
+    exchange.renew_by = None
+    exchange.now += exchange.lifetime
+    hand.run(place.call(READ))
+    assert place.renew_keys_by is None, "they were renewed"
+
+
+@pytest.mark.parametrize("said", ["soon", "", 7, ["2026-12-01"], {}])
+def test_what_is_no_day_stops_nobody(exchange: Exchange, hand: Hand, said: object) -> None:
+    exchange.renew_by = said
+    place = session(exchange)
+    hand.run(place.call(READ))
+    assert place.renew_keys_by is None
