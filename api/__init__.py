@@ -9,7 +9,7 @@ room's `store` open anything. The unit of work in `storage` commits; then the an
     app            the only place where things are put together
     routes, edge   HTTP: one file per resource, and what they share
     problems, settings, schemas
-    statistics, dossiers, screening, advice, agreements, cases, persons, notifications
+    statistics, dossiers, screening, advice, agreements, cases, evidence, persons, notifications
     disclosure, consent
     oauth, audit, events, crypto, outbound, storage
     principal, errors, vocabulary

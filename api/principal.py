@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope
+    from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope, Signable
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
     """A party of the exchange, as registered.
 
-    `designated` tells whether a designation under Aliens Act 2000 article 107(8) is recorded, with its source.
+    `designated` tells whether a designation under Aliens Act 2000 article 107(8) is recorded, with its source. `signs`:
+    the operations whose payload it signs, always.
     """
 
     id: OrganisationId
@@ -22,6 +23,7 @@ class Organisation:
     oin: str | None
     municipalities: frozenset[Municipality] = frozenset()
     designated: bool = False
+    signs: frozenset[Signable] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Origin:
 class Principal:
     """A proven client. `person` is the acting person that the client asserts (opaque), never verified by us.
 
-    `encryption_jwk`: the key that its answers are sealed to, where it registered one.
+    `encryption_jwk`: the key that its answers are sealed to, where it registered one. `payload_jwks`: those that sign
+    what it sends, as JSON.
     """
 
     client_id: ClientId
@@ -52,3 +55,4 @@ class Principal:
     token_id: str = field(repr=False)
     person: str | None = None
     encryption_jwk: str | None = field(default=None, repr=False)
+    payload_jwks: str | None = field(default=None, repr=False)

@@ -345,6 +345,16 @@ SIGNATURE_INVALID: Final = _row(
     "The signature is not over this version of the text by a registered key of the organisation.",
     "Sign exactly the bytes that the agreement endpoint gives, with the registered key.",
 )
+PAYLOAD_SIGNATURE_MISSING: Final = _row(
+    "payload-signature-missing", 400, "The body is to be signed", "De body moet ondertekend zijn",
+    "Your organisation is registered to sign what it sends here, so that it stands as evidence of who said it.",
+    "Send `Digest` and `Payload-Signature` with a key that is registered for the payloads of your client.",
+)
+PAYLOAD_SIGNATURE_INVALID: Final = _row(
+    "payload-signature-invalid", 400, "The body is not signed as it must be", "De body is niet juist ondertekend",
+    "`Payload-Signature` is not a signature of a registered key of your client over this body, made just now.",
+    "Correct what `detail` names, sign exactly the bytes that you send, and send both once, with the same key.",
+)
 
 # fmt: on
 

@@ -265,6 +265,9 @@ class Reason(StrEnum):
     AGREEMENT_INVALID = "agreement-invalid"
     ALREADY_SIGNED = "already-signed"
     SIGNATURE_INVALID = "signature-invalid"
+    # about the signature over what was sent
+    PAYLOAD_SIGNATURE_MISSING = "payload-signature-missing"
+    PAYLOAD_SIGNATURE_INVALID = "payload-signature-invalid"
 
 
 CONSENT_REASONS = frozenset(
@@ -444,6 +447,13 @@ class ErasureGround(StrEnum):
     OBJECTION = "objection"
     UNLAWFUL = "unlawful"
     OBLIGATION = "legal-obligation"
+
+
+class Signable(StrEnum):
+    """Operations whose payload can be signed for evidence (ondertekening), and by registration must be."""
+
+    OUTCOME = "screening-outcomes.share"
+    ADVICE = "advice.give"
 
 
 class AdviceAnswer(StrEnum):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from api.schemas.advice import Advice, AdviceRequest, AdviceRequestSummary, NewAdvice, NewAdviceRequest
 from api.schemas.base import Page
+from api.schemas.evidence import Evidence
 from api.schemas.screening import NewScreeningOutcome, ScreeningOutcome, ScreeningOutcomeSummary
 from clients._messages import path
 from clients._rooms import D, Room, creates, listing, operation, paged, reads
@@ -39,7 +40,7 @@ class SharedOutcomes(Room[D]):
     @operation("screening-outcomes.share")
     def share(self, new: NewScreeningOutcome, *, key: UUID | None = None) -> Call[ScreeningOutcome]:
         """Record the outcome of a legal screening and address it, once it was explained to the person."""
-        return creates("screening-outcomes", ScreeningOutcome, new, key)
+        return creates("screening-outcomes", ScreeningOutcome, new, key, signed=True)
 
     @listing("screening-outcomes.list")
     def list(
@@ -55,6 +56,11 @@ class SharedOutcomes(Room[D]):
     ) -> Call[ScreeningOutcome]:
         """An outcome. For your own no purpose is needed; for that of another NGO it is."""
         return reads(path("screening-outcomes", outcome_id), ScreeningOutcome, purpose=purpose, known=known)
+
+    @operation("screening-outcomes.read-evidence")
+    def evidence(self, outcome_id: UUID) -> Call[Evidence]:
+        """The signed body that an outcome of your own was made of, where it was signed."""
+        return reads(path("screening-outcomes", outcome_id, "evidence"), Evidence)
 
 
 class AdviceRequests(Room[D]):
@@ -101,6 +107,11 @@ class ReceivedAdvice(Room[D]):
         """An advice as far as you may see it."""
         return reads(path("advice", advice_id), Advice, purpose=purpose, known=known)
 
+    @operation("advice.read-evidence")
+    def evidence(self, advice_id: UUID, *, purpose: Purpose) -> Call[Evidence]:
+        """The signed body that an advice was made of, where it was signed; `clients.evidence` verifies it."""
+        return reads(path("advice", advice_id, "evidence"), Evidence, purpose=purpose)
+
     @listing("advice.list")
     def list(self, *, case_id: UUID, purpose: Purpose, limit: int | None = None) -> Series[Page[Advice], Advice]:
         """The advice on a case that you may see for a purpose, newest first; `limit` items at most a page."""
@@ -114,7 +125,7 @@ class GivenAdvice(Room[D]):
     @operation("advice.give")
     def give(self, new: NewAdvice, *, key: UUID | None = None) -> Call[Advice]:
         """Answer a request: advice, no advice, or more information needed."""
-        return creates("advice", Advice, new, key)
+        return creates("advice", Advice, new, key, signed=True)
 
     @operation("advice.read")
     def read(
@@ -122,3 +133,8 @@ class GivenAdvice(Room[D]):
     ) -> Call[Advice]:
         """An advice. For your own no purpose is needed; for that of another party it is."""
         return reads(path("advice", advice_id), Advice, purpose=purpose, known=known)
+
+    @operation("advice.read-evidence")
+    def evidence(self, advice_id: UUID, *, purpose: Purpose | None = None) -> Call[Evidence]:
+        """The signed body that an advice was made of, where it was signed. For your own no purpose is needed."""
+        return reads(path("advice", advice_id, "evidence"), Evidence, purpose=purpose)

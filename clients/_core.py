@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from clients._keys import Signer
     from clients._messages import Call, Flow, Response
     from clients._opening import Opener
+    from clients._payloads import PayloadSigner
     from clients._sealing import SealingKey
     from clients._sending import Keep, Retries
     from clients._tokens import Account, Token
@@ -46,7 +47,7 @@ _PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
 class Session:
     """What one client remembers between calls: its token and the nonces. Safe to share between threads and tasks."""
 
-    __slots__ = ("_accept", "_base", "_clock", "_opener", "_sealer", "_sender", "_signer", "_tokens")
+    __slots__ = ("_accept", "_base", "_clock", "_opener", "_payloads", "_sealer", "_sender", "_signer", "_tokens")
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Session:
         keep: Keep = forget,
         opener: Opener | None = None,
         seals: frozenset[str] | None = None,
+        payloads: PayloadSigner | None = None,
     ) -> None:
         """`seals`: posts are sealed, only to keys of these thumbprints if there are any. None: they are not."""
         for name, url in (("base URL", base_url), ("issuer", account.issuer)):
@@ -67,6 +69,7 @@ class Session:
         self._base = base_url.rstrip("/")
         self._clock = clock
         self._opener = opener
+        self._payloads = payloads
         self._accept = ", ".join((*(MEDIA_TYPES if opener is not None else ()), _JSON))
         self._signer = signer
         self._sender = Sender(clock, retries, keep)
@@ -148,6 +151,8 @@ class Session:
         }
         if call.body is not None:
             headers["Content-Type"] = _JSON
+            if call.signed and self._payloads is not None:
+                headers |= self._payloads.headers(call.body, self._clock())
         if call.key is not None:
             headers["Idempotency-Key"] = str(call.key)
         if call.purpose is not None:

@@ -88,6 +88,7 @@ class Call(Generic[T]):
     `key`: sent as `Idempotency-Key`, the same one with each retry. `known`: an earlier answer, to be had again if it
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
+    `signed`: its body can be signed for evidence.
     """
 
     method: str
@@ -101,6 +102,7 @@ class Call(Generic[T]):
     version: int | None = None
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
+    signed: bool = False
 
     @property
     def replayable(self) -> bool:

@@ -6,7 +6,7 @@ import copy
 import time
 from typing import TYPE_CHECKING, Final, Generic
 
-from clients import _keys, _opening, _transport
+from clients import _keys, _opening, _payloads, _transport
 from clients._commons import OrganisationsRoom, Statistics
 from clients._core import Session, checked_person
 from clients._drivers import Awaiting, Blocking
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from api.vocabulary import Scope
     from clients._drivers import AsyncTransport, Transport
     from clients._keys import KeySource
+    from clients._opening import Opener
+    from clients._payloads import PayloadSigner
 
 TIMEOUT: Final = 35.0
 """Seconds; a little more than the server takes for one request, so that it is the server that says that it is late."""
@@ -102,6 +104,8 @@ class BlockingClient(Client[Blocking]):
     sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
     `opening_key`: the private JWK that answers are sealed to, or its file, where its public half is registered.
     `seal_posts`: what is posted is sealed to a key that the service publishes; given thumbprints, to one of those only.
+    `payload_key`: the private JWK that signs outcomes and advice for evidence, or its file; with the `kid` of its
+    registered public half, if that has one.
     `tls`: for certificates of your own. `transport`: sends in place of HTTP.
     """
 
@@ -119,6 +123,7 @@ class BlockingClient(Client[Blocking]):
         keep: Keep = forget,
         opening_key: KeySource | None = None,
         seal_posts: bool | Collection[str] = False,
+        payload_key: KeySource | None = None,
         tls: ssl.SSLContext | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -128,8 +133,9 @@ class BlockingClient(Client[Blocking]):
             key,
             Retries(most=retries),
             keep,
-            opening_key,
+            _opening.load(opening_key),
             _seals(seal_posts),
+            _payloads.load(payload_key),
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
@@ -164,6 +170,7 @@ class AwaitingClient(Client[Awaiting]):
         keep: Keep = forget,
         opening_key: KeySource | None = None,
         seal_posts: bool | Collection[str] = False,
+        payload_key: KeySource | None = None,
         tls: ssl.SSLContext | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
@@ -173,8 +180,9 @@ class AwaitingClient(Client[Awaiting]):
             key,
             Retries(most=retries),
             keep,
-            opening_key,
+            _opening.load(opening_key),
             _seals(seal_posts),
+            _payloads.load(payload_key),
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
@@ -200,14 +208,22 @@ def _session(
     key: KeySource,
     retries: Retries,
     keep: Keep,
-    opening_key: KeySource | None,
+    opener: Opener | None,
     seals: frozenset[str] | None,
+    payloads: PayloadSigner | None,
 ) -> Session:
     if retries.most < 0:
         raise Misconfigured("must be 0 or more", "retries")
-    opener = _opening.load(opening_key)
     return Session(
-        base_url, account, _keys.load(key), retries=retries, clock=time.time, keep=keep, opener=opener, seals=seals
+        base_url,
+        account,
+        _keys.load(key),
+        retries=retries,
+        clock=time.time,
+        keep=keep,
+        opener=opener,
+        seals=seals,
+        payloads=payloads,
     )
 
 

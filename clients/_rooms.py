@@ -199,9 +199,14 @@ def reads(
     return Call("GET", at, _parser(answer), _asked(query), purpose=purpose, known=known, safe=True)
 
 
-def creates(at: str, answer: type[W], new: Wire | None = None, key: UUID | None = None) -> Call[W]:
-    """Describe a POST that makes something, with the given idempotency key or one of its own."""
-    return Call("POST", at, _parser(answer), body=_body(new), key=uuid4() if key is None else key)
+def creates(
+    at: str, answer: type[W], new: Wire | None = None, key: UUID | None = None, *, signed: bool = False
+) -> Call[W]:
+    """Describe a POST that makes something, with the given idempotency key or one of its own.
+
+    `signed`: by the client's payload key, where it has one.
+    """
+    return Call("POST", at, _parser(answer), body=_body(new), key=uuid4() if key is None else key, signed=signed)
 
 
 def asks(

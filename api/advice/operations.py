@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from api import events
@@ -13,6 +14,8 @@ from api.consent.model import Question, day_of
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.events import EventType
+from api.evidence import store as evidence
+from api.evidence.model import FIELDS
 from api.vocabulary import AdviceAnswer, DataCategory, Party, Reason
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from api.advice.model import NewAdvice, NewRequest, RequestFacts, RequestSummary
     from api.disclosure.call import Call
+    from api.evidence.model import Evidence
     from api.vocabulary import AdviceId, AdviceRequestId, CaseId, PersonAlias, PersonId, Purpose
 
 
@@ -92,6 +96,7 @@ async def give(call: Call, advice_id: AdviceId, new: NewAdvice) -> Advice | Refu
     if isinstance(answer, Refusal):
         return answer
     await store.add_advice(call, advice_id, facts, new)
+    await evidence.keep(call, advice_id, facts.situation.person)
     events.tell(call.unit, facts.requester, EventType.ADVICE_GIVEN, "advice", advice_id)
     given = await store.find_advice(call, advice_id)
     if given is None:
@@ -116,6 +121,26 @@ async def read(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Advi
         return gate.refusal(answer)
     (advice,) = await store.open_advice(answer, call, [facts])
     return advice
+
+
+async def read_evidence(call: Call, advice_id: AdviceId, purpose: Purpose | None) -> Evidence | Refusal:
+    """Who may read an advice may read the signed body that it was made of: it says the same and no more."""
+    facts = await store.find_advice(call, advice_id)
+    kept = None if facts is None else await evidence.find(call, advice_id)
+    thing, held = Thing("advice", advice_id), {} if kept is None else {DataCategory.ADVICE: FIELDS}
+    seals = None if kept is None else kept.seals
+    around = None if facts is None else replace(facts.situation, holdings=held)
+    if around is not None and around.relation.supplied:
+        if kept is None:
+            return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+        answer = gate.admit(call, thing, persons={around.person: around.alias}, holdings=held, seals=seals)
+    else:
+        question = Question(call.caller.organisation, purpose, frozenset({DataCategory.ADVICE}))
+        asked = None if facts is None or around is None else around.asked_for(facts.purpose, purpose)
+        answer = gate.ask(call, thing, question, asked, seals=seals)
+    if isinstance(answer, Refusal) or kept is None:
+        return gate.refusal(answer)
+    return await evidence.open_payload(answer, call, kept)
 
 
 async def listed_advice(

@@ -22,6 +22,8 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     withheld    {category: reason}
     replayed    true, when an idempotency key was seen before; the object is then what it made the first time
     policy      version of the rules by which it was decided (`consent.decision.POLICY`)
+    signed      {key, digest}: the request came with a signature over its body that held: by which key (thumbprint,
+                RFC 7638), and SHA-256 in hex of the signature as it was sent
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
     stated      {reason, reference, query?, format?, entries?, sample?}: why an auditor asked, in a word of a closed
                 list and the number of the auditor's own file; never free text, because an entry is never erased
@@ -89,6 +91,14 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """That a body was signed: by the key of this thumbprint; and the SHA-256 of the signature."""
+
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What happened, as values. `persons` are aliases of this log."""
 
@@ -111,6 +121,7 @@ class Entry:
     seals: Mapping[str, bytes] = field(default_factory=dict["str", "bytes"])
     tally: Tallied | None = None
     stated: Stated | None = None
+    signed: Signed | None = None
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -160,6 +171,7 @@ class Entry:
             seals={row: seal.hex() for row, seal in self.seals.items()} or None,
             tally=None if self.tally is None else {"minute": _instant(self.tally.minute), "count": self.tally.count},
             stated=None if self.stated is None else _present(**asdict(self.stated)),
+            signed=None if self.signed is None else {"key": self.signed.key, "digest": self.signed.digest.hex()},
         )
         return members | optional | _whom(self.persons)
 

@@ -26,7 +26,7 @@ from api.errors import Misconfigured
 from api.oauth import agreeing, jose, operator, recipients, registry
 from api.oauth.deeds import Deed
 from api.oauth.model import KEYS_WARNED, renew_by
-from api.vocabulary import ClientId, Municipality, Party, Scope
+from api.vocabulary import ClientId, Municipality, Party, Scope, Signable
 
 T = TypeVar("T")
 
@@ -128,6 +128,32 @@ def provider(
     _agreed(Deed.PROVIDER, content, by, operator_key)
 
 
+@app.command()
+def payload_keys(
+    client_id: Annotated[str, typer.Argument(help="Id of the client.")],
+    key: Annotated[Path | None, typer.Option(help="Public JWK or JWK set that signs what it sends.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="It signs nothing any more.")] = False,
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Register the keys that sign what a client sends, for evidence; print the thumbprint of each (RFC 7638)."""
+    if (key is None) != remove:
+        raise Misconfigured(("give --key FILE, or --remove",))
+    _agreed(Deed.PAYLOAD_KEYS, {"client": client_id, "jwks": list(_keys(key)) if key else []}, by, operator_key)
+
+
+@app.command()
+def payload_signatures(
+    organisation_id: Annotated[str, typer.Argument(help="Id of the organisation.")],
+    require: Annotated[list[Signable] | None, typer.Option(help="What it always signs; may be repeated.")] = None,
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Require that an organisation signs what it sends; without --require, no longer."""
+    content = {"organisation": str(_id(organisation_id)), "operations": sorted(require or ())}
+    _agreed(Deed.PAYLOAD_SIGNATURES, content, by, operator_key)
+
+
 @app.command("operator")
 def enrol(
     name: Annotated[str, typer.Argument(help="An opaque name: never that of a person.")],
@@ -184,7 +210,7 @@ def _printed(deed: Deed, content: dict[str, Any]) -> None:
         typer.echo(content["id"])
     if deed is Deed.PROVIDER:
         typer.echo("What its administrator needs of us: ketenbrug people providers")
-    for each in content["jwks"] if deed is Deed.CLIENT else ():
+    for each in content["jwks"] if deed in {Deed.CLIENT, Deed.PAYLOAD_KEYS} else ():
         typer.echo(jose.public_key(each).thumbprint)
 
 

@@ -86,6 +86,9 @@ READ_MANIFEST: Final = Operation("dossiers.read-manifest", Scope.DOSSIERS_READ, 
 # Screening outcomes
 SHARE_OUTCOME: Final = Operation("screening-outcomes.share", Scope.SCREENING_OUTCOMES_WRITE, Reach.OWN, _NGO)
 READ_OUTCOME: Final = Operation("screening-outcomes.read", Scope.SCREENING_OUTCOMES_READ, Reach.CROSSING, _EXCHANGE)
+READ_OUTCOME_EVIDENCE: Final = Operation(
+    "screening-outcomes.read-evidence", Scope.SCREENING_OUTCOMES_READ, Reach.OWN, _NGO
+)
 LIST_OUTCOMES: Final = Operation("screening-outcomes.list", Scope.SCREENING_OUTCOMES_READ, Reach.OWN, _NGO)
 
 # Advice
@@ -94,6 +97,7 @@ READ_ADVICE_REQUEST: Final = Operation("advice-requests.read", Scope.ADVICE_REQU
 LIST_ADVICE_REQUESTS: Final = Operation("advice-requests.list", Scope.ADVICE_REQUESTS_READ, Reach.OWN, _EXCHANGE)
 GIVE_ADVICE: Final = Operation("advice.give", Scope.ADVICE_WRITE, Reach.OWN, CHAIN)
 READ_ADVICE: Final = Operation("advice.read", Scope.ADVICE_READ, Reach.CROSSING, _EXCHANGE)
+READ_ADVICE_EVIDENCE: Final = Operation("advice.read-evidence", Scope.ADVICE_READ, Reach.CROSSING, _EXCHANGE)
 LIST_ADVICE: Final = Operation("advice.list", Scope.ADVICE_READ, Reach.CROSSING, _GUIDES)
 
 # Events and figures

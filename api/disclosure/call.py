@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from api.crypto.blind import BlindIndex
     from api.crypto.vault import Vault
     from api.disclosure.authority import Operation
+    from api.oauth.payloads import SignedPayload
     from api.principal import Principal
     from api.storage.unit import Unit
 
@@ -31,6 +32,7 @@ class Call:
     """One call. The edge makes it; the gate reads from it what is asked and by whom: no use case can say otherwise.
 
     `once` is there for an operation that creates: what its idempotency key stands for. `eye` is on planted records.
+    `signed`: the body, where it came with a signature that holds.
     """
 
     operation: Operation
@@ -40,6 +42,7 @@ class Call:
     index: BlindIndex
     once: Once | None = None
     eye: Eye = field(default_factory=Eye)
+    signed: SignedPayload | None = None
 
     @property
     def replayed(self) -> bool:

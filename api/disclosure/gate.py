@@ -262,6 +262,7 @@ def _entry(call: Call, thing: Thing, *, purpose: Purpose | None = None, persons:
         persons=persons,
         purpose=purpose,
         replayed=call.replayed,
+        signed=None if call.signed is None else call.signed.told,
     )
 
 

@@ -26,9 +26,10 @@ from api.edge.unit import USED, Acting, UnitOfWork, act
 from api.errors import Refused, TooManyRequests, Unauthenticated
 from api.oauth import dpop, replay
 from api.oauth.copies import Admission
+from api.oauth.model import Client
 from api.oauth.replay import Kind
 from api.oauth.tokens import Token
-from api.principal import Principal
+from api.principal import Origin, Principal
 from api.storage.unit import Unit
 from api.vocabulary import Reason, Scope
 
@@ -85,15 +86,7 @@ class Guard(Proof):
         client = await here.clients.find(unit, token.client_id)
         if client is None:
             raise _invalid("this client is not registered")
-        caller = Principal(
-            client.id,
-            client.organisation,
-            token.scopes & client.scopes,
-            way.origin,
-            token.id,
-            proof.person,
-            client.encryption_jwk,
-        )
+        caller = _caller(client, token, way.origin, proof.person)
         if not client.enabled:
             raise _invalid("this client is disabled")
         # (6) the mark: from here on, what this request writes tells whether the proof is new and the client stands
@@ -135,6 +128,12 @@ class Guard(Proof):
                 act(request, Acting(caller, self.operation))
             raise TooManyRequests(standing.reset)
         return Admission(limits.proofs.note(key, unit.now), token.client_id, unit.now, asked)
+
+
+def _caller(client: Client, token: Token, origin: Origin, person: str | None) -> Principal:
+    """The client as it acts here: it holds no more than what it and its token both have."""
+    scopes, keys = token.scopes & client.scopes, (client.encryption_jwk, client.payload_jwks)
+    return Principal(client.id, client.organisation, scopes, origin, token.id, person, *keys)
 
 
 def _token(request: Request) -> str:

@@ -2,10 +2,13 @@
 
     call: Annotated[Call, calls(authority.READ_DOSSIER)]
     call: Annotated[Call, creates(authority.REQUEST_DOSSIER)]
+    call: Annotated[Call, creates_signed(authority.GIVE_ADVICE)]
 
 `creates` is for every operation that makes something: it claims the `Idempotency-Key` in the transaction of the effect.
+`creates_signed` takes a signature over the body as well, and holds it before the key is claimed.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 import uuid_utils.compat as uuid_utils
@@ -14,7 +17,7 @@ from fastapi import Depends, Header, Request
 from api.crypto.vault import Vault
 from api.disclosure.authority import Operation
 from api.disclosure.call import Call, Once
-from api.edge import passage, state
+from api.edge import passage, signed, state
 from api.edge.actor import may
 from api.edge.unit import UnitOfWork
 from api.errors import BadRequest, TooManyRequests
@@ -61,16 +64,26 @@ def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
         request: Request, unit: UnitOfWork, key: IdempotencyKey = None, caller: Principal = may(operation)
     ) -> Call:
         _provable(request, operation)
-        if key is None:
-            raise BadRequest(Reason.IDEMPOTENCY_KEY_MISSING)
-        bare = key.strip('"')
-        fingerprint = state.of(request).fingerprints.tag(
-            request.method.encode(), request.scope["path"].encode(), await request.body()
-        )
-        claim = await idempotency.claim(unit, caller.client_id, operation.name, bare, fingerprint, uuid_utils.uuid7())
-        if claim.reused:
-            raise BadRequest(Reason.IDEMPOTENCY_KEY_REUSED)
-        return _call(request, operation, unit, caller, Once(bare, claim.resource, claim.replayed))
+        return _call(request, operation, unit, caller, await _once(request, operation, unit, caller, key))
+
+    return Depends(call, scope="function")
+
+
+def creates_signed(operation: Operation) -> Any:  # noqa: ANN401 - as above
+    """The same, of a body that may be signed for evidence, and must be where that was registered."""
+
+    async def call(
+        request: Request,
+        unit: UnitOfWork,
+        key: IdempotencyKey = None,
+        _signature: signed.PayloadSignature = None,
+        _digest: signed.BodyDigest = None,
+        caller: Principal = may(operation),
+    ) -> Call:
+        _provable(request, operation)
+        held = await signed.held(request, operation, caller, unit.now)
+        once = await _once(request, operation, unit, caller, key)
+        return replace(_call(request, operation, unit, caller, once), signed=held)
 
     return Depends(call, scope="function")
 
@@ -88,6 +101,19 @@ def had_no_effect(call: Call, status: int) -> None:
     """Note on the key that the request was refused, so that it may be tried again."""
     if call.once is not None and not call.once.replayed:
         idempotency.note(call.unit, call.caller.client_id, call.operation.name, call.once.key, status)
+
+
+async def _once(request: Request, operation: Operation, unit: Unit, caller: Principal, key: str | None) -> Once:
+    if key is None:
+        raise BadRequest(Reason.IDEMPOTENCY_KEY_MISSING)
+    bare = key.strip('"')
+    fingerprint = state.of(request).fingerprints.tag(
+        request.method.encode(), request.scope["path"].encode(), await request.body()
+    )
+    claim = await idempotency.claim(unit, caller.client_id, operation.name, bare, fingerprint, uuid_utils.uuid7())
+    if claim.reused:
+        raise BadRequest(Reason.IDEMPOTENCY_KEY_REUSED)
+    return Once(bare, claim.resource, claim.replayed)
 
 
 def _call(request: Request, operation: Operation, unit: Unit, caller: Principal, once: Once | None) -> Call:

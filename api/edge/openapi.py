@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from api import problems
 from api.edge import documents, eyes, posts, routing
+from api.oauth import payloads
 from api.problems import Problem, ProblemType
 from api.schemas import problem as wire
 
@@ -151,6 +152,8 @@ def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
             yield problems.NOT_SEALED_TO_US
     if "Idempotency-Key" in names:
         yield from (problems.IDEMPOTENCY_KEY_MISSING, problems.IDEMPOTENCY_KEY_REUSED)
+    if payloads.HEADER in names:
+        yield from (problems.PAYLOAD_SIGNATURE_MISSING, problems.PAYLOAD_SIGNATURE_INVALID)
     if "If-Match" in names:
         yield from (problems.PRECONDITION_FAILED, problems.PRECONDITION_REQUIRED)
     if operation.get("security"):

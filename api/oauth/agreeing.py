@@ -26,13 +26,13 @@ from sqlalchemy import DateTime, Text, Uuid, bindparam, insert, null, select, up
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.errors import Misconfigured
-from api.oauth import deeds, jose, operator, registry
+from api.oauth import deeds, jose, operator, payload_keys, registry
 from api.oauth.deeds import Content, Deed
 from api.oauth.people import providers
 from api.oauth.tables import operator as operators
 from api.oauth.tables import proposal
 from api.storage.statement import statement
-from api.vocabulary import OrganisationId, Result
+from api.vocabulary import ClientId, OrganisationId, Result, Signable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,6 +168,11 @@ async def carry_out(unit: Unit, deed: Deed, content: Content, by: str | None = N
             await providers.register(unit, actor, deeds.provider(content))
         case Deed.OPERATOR:
             await _enrolled(unit, content["name"], content["jwks"][0], by)
+        case Deed.PAYLOAD_KEYS:
+            await payload_keys.register(unit, actor, ClientId(content["client"]), content["jwks"])
+        case Deed.PAYLOAD_SIGNATURES:
+            of, signs = OrganisationId(UUID(content["organisation"])), frozenset(map(Signable, content["operations"]))
+            await payload_keys.require(unit, actor, of, signs)
         case _:
             assert_never(deed)
 

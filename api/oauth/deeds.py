@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 
 from api.oauth import dpop, jose
-from api.oauth.model import Designation, NewClient, NewOrganisation
+from api.oauth.model import Designation, NewClient, NewOrganisation, key_faults
 from api.oauth.people.model import NewProvider
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Role, Scope
 
@@ -23,6 +23,8 @@ class Deed(StrEnum):
     DESIGNATION = "designation"
     OPERATOR = "operator"
     PROVIDER = "provider"
+    PAYLOAD_KEYS = "payload-keys"
+    PAYLOAD_SIGNATURES = "payload-signatures"
 
 
 def faults(deed: Deed, content: Content) -> tuple[str, ...]:
@@ -38,6 +40,10 @@ def faults(deed: Deed, content: Content) -> tuple[str, ...]:
             return operator_faults(content["name"], content["jwks"][0])
         case Deed.PROVIDER:
             return provider(content).faults()
+        case Deed.PAYLOAD_KEYS:
+            return tuple(key_faults(content["jwks"])) if content["jwks"] else ()
+        case Deed.PAYLOAD_SIGNATURES:
+            return ()
         case _:
             assert_never(deed)
 

@@ -83,6 +83,11 @@ class PublicKey:
     native: Native
     thumbprint: str
 
+    @property
+    def jwk(self) -> dict[str, Any]:
+        """Its public members."""
+        return {name: self.native[name] for name in _MEMBERS[self.native.key_type]}
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
@@ -94,6 +99,11 @@ class KeyRing:
     def thumbprints(self) -> frozenset[str]:
         """Of each key (RFC 7638)."""
         return frozenset(key.thumbprint for key in self.keys.values())
+
+    @property
+    def digest(self) -> bytes | None:
+        """SHA-256 of the sorted thumbprints, with a space between them: what the log names the keys by."""
+        return hashlib.sha256(" ".join(sorted(self.thumbprints)).encode()).digest() if self.keys else None
 
     def choose(self, header: Mapping[str, Any]) -> PublicKey:
         """The key that a header means: the one it names, or the only one there is. Raises `Unreadable`."""
@@ -107,10 +117,7 @@ class KeyRing:
 
     def as_jwks(self) -> list[dict[str, Any]]:
         """The public members of each key and its id: what may be stored and published."""
-        return [
-            {name: key.native[name] for name in _MEMBERS[key.native.key_type]} | {"kid": kid}
-            for kid, key in self.keys.items()
-        ]
+        return [key.jwk | {"kid": kid} for kid, key in self.keys.items()]
 
 
 def peek(text: str) -> Unverified:
@@ -124,18 +131,29 @@ def peek(text: str) -> Unverified:
 
 def verify(unverified: Unverified, key: PublicKey) -> dict[str, Any]:
     """The claims, once the signature is found to be of this key, with an algorithm of ours. Raises `Unreadable`."""
-    header, payload, signature = (part.encode() for part in unverified.parts)
-    if not isinstance(unverified.header.get("alg"), str) or unverified.header.keys() & {"crit", "b64"}:
+    header, payload, signature = unverified.parts
+    if unverified.header.keys() & {"crit", "b64"}:
         raise Unreadable("the header is not one that we take")
-    signed = jws.CompactSignature(unverified.header, b"")
-    signed.segments.update({"header": header, "payload": payload, "signature": signature})
+    check(unverified.header.get("alg"), key, header, payload.encode(), signature)
+    return unverified.claims
+
+
+def check(alg: object, key: PublicKey, header: str, payload: bytes, signature: str) -> None:
+    """Refuse a signature that is not of this key by this algorithm of ours, over header and payload as they are given.
+
+    `header` and `signature` are base64url; `payload` too, or bare where `b64` is false (RFC 7797). What else the header
+    says is for the caller to hold. Raises `Unreadable`.
+    """
+    if not isinstance(alg, str):
+        raise Unreadable("the header is not one that we take")
+    signed = jws.CompactSignature({"alg": alg}, b"")
+    signed.segments.update({"header": header.encode(), "payload": payload, "signature": signature.encode()})
     try:
         holds = jws.validate_compact(signed, key.native, registry=_REGISTRY)
     except (JoseError, ValueError):
         raise Unreadable("the algorithm is not allowed, or does not fit the key") from None
     if not holds:
         raise Unreadable("the signature does not hold")
-    return unverified.claims
 
 
 def sign(header: Mapping[str, Any], claims: Mapping[str, Any], key: Native) -> str:

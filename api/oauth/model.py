@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from api.oauth import jose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from api.oauth.jose import KeyRing
     from api.principal import Organisation
@@ -61,7 +61,7 @@ class NewOrganisation:
         if self.designation is not None and not self.designation.source.strip():
             found.append("a designation needs its source")
         if self.signing_jwks:
-            found.extend(_key_faults(self.signing_jwks))
+            found.extend(key_faults(self.signing_jwks))
         return tuple(found)
 
 
@@ -83,7 +83,7 @@ class NewClient:
         if not self.scopes:
             found.append("a client needs at least one scope")
         if self.jwks_uri is None:
-            found.extend(_key_faults(self.jwks))
+            found.extend(key_faults(self.jwks))
         else:
             if self.jwks:
                 found.append("a client either gives its keys or says where it publishes them")
@@ -96,7 +96,7 @@ class Client:
     """A client as it was read, with its organisation. `epoch` tells which version of it this is.
 
     `keys_since`: when its keys last changed. `jwks_uri`: where it publishes them; `keys` were found there last.
-    `encryption_jwk`: what its answers are sealed to (`api.crypto.jwe`).
+    `encryption_jwk`: what its answers are sealed to (`api.crypto.jwe`). `payload_jwks`: what signs its payloads.
     """
 
     id: ClientId
@@ -109,6 +109,7 @@ class Client:
     keys_since: datetime
     jwks_uri: str | None = None
     encryption_jwk: str | None = None
+    payload_jwks: str | None = None
 
 
 def renew_by(keys_since: datetime) -> date:
@@ -116,7 +117,8 @@ def renew_by(keys_since: datetime) -> date:
     return (keys_since + KEYS_LAST).date()
 
 
-def _key_faults(jwks: tuple[Mapping[str, object], ...]) -> list[str]:
+def key_faults(jwks: Sequence[Mapping[str, object]]) -> list[str]:
+    """What is wrong with the keys of a client, in sentences."""
     try:
         ring = jose.key_ring(jwks)
     except jose.Unreadable as error:

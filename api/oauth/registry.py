@@ -7,7 +7,6 @@ likes, because the mark of every request (`api.oauth.replay`) compares the epoch
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +22,7 @@ from api.oauth.model import Client
 from api.oauth.tables import GRANTS, client, organisation
 from api.principal import Organisation
 from api.storage.statement import statement
-from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Result, Scope
+from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Result, Scope, Signable
 
 if TYPE_CHECKING:
     from api.oauth.jose import KeyRing
@@ -36,7 +35,7 @@ REGISTER_CLIENT: Final = "oauth.register-client"
 DISABLE_CLIENT: Final = "oauth.disable-client"
 DESIGNATE: Final = "oauth.record-designation"
 RENEW_KEYS: Final = "oauth.replace-client-keys"
-"""The actions, in the audit log. The digest of an entry about the keys of a client is that of these (`_digest`)."""
+"""The actions, in the audit log. An entry about the keys of a client has the `digest` of these."""
 
 
 class Clients:
@@ -72,6 +71,7 @@ _JOINED: Final = (
     client.c.jwks_uri,
     client.c.keys_since,
     client.c.encryption_jwk,
+    client.c.payload_jwks,
     client.c.scopes,
     client.c.grant_type,
     client.c.enabled,
@@ -82,6 +82,7 @@ _JOINED: Final = (
     organisation.c.oin,
     organisation.c.municipalities,
     organisation.c.designation_source,
+    organisation.c.signs,
 )
 _READ: Final = statement(
     select(*_JOINED).join_from(client, organisation).where(client.c.client_id == bindparam("client_id", type_=Text))
@@ -139,7 +140,7 @@ _DESIGNATE: Final = statement(
     .values(designation_source=bindparam("source", type_=Text), designation_date=bindparam("since", type_=Date))
     .returning(organisation.c.id)
 )
-_RAISE_EPOCHS: Final = statement(
+RAISE_EPOCHS: Final = statement(
     update(client)
     .where(client.c.organisation_id == bindparam("of_organisation", type_=Uuid))
     .values(epoch=client.c.epoch + 1)
@@ -208,7 +209,7 @@ async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRi
     if faults:
         raise Misconfigured(tuple(faults))
     keys = jose.key_ring(new.jwks) if new.jwks_uri is None else jose.KeyRing({})
-    thing = Thing(f"client:{new.id}", new.organisation_id, digest=_digest(keys))
+    thing = Thing(f"client:{new.id}", new.organisation_id, digest=keys.digest)
     log.append(unit, _entry(unit, actor, REGISTER_CLIENT, thing))
     await unit.run(
         _ADD_CLIENT(
@@ -232,7 +233,7 @@ async def replace_keys(unit: Unit, actor: Principal, known: Client, keys: KeyRin
     before, after = known.keys.as_jwks(), keys.as_jwks()
     if not await unit.run(_REPLACE_KEYS(of_client=known.id, known_jwks=before, new_jwks=after, since=unit.now)):
         return False
-    thing = Thing(f"client:{known.id}", known.organisation.id, digest=_digest(keys))
+    thing = Thing(f"client:{known.id}", known.organisation.id, digest=keys.digest)
     log.append(unit, _entry(unit, actor, RENEW_KEYS, thing))
     return True
 
@@ -256,7 +257,7 @@ async def record_designation(
     )
     if not rows:
         raise Misconfigured(("no organisation of this id is registered",))
-    await unit.run(_RAISE_EPOCHS(of_organisation=organisation_id))
+    await unit.run(RAISE_EPOCHS(of_organisation=organisation_id))
     log.append(unit, _entry(unit, actor, DESIGNATE, Thing("organisation", organisation_id)))
 
 
@@ -273,6 +274,7 @@ def _client(row: Record) -> Client:
         keys_since=row["keys_since"],
         jwks_uri=row["jwks_uri"],
         encryption_jwk=row["encryption_jwk"],
+        payload_jwks=row["payload_jwks"],
     )
 
 
@@ -285,12 +287,8 @@ def organisation_of(row: Record) -> Organisation:
         oin=row["oin"],
         municipalities=frozenset(Municipality(each) for each in row["municipalities"]),
         designated=row["designation_source"] is not None,
+        signs=frozenset(Signable(each) for each in row["signs"]),
     )
-
-
-def _digest(keys: KeyRing) -> bytes | None:
-    """SHA-256 of the sorted thumbprints (RFC 7638) of a set of keys, with a space between them."""
-    return hashlib.sha256(" ".join(sorted(keys.thumbprints)).encode()).digest() if keys.keys else None
 
 
 def _entry(unit: Unit, actor: Principal, action: str, thing: Thing) -> Entry:

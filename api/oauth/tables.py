@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.storage.base import instant, key, metadata, words, words_array
-from api.vocabulary import Municipality, Party, Role, Scope
+from api.vocabulary import Municipality, Party, Role, Scope, Signable
 
 GRANTS: Final = ("client_credentials",)
 """Exactly one grant type per client (NL GOV profile), and this is the only one that there is."""
@@ -38,6 +38,7 @@ organisation: Final = Table(
     Column("designation_source", Text),
     Column("designation_date", Date),
     Column("signing_jwks", JSONB(none_as_null=True)),
+    *words_array("signs", Signable, server_default="{}"),
     instant("created_at"),
     UniqueConstraint("oin"),
     CheckConstraint("oin ~ '^[0-9]{20}$'", name="oin"),
@@ -45,7 +46,7 @@ organisation: Final = Table(
     schema="oauth",
     comment=(
         "The parties of the exchange. designation_*: Aliens Act 2000 article 107(8), with its source. "
-        "signing_jwks: public keys that sign agreements for it."
+        "signing_jwks: public keys that sign agreements for it. signs: operations whose payload it always signs."
     ),
 )
 
@@ -58,6 +59,7 @@ client: Final = Table(
     Column("jwks_uri", Text),
     instant("keys_since"),
     Column("encryption_jwk", Text),
+    Column("payload_jwks", Text),
     *words_array("scopes", Scope),
     *words("grant_type", GRANTS),
     Column("enabled", Boolean, nullable=False),
@@ -68,7 +70,7 @@ client: Final = Table(
     comment=(
         "Machine clients. epoch counts the changes of the row and of its organisation. jwks_uri: where its keys stand; "
         "then jwks are those that were found there last. keys_since: when they last changed. "
-        "encryption_jwk: what its answers are sealed to."
+        "encryption_jwk: what its answers are sealed to. payload_jwks: what signs the payloads that it sends."
     ),
 )
 
@@ -97,7 +99,10 @@ proposal: Final = Table(
     "proposal",
     metadata,
     key(),
-    *words("deed", ("organisation", "client", "designation", "operator", "provider")),
+    *words(
+        "deed",
+        ("organisation", "client", "designation", "operator", "provider", "payload-keys", "payload-signatures"),
+    ),
     Column("content", JSONB, nullable=False),
     Column("proposed_by", Text, ForeignKey("oauth.operator.name"), nullable=False),
     Column("proposed_signature", Text, nullable=False),

@@ -13,12 +13,14 @@ from api.advice.model import Request as AdviceRequest
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
-from api.edge.call import AskedPurpose, calls, creates
+from api.edge.call import AskedPurpose, calls, creates, creates_signed
 from api.edge.openapi import told
 from api.edge.paging import Paging, opened, paged
 from api.edge.routing import router
+from api.routes import evidence
 from api.schemas import advice as wire
 from api.schemas.base import Page
+from api.schemas.evidence import Evidence
 from api.vocabulary import (
     AdviceId,
     AdviceRequestId,
@@ -86,7 +88,7 @@ async def read_request(
 
 
 @routes.post("/advice", operation_id="giveAdvice", status_code=201, response_model=wire.Advice, responses=told(*_SEEN))
-async def give(body: wire.NewAdvice, call: Annotated[Call, creates(authority.GIVE_ADVICE)]) -> Response:
+async def give(body: wire.NewAdvice, call: Annotated[Call, creates_signed(authority.GIVE_ADVICE)]) -> Response:
     """Answer: advice, no advice, or more information needed. Advice is no decision: it has no legal effect."""
     made = AdviceId(call.made)
     outcome = await (operations.read(call, made, None) if call.replayed else operations.give(call, made, _given(body)))
@@ -120,6 +122,22 @@ async def read_advice(
 ) -> Response:
     """An advice as far as you may see it."""
     return replies.shown(request, await operations.read(call, AdviceId(advice_id), purpose), _advice)
+
+
+@routes.get(
+    "/advice/{adviceId}/evidence",
+    operation_id="readAdviceEvidence",
+    response_model=Evidence,
+    responses=told(*_READ),
+)
+async def read_evidence(
+    request: Request,
+    advice_id: AdviceIdPath,
+    call: Annotated[Call, calls(authority.READ_ADVICE_EVIDENCE)],
+    purpose: AskedPurpose = None,
+) -> Response:
+    """The signed body that an advice was made of, where it was signed: who said it, to show to somebody else."""
+    return replies.shown(request, await operations.read_evidence(call, AdviceId(advice_id), purpose), evidence.shown)
 
 
 def _new(body: wire.NewAdviceRequest) -> NewRequest:

@@ -10,12 +10,14 @@ from api import problems
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies
-from api.edge.call import AskedPurpose, calls, creates
+from api.edge.call import AskedPurpose, calls, creates_signed
 from api.edge.openapi import told
 from api.edge.paging import Paging, paged
 from api.edge.routing import router
+from api.routes import evidence
 from api.schemas import screening as wire
 from api.schemas.base import Page
+from api.schemas.evidence import Evidence
 from api.screening import operations
 from api.screening.model import NewOutcome, Outcome, OutcomeSummary
 from api.vocabulary import CaseId, OrganisationId, ScreeningOutcomeId
@@ -33,7 +35,9 @@ _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
     response_model=wire.ScreeningOutcome,
     responses=told(*_SEEN, problems.WRONG_STATE),
 )
-async def share(body: wire.NewScreeningOutcome, call: Annotated[Call, creates(authority.SHARE_OUTCOME)]) -> Response:
+async def share(
+    body: wire.NewScreeningOutcome, call: Annotated[Call, creates_signed(authority.SHARE_OUTCOME)]
+) -> Response:
     """Record the outcome of a legal screening (juridische screening) and address it."""
     made = ScreeningOutcomeId(call.made)
     outcome = await (operations.read(call, made, None) if call.replayed else operations.share(call, made, _new(body)))
@@ -71,6 +75,19 @@ async def read(
 ) -> Response:
     """An outcome as far as you may see it. The legal analysis never crosses to an authority."""
     return replies.shown(request, await operations.read(call, ScreeningOutcomeId(outcome_id), purpose), _outcome)
+
+
+@routes.get(
+    "/screening-outcomes/{screeningOutcomeId}/evidence",
+    operation_id="readOutcomeEvidence",
+    response_model=Evidence,
+    responses=told(*_SEEN),
+)
+async def read_evidence(
+    request: Request, outcome_id: OutcomeId, call: Annotated[Call, calls(authority.READ_OUTCOME_EVIDENCE)]
+) -> Response:
+    """The signed body that an outcome of your own was made of, whole; to nobody else, because of what it holds."""
+    return replies.shown(request, await operations.read_evidence(call, ScreeningOutcomeId(outcome_id)), evidence.shown)
 
 
 def _new(body: wire.NewScreeningOutcome) -> NewOutcome:

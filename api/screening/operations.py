@@ -11,6 +11,8 @@ from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.events import EventType
+from api.evidence import store as evidence
+from api.evidence.model import FIELDS
 from api.oauth import registry
 from api.screening import store
 from api.screening.model import Outcome, holdings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.disclosure.call import Call
+    from api.evidence.model import Evidence
     from api.principal import Organisation
     from api.screening.model import NewOutcome, OutcomeSummary
     from api.vocabulary import CaseId, Purpose, ScreeningOutcomeId
@@ -51,6 +54,7 @@ async def share(call: Call, outcome_id: ScreeningOutcomeId, new: NewOutcome) -> 
     if isinstance(answer, Refusal):
         return answer
     await store.add(call, outcome_id, around.person, new)
+    await evidence.keep(call, outcome_id, around.person)
     await _tell(call, outcome_id, new, addressees)
     return await _own(call, outcome_id, new)
 
@@ -70,6 +74,18 @@ async def read(call: Call, outcome_id: ScreeningOutcomeId, purpose: Purpose | No
     if isinstance(answer, Refusal) or facts is None:
         return gate.refusal(answer)
     return await store.open_outcome(answer, call, facts)
+
+
+async def read_evidence(call: Call, outcome_id: ScreeningOutcomeId) -> Evidence | Refusal:
+    """The author alone reads the signed body: it holds the legal analysis and the addressees, for nobody else whole."""
+    facts = await store.find(call, outcome_id)
+    kept = None if facts is None else await evidence.find(call, outcome_id)
+    thing = Thing("screening-outcome", outcome_id, None if facts is None else facts.version)
+    if facts is None or kept is None or not (around := facts.situation).relation.supplied:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    held = dict.fromkeys(around.holdings, FIELDS)
+    answer = gate.admit(call, thing, persons={around.person: around.alias}, holdings=held, seals=kept.seals)
+    return answer if isinstance(answer, Refusal) else await evidence.open_payload(answer, call, kept)
 
 
 async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[OutcomeSummary] | Refusal:

@@ -100,10 +100,16 @@ def words(
     return Column(name, Text, nullable=nullable, **options), CheckConstraint(f"{name} IN ({listed})", name=name)
 
 
-def words_array(name: str, closed: type[StrEnum]) -> tuple[Column[Any], CheckConstraint]:
+def words_array(
+    name: str,
+    closed: type[StrEnum],
+    **options: Any,  # noqa: ANN401 - Column's options
+) -> tuple[Column[Any], CheckConstraint]:
     """Make a text[] column that takes the words of one closed list."""
     listed = ", ".join(f"'{word}'" for word in closed)
-    return Column(name, ARRAY(Text), nullable=False), CheckConstraint(f"{name} <@ ARRAY[{listed}]", name=name)
+    return Column(name, ARRAY(Text), nullable=False, **options), CheckConstraint(
+        f"{name} <@ ARRAY[{listed}]", name=name
+    )
 
 
 def instant(name: str, *, nullable: bool = False) -> Column[Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _VERBS: Final = frozenset({"get", "post", "put", "patch", "delete"})
-_ASKERS: Final = frozenset({"calls", "creates", "may"})
+_ASKERS: Final = frozenset({"calls", "creates", "creates_signed", "may"})
 _ADDERS: Final = frozenset({"add_api_route", "add_route", "api_route", "route", "mount", "websocket"})
 _HANDLER_LINES: Final = 15
 
@@ -79,7 +79,9 @@ def ask(module: Module) -> Iterator[Found]:
             case [operation] if operation:
                 pass
             case _:
-                yield module.found(function, f"{function.name} does not take one of calls, creates, may (authority.…)")
+                yield module.found(
+                    function, f"{function.name} does not take one of {', '.join(sorted(_ASKERS))} (authority.…)"
+                )
 
 
 def tell(module: Module) -> Iterator[Found]:

@@ -15,7 +15,7 @@ from api.disclosure import authority
 from api.schemas.delays import NewDelay
 from api.schemas.erasures import NewErasure
 from api.vocabulary import ErasureGround, Municipality, Purpose, RestrictionGround
-from tests import agreeing, audit_store
+from tests import agreeing, audit_store, payload_kit
 from tests import dealings as dealing
 from tests.actor import ANY_VERSION
 from tests.dealings import BODY, IDENTITY, Dealings, v_number, wire
@@ -221,6 +221,9 @@ ATTACKS: Final[dict[str, Attack]] = {
     "readOutcome": Attack(
         authority.READ_OUTCOME, "GET", "/screening-outcomes/{outcome}", "ind", purpose=RESIDENCE, about=("outcome",)
     ),
+    "readOutcomeEvidence": Attack(
+        authority.READ_OUTCOME_EVIDENCE, "GET", "/screening-outcomes/{outcome}/evidence", "ngo", about=("outcome",)
+    ),
     "requestAdvice": Attack(
         authority.REQUEST_ADVICE,
         "POST",
@@ -247,6 +250,14 @@ ATTACKS: Final[dict[str, Attack]] = {
         about=("asked",),
     ),
     "readAdvice": Attack(authority.READ_ADVICE, "GET", "/advice/{advice}", "ngo", purpose=RESIDENCE, about=("advice",)),
+    "readAdviceEvidence": Attack(
+        authority.READ_ADVICE_EVIDENCE,
+        "GET",
+        "/advice/{advice}/evidence",
+        "ngo",
+        purpose=RESIDENCE,
+        about=("advice",),
+    ),
     "listAdvice": Attack(
         authority.LIST_ADVICE, "GET", "/advice?caseId={case}", "ngo", purpose=RESIDENCE, about=("case",)
     ),
@@ -345,6 +356,11 @@ async def staged(
     )
     soon = exchange.clock() + timedelta(days=9)
     delay = NewDelay(index=seen[0]["index"], ground=RestrictionGround.OVERSIGHT, reference="AUD-2026-3", until_at=soon)
+    await payload_kit.registered(exchange)
+    outcome = await payload_kit.posted(exchange, "ngo", "/screening-outcomes", wire(dealings.new_outcome("ind")))
+    answer = ATTACKS["giveAdvice"].body
+    assert answer is not None
+    advice = await payload_kit.posted(exchange, "ind", "/advice", answer({"asked": advised.id}))
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     return {
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
@@ -363,9 +379,9 @@ async def staged(
         "another": (await dealings.requested()).id,
         "third": (await dealings.requested()).id,
         "dossier": await dealings.dossier(),
-        "outcome": (await dealings.outcome("ind")).id,
+        "outcome": outcome.json()["id"],
         "asked": (await dealings.asked()).id,
-        "advice": (await dealings.advised(advised)).id,
+        "advice": advice.json()["id"],
         "agreement": raw["id"],
         "erasure": (await exchange.operator.erasures.erase(erased)).value.id,
         "gone": (await Dealings.begin(exchange)).id,

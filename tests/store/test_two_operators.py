@@ -19,7 +19,7 @@ from api.cli import doing, keygen, people, register
 from api.errors import Misconfigured
 from api.oauth import agreeing, jose, registry
 from api.storage.pool import Database
-from api.vocabulary import ClientId
+from api.vocabulary import ClientId, Signable
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from api.oauth.model import Client
     from api.storage.unit import Unit
     from tests import servers
 
@@ -165,6 +166,63 @@ def test_an_organisation_is_let_in_by_two(office: Office) -> None:
         ("oauth.record-designation", "op-2"),
     ]
     assert office.done("proposals") == ""
+
+
+def agreed(office: Office, *words: str, heard: tuple[str, ...] = ()) -> str:
+    """One operator proposes, the other one confirms."""
+    return office.done("confirm", office.propose("op-1", *words), *office.as_("op-2"), *heard)
+
+
+def test_what_signs_payloads_and_who_must_are_agreed_by_two(office: Office) -> None:
+    """A key of that one use and of one client; both changes count from the next request."""
+    organisation = agreed(office, *ORGANISATION)
+    agreed(office, *client_of(office, organisation), heard=("--thumbprint", CLIENT.thumbprint))
+
+    def client() -> Client:
+        found: Client = office.within(lambda unit: registry.read(unit, ClientId("ngo-one")))
+        return found
+
+    office.keygen("payload", "PS256")
+    keys = ("payload-keys", "ngo-one", "--key", str(office.folder / "payload.pub"))
+    assert "two operators" in office.refused(*keys)
+    (thumbprint,) = heard_of(office, "payload")[1:]
+    assert agreed(office, *keys, heard=("--thumbprint", thumbprint)) == thumbprint
+    registered = client()
+    assert (registered.epoch, set(registered.organisation.signs)) == (2, set())
+    assert jose.key_ring(json.loads(registered.payload_jwks or "")).thumbprints == {thumbprint}
+    agreed(office, "payload-signatures", organisation, "--require", "advice.give")
+    assert (client().epoch, set(client().organisation.signs)) == (3, {Signable.ADVICE})
+    agreed(office, "payload-signatures", organisation)
+    agreed(office, "payload-keys", "ngo-one", "--remove")
+    assert (client().payload_jwks, set(client().organisation.signs)) == (None, set())
+    acts = [action for action, _ in office.entries() if "payload" in action]
+    registering, requiring = "oauth.register-payload-keys", "oauth.require-payload-signatures"
+    assert acts == [registering, requiring, requiring, registering]
+
+
+def test_a_key_that_signs_payloads_has_one_use_and_one_client(office: Office) -> None:
+    organisation = agreed(office, *ORGANISATION)
+    words = client_of(office, organisation)
+    agreed(office, *words, heard=("--thumbprint", CLIENT.thumbprint))
+    own = office.propose("op-1", "payload-keys", "ngo-one", "--key", str(office.folder / "ngo.pub"))
+    refused = office.refused("confirm", own, *office.as_("op-2"), "--thumbprint", CLIENT.thumbprint)
+    assert "no other use" in refused
+    office.keygen("payload")
+    (office.folder / "ngo.pub").write_text(json.dumps(kit.key("ed25519").public))
+    agreed(office, "client", "ngo-two", *words[2:], heard=("--thumbprint", kit.key("ed25519").thumbprint))
+    key, heard = ("--key", str(office.folder / "payload.pub")), heard_of(office, "payload")
+    agreed(office, "payload-keys", "ngo-two", *key, heard=heard)
+    agreed(office, "payload-keys", "ngo-two", *key, heard=heard)
+    for client in ("ngo-one", "nobody"):
+        proposal = office.propose("op-1", "payload-keys", client, *key)
+        assert office.refused("confirm", proposal, *office.as_("op-2"), *heard)
+    proposal = office.propose("op-1", "payload-keys", "nobody", "--remove")
+    assert "no client" in office.refused("confirm", proposal, *office.as_("op-2"))
+    proposal = office.propose("op-1", "payload-signatures", NOBODY, "--require", "advice.give")
+    assert "no organisation" in office.refused("confirm", proposal, *office.as_("op-2"))
+    (office.folder / "bad.pub").write_text("{}")
+    for bad in ((), ("--key", str(office.folder / "bad.pub")), (*key, "--remove")):
+        assert office.refused("payload-keys", "ngo-one", *bad, *office.as_("op-1"))
 
 
 def test_nobody_lets_in_alone(office: Office) -> None:

@@ -15,7 +15,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.audit.entry import LEAF_MOST, Entry, Stated, Tallied, Thing
+from api.audit.entry import LEAF_MOST, Entry, Signed, Stated, Tallied, Thing
 from api.principal import Organisation, Origin, Principal
 from api.vocabulary import ClientId, DataCategory, OrganisationId, Party, Reason, Result
 
@@ -71,7 +71,23 @@ STATED = replace(
     stated=Stated("complaint", "AUD-2026-14", "action:dossiers.*", "csv", 12),
 )
 SAMPLE = replace(STATED, stated=Stated("periodic-review", "AUD-2026-15", "", "evidence", 11, sample=0))
-GOLDEN = {"small": SMALL, "full": FULL, "sealed": SEALED, "tally": TALLY, "stated": STATED, "sample": SAMPLE}
+SIGNED = replace(
+    SMALL,
+    action="advice.give",
+    result=Result.PERMITTED,
+    thing=Thing("advice", UUID(int=4)),
+    persons=(UUID(int=5),),
+    signed=Signed("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", bytes(31) + b"\x08"),
+)
+GOLDEN = {
+    "small": SMALL,
+    "full": FULL,
+    "sealed": SEALED,
+    "tally": TALLY,
+    "stated": STATED,
+    "sample": SAMPLE,
+    "signed": SIGNED,
+}
 ZEROS = "00000000-0000-0000-0000-00000000000"
 
 
