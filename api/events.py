@@ -49,6 +49,7 @@ class EventType(StrEnum):
     DOSSIER_ACKNOWLEDGED = "dossier-request.acknowledged"
     DOSSIER_DELIVERED = "dossier-request.delivered"
     DOSSIER_COMPLETED = "dossier-request.completed"
+    DOCUMENT_STORED = "dossier.document-stored"
     DOSSIER_REFUSED = "dossier-request.refused"
     DOSSIER_CANCELLED = "dossier-request.cancelled"
     OUTCOME_SHARED = "screening-outcome.shared"

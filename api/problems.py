@@ -116,10 +116,15 @@ PRECONDITION_FAILED: Final = _row(
     "The header `If-Match` names a version that is no longer the current one.",
     "Read it again, decide whether your change still holds, and send it with the new `ETag`.",
 )
+NOT_AS_DECLARED: Final = _row(
+    "content-not-as-declared", 400, "The content is not what was announced", "De inhoud is niet wat is aangekondigd",
+    "Length, SHA-256 digest or kind of what came differ from `Content-Length`, `Content-Digest` or `mediaType`.",
+    "Nothing was kept. See that the file is whole and of the kind that you announced, and send it again.",
+)
 PAYLOAD_TOO_LARGE: Final = _row(
     "payload-too-large", 413, "The body is too large", "De body is te groot",
     "The body is larger than this operation takes.",
-    "Send less. Documents go through the document upload, not through JSON.",
+    "Send less. A document is 50 MiB at most, and goes through the document upload, not through JSON.",
 )
 URI_TOO_LONG: Final = _row(
     "uri-too-long", 414, "The address is too long", "Het adres is te lang",
@@ -130,6 +135,11 @@ UNSUPPORTED_MEDIA_TYPE: Final = _row(
     "unsupported-media-type", 415, "The body is of a kind not taken here", "Dit soort body wordt hier niet aangenomen",
     "The header `Content-Type` is missing or names a media type or charset that this operation does not take.",
     "Send the media type that the API description names, in UTF-8; send no body where none is described.",
+)
+RANGE_NOT_SATISFIABLE: Final = _row(
+    "range-not-satisfiable", 416, "There are no such bytes", "Dit bereik bestaat niet",
+    "The range that the header `Range` asks for begins behind the end.",
+    "`Content-Range` tells how long it is: ask for bytes below that, or leave the header out.",
 )
 PRECONDITION_REQUIRED: Final = _row(
     "precondition-required", 428, "An If-Match is needed", "Een If-Match is nodig",

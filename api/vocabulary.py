@@ -13,6 +13,7 @@ CaseId = NewType("CaseId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 ConsentId = NewType("ConsentId", UUID)
 DossierId = NewType("DossierId", UUID)
+DocumentId = NewType("DocumentId", UUID)
 DossierRequestId = NewType("DossierRequestId", UUID)
 AdmissionCheckId = NewType("AdmissionCheckId", UUID)
 ScreeningOutcomeId = NewType("ScreeningOutcomeId", UUID)
@@ -244,6 +245,8 @@ class Reason(StrEnum):
     PROPORTIONALITY_MISSING = "proportionality-note-missing"
     NOT_EXPLAINED = "outcome-not-explained"
     NOT_ASKED = "section-not-asked"
+    NOT_AS_DECLARED = "content-not-as-declared"
+    """The bytes that came are not those that were announced."""
     TOO_MUCH = "export-too-large"
     NOT_DELAYABLE = "not-delayable"
     OWN_REVIEW = "own-review"
@@ -383,6 +386,27 @@ class MissingReason(StrEnum):
 
     WITHHELD_BY_LAW = "withheld-by-law"
     NOT_FOUND = "not-found"
+
+
+class DocumentType(StrEnum):
+    """The kinds of documents that are taken in: what can be read without running it."""
+
+    PDF = "application/pdf"
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    TIFF = "image/tiff"
+    TEXT = "text/plain"
+
+
+DOCUMENT_MOST = 50 * 1024 * 1024
+"""Bytes of one document."""
+
+
+class DocumentState(StrEnum):
+    """Whether the content of a document is there (stand van een stuk)."""
+
+    AWAITED = "awaited"
+    STORED = "stored"
 
 
 class Criterion(StrEnum):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_GOOD: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.PARTIAL_CONTENT})
 _JSON: Final = "application/json"
 _PERSON: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
@@ -135,7 +136,7 @@ class Session:
             return replace(request if key is None else _sealed(request, key), into=into)
 
         response = yield from self._sender.send(url, made, replayable=call.replayable)
-        if into is not None and response.status == HTTPStatus.OK:
+        if into is not None and response.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             into.end()
         return response
 
@@ -161,7 +162,8 @@ class Session:
             headers["If-None-Match"] = call.known.etag
         if call.version is not None:
             headers["If-Match"] = f'"{call.version}"'
-        return Request(call.method, url, headers, call.body or b"")
+        headers |= dict(call.headers)
+        return Request(call.method, url, headers, call.body or b"", source=call.source)
 
 
 def checked_person(person: str) -> str:
@@ -200,7 +202,7 @@ def _answer(call: Call[T], response: Response, now: float) -> Answer[T]:
         raise of_problem(status, response.content, request_id=request_id, retry_after=waits, receipt=receipt)
     if status == HTTPStatus.NOT_MODIFIED and call.known is not None:
         return Answer(call.known.value, status, request_id, receipt, call.known.etag, unchanged=True)
-    if status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+    if status in _GOOD:
         replayed = headers.get("idempotency-replayed") == "true"
         return Answer(_value(call, response), status, request_id, receipt, headers.get("etag"), replayed=replayed)
     raise UnexpectedAnswer("an answer of this status is not described", status, request_id)

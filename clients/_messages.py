@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from uuid import UUID
 
     from api.vocabulary import Purpose
@@ -44,7 +45,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class Request:
     """An HTTP request. Headers and body hold tokens and personal data, so that no repr shows them.
 
-    `into`: takes the body of a 200 as it comes, instead of the response.
+    `into`: where the body of a 200 goes as it comes, of a 206 if a range was asked, instead of into the response.
+    `source`: reads the body, from its beginning, where that is too large for `content`.
     """
 
     method: str
@@ -52,6 +54,12 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(default=b"", repr=False)
     into: Receives | None = field(default=None, repr=False)
+    source: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
+
+    @property
+    def file_status(self) -> int:
+        """The status of an answer whose body goes into the file."""
+        return HTTPStatus.PARTIAL_CONTENT if "Range" in self.headers else HTTPStatus.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class Call(Generic[T]):
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
     `signed`: its body can be signed for evidence.
+    `source`: reads the body that is sent, as often as it is sent. `headers`: what else is said.
     """
 
     method: str
@@ -103,6 +112,8 @@ class Call(Generic[T]):
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
     signed: bool = False
+    source: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def replayable(self) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from api.vocabulary import Purpose
     from clients._messages import Sink
     from clients.answers import Answer
+    from clients.documents import Content
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -224,6 +225,17 @@ def asks(
 def takes(at: str, wanted: Wire, into: Sink) -> Call[None]:
     """Describe a POST whose answer is a file."""
     return Call("POST", at, _nothing, body=_body(wanted), into=into)
+
+
+def fetches(at: str, into: Sink, start: int, purpose: Purpose | None = None) -> Call[None]:
+    """Describe a GET whose answer is a file, from byte `start` on."""
+    headers = (("Range", f"bytes={start}-"),) if start else ()
+    return Call("GET", at, _nothing, purpose=purpose, into=into, headers=headers)
+
+
+def stores(at: str, content: Content) -> Call[None]:
+    """Describe a PUT of a content. It may be sent again: it has one effect."""
+    return Call("PUT", at, _nothing, safe=True, source=content.blocks, headers=content.headers())
 
 
 def _nothing(_content: bytes) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -17,6 +16,8 @@ from clients._messages import Response
 from clients.errors import ConnectionFailed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from clients._messages import Request
 
 _CONNECT_MOST: Final = 5.0
@@ -47,8 +48,9 @@ class Http:
     def send(self, request: Request) -> Response:
         """The response, read to its end. Raises `ConnectionFailed`."""
         try:
-            with self._http.stream(**_asked(request)) as came:
-                if request.into is not None and came.status_code == HTTPStatus.OK:
+            content = request.content if request.source is None else request.source()
+            with self._http.stream(**_asked(request), content=content) as came:
+                if request.into is not None and came.status_code == request.file_status:
                     into = request.into.begin(came.headers.get("content-type", ""))
                     for part in came.iter_bytes():
                         into.write(part)
@@ -76,8 +78,9 @@ class AsyncHttp:
     async def send(self, request: Request) -> Response:
         """The response, read to its end. Raises `ConnectionFailed`."""
         try:
-            async with self._http.stream(**_asked(request)) as came:
-                if request.into is not None and came.status_code == HTTPStatus.OK:
+            content = request.content if request.source is None else _awaiting(request.source())
+            async with self._http.stream(**_asked(request), content=content) as came:
+                if request.into is not None and came.status_code == request.file_status:
                     into = request.into.begin(came.headers.get("content-type", ""))
                     async for part in came.aiter_bytes():
                         into.write(part)
@@ -119,8 +122,13 @@ def _asked(request: Request) -> dict[str, Any]:
         "method": request.method,
         "url": request.url,
         "headers": dict(request.headers),
-        "content": request.content,
     }
+
+
+async def _awaiting(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same blocks; each is read while nothing else runs, which is shorter than to hand it over."""
+    for block in blocks:
+        yield block
 
 
 def _response(came: httpx.Response, content: bytes) -> Response:

@@ -6,6 +6,7 @@ from clients._advice import AddressedAdviceRequests, GivenAdvice, ReceivedOutcom
 from clients._agreements import SignedAgreements
 from clients._cases import AnsweredAdmissionChecks
 from clients._commons import Events
+from clients._documents import SuppliedDocuments
 from clients._dossiers import AddressedDossierRequests, SuppliedDossiers
 from clients._drivers import Awaiting, Blocking
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
@@ -29,6 +30,11 @@ class _Chain(Exchanging[D]):
     def dossiers(self) -> SuppliedDossiers[D]:
         """Dossiers. For the IND."""
         return SuppliedDossiers(self._driver)
+
+    @property
+    def documents(self) -> SuppliedDocuments[D]:
+        """Documents of a dossier (stukken)."""
+        return SuppliedDocuments(self._driver)
 
     @property
     def screening_outcomes(self) -> ReceivedOutcomes[D]:

@@ -7,6 +7,7 @@ from clients._agreements import SignedAgreements
 from clients._cases import AskedAdmissionChecks, Cases
 from clients._commons import Events
 from clients._consents import Consents
+from clients._documents import ReceivedDocuments
 from clients._dossiers import OwnDossierRequests, ReceivedDossiers
 from clients._drivers import Awaiting, Blocking
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
@@ -46,6 +47,11 @@ class _Ngo(Exchanging[D]):
     def dossiers(self) -> ReceivedDossiers[D]:
         """Dossiers."""
         return ReceivedDossiers(self._driver)
+
+    @property
+    def documents(self) -> ReceivedDocuments[D]:
+        """Documents of a dossier (stukken)."""
+        return ReceivedDocuments(self._driver)
 
     @property
     def screening_outcomes(self) -> SharedOutcomes[D]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from api.schemas.base import Wire
-from api.vocabulary import CHAIN, Party, Purpose
+from api.vocabulary import CHAIN, DocumentType, Party, Purpose
 from clients._rooms import Listing, Operation, Room, Series
 from clients.auditor import AsyncAuditorClient, AuditorClient
 from clients.chain import AsyncChainClient, ChainClient
+from clients.documents import Content
 from clients.municipality import AsyncMunicipalityClient, MunicipalityClient
 from clients.ngo import AsyncNgoClient, NgoClient
 from clients.operator import AsyncOperatorClient, OperatorClient
@@ -99,6 +100,8 @@ def _call(room: Room[Any], described: Operation[Any, Any] | Listing[Any, Any, An
 def _sample(name: str) -> object:
     if name.endswith("_id"):
         return _SOME
+    if name == "content":
+        return Content.of(b"%PDF-1.7", DocumentType.PDF)
     named = {"reference_date": date(2019, 12, 31), "purpose": Purpose.ADMISSION, "index": _INDEX, "hashed": _INDEX}
     return named.get(name, _INDEX if name in {"first", "second"} else _Filled())
 

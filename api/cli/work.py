@@ -23,6 +23,7 @@ from api.audit.signals import Watch
 from api.audit.views import Register
 from api.cli import checks, guards, metrics
 from api.crypto import keyfile
+from api.dossiers import document_store
 from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
 from api.oauth.people import links, sessions
@@ -47,6 +48,7 @@ TASKS: Final[tuple[Task, ...]] = (
     idempotency.sweep,
     witnessing.sweep,
     unproven.summarise,
+    document_store.collect,
 )
 """What is done each minute."""
 

@@ -82,6 +82,12 @@ CANCEL_REQUEST: Final = Operation("dossier-requests.cancel", Scope.DOSSIER_REQUE
 DELIVER_DOSSIER: Final = Operation("dossier-requests.deliver", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
 READ_DOSSIER: Final = Operation("dossiers.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
 READ_MANIFEST: Final = Operation("dossiers.read-manifest", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+ATTACH_DOCUMENT: Final = Operation("documents.attach", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
+STORE_DOCUMENT: Final = Operation(
+    "documents.store", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES, clear="it says nothing but that it is done"
+)
+LIST_DOCUMENTS: Final = Operation("documents.list", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+READ_DOCUMENT: Final = Operation("documents.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
 
 # Screening outcomes
 SHARE_OUTCOME: Final = Operation("screening-outcomes.share", Scope.SCREENING_OUTCOMES_WRITE, Reach.OWN, _NGO)

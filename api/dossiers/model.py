@@ -11,11 +11,14 @@ from api.vocabulary import DossierRequestState
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
+    from uuid import UUID
 
     from api.consent.model import Granted, Situation
     from api.vocabulary import (
         CaseId,
         DataCategory,
+        DocumentId,
+        DocumentType,
         DossierId,
         DossierRequestId,
         MissingReason,
@@ -153,3 +156,52 @@ class Preview:
 
     granted: Mapping[DataCategory, Granted | None]
     withheld: Mapping[DataCategory, Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """What a supplier announces: its title is about the person, and sealed."""
+
+    category: DataCategory
+    media_type: DocumentType
+    title: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What is said of a content before it comes: kind, length if told, SHA-256; and an HMAC of that, to be kept."""
+
+    media_type: str
+    length: int | None
+    digest: bytes = field(repr=False)
+    fingerprint: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """A document of a dossier without what is sealed. `length`, `upload`, `fingerprint` once its content is there."""
+
+    id: DocumentId
+    dossier_id: DossierId
+    category: DataCategory
+    media_type: DocumentType
+    added_at: datetime
+    stored_at: datetime | None
+    length: int | None
+    upload: UUID | None
+    fingerprint: bytes | None = field(repr=False)
+    request: RequestFacts
+    seals: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document in the list of its dossier, opened."""
+
+    id: DocumentId
+    category: DataCategory
+    media_type: DocumentType
+    added_at: datetime
+    stored_at: datetime | None
+    length: int | None
+    title: str = field(repr=False)

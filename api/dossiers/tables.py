@@ -11,18 +11,29 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from api.cases.tables import case
 from api.crypto.rows import SealedRow, SealedSet
 from api.storage.base import instant, key, metadata, seal, sealed, words, words_array
-from api.vocabulary import DOSSIER_SECTIONS, DataCategory, DossierRequestState, Purpose, RequestRefusalReason
+from api.vocabulary import (
+    DOSSIER_SECTIONS,
+    DataCategory,
+    DocumentType,
+    DossierRequestState,
+    Purpose,
+    RequestRefusalReason,
+)
 
 dossier_request: Final = Table(
     "dossier_request",
@@ -76,4 +87,37 @@ dossier_section: Final = Table(
 )
 DOSSIER: Final = SealedSet(
     dossier, dossier_section, "request_id", "version", by="category", content="content", through=(dossier.c.request_id,)
+)
+
+document: Final = Table(
+    "document",
+    metadata,
+    key(),
+    Column("dossier_id", Uuid, ForeignKey(dossier.c.id), nullable=False, index=True),
+    Column("person_id", Uuid, nullable=False, index=True),
+    *words("category", DOSSIER_SECTIONS),
+    *words("media_type", DocumentType),
+    *sealed("title"),
+    *sealed("secret", nullable=True),
+    *seal(),
+    Column("length", Integer, comment="Bytes of the content; NULL until it is there, as all that tells of it."),
+    Column("upload", Uuid, unique=True, comment="Which parts are the content."),
+    Column("fingerprint", LargeBinary, comment="HMAC of the digest, by which a repeated upload is known."),
+    instant("added_at"),
+    instant("stored_at", nullable=True),
+    CheckConstraint("num_nulls(secret, length, upload, fingerprint, stored_at) IN (0, 5)", name="stored"),
+    schema="exchange",
+)
+DOCUMENT: Final = SealedRow(document, "dossier_id", "category", "media_type", "length", "upload")
+
+document_part: Final = Table(
+    "document_part",
+    metadata,
+    Column("upload", Uuid, comment="One attempt to send a content; of no document unless that names it."),
+    Column("number", Integer),
+    Column("content", LargeBinary, nullable=False, comment="Sealed chunks (C2SP chunked-encryption), in order."),
+    instant("stored_at"),
+    PrimaryKeyConstraint("upload", "number"),
+    Index("ix_document_part_first", "stored_at", postgresql_where=text("number = 0")),
+    schema="exchange",
 )

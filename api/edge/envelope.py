@@ -5,7 +5,7 @@ What a request goes through, in order:
 (2) Header fields and address within bounds, the address in UTF-8 without NUL; else 431, 414, 400.
 (3) A HEAD is routed as its GET, and its answer loses the body (RFC 9110 section 9.3.2).
 (4) The body is counted as it is read, whatever Content-Length says; beyond the bound 413.
-(5) Until the answer starts, the app has `patience` seconds; then it is cancelled, and 503.
+(5) Until the answer starts, the app has `patience` seconds, more if its route says so; then it is cancelled, and 503.
 (6) Every answer starts with the headers of `_carried`, and with the receipt of its entry if one was committed; the
     server does not name itself.
 (7) An error that nobody caught is a 500 without text from inside. Its message may hold personal data: only its class
@@ -171,6 +171,7 @@ class _Crossing:
     """The two directions of one request: what is read is counted, what is sent is dressed."""
 
     __slots__ = (
+        "_began",
         "_dress",
         "_quiet",
         "_receive",
@@ -200,9 +201,12 @@ class _Crossing:
         self.overrun = False
         self.status: int | None = None
         self.patience: asyncio.Timeout | None = None
+        self._began = asyncio.get_running_loop().time()
 
     async def receive(self) -> Message:  # (4)
         """The next part of the body. Beyond the bound it stops the reader, and remembers it should nobody listen."""
+        if self.here.patience is not None and self.patience is not None and not self.patience.expired():
+            self.patience.reschedule(self._began + self.here.patience)
         if self.declared <= self.here.max_body:
             message = await self._receive()
             self._taken += len(message.get("body", b""))

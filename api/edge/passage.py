@@ -25,7 +25,8 @@ _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-(
 class Passage:
     """One request.
 
-    `max_body` changes when a route takes large bodies, before it reads. `receipts` are put there when the entries of
+    `max_body` changes when a route takes large bodies, before it reads; `patience` when their senders may be slow: the
+    seconds from the beginning in which the answer must have started. `receipts` are put there when the entries of
     the request are committed, which is before its answer starts. `told` takes the fields of whoever has something to
     say in the head of the answer, whatever that will be.
 
@@ -42,6 +43,7 @@ class Passage:
     method: str
     max_body: int
     trace_flags: str
+    patience: float | None = None
     receipts: str | None = None
     repeatable: bool = False
     max_text: int = 0

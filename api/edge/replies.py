@@ -33,7 +33,7 @@ def shown(
     `version`: of a thing that is changed under `If-Match`. What is to be sealed has no tag but that (`eyes`).
     """
     if isinstance(outcome, Refusal):
-        return _problem(outcome)
+        return refused(outcome)
     value = wire(outcome)
     text = body(value)
     if version is None and eyes.recipient(request) is not None:
@@ -47,7 +47,7 @@ def shown(
 def file(outcome: bytes | Refusal, media_type: str) -> Response:
     """200 with these bytes, or the problem."""
     if isinstance(outcome, Refusal):
-        return _problem(outcome)
+        return refused(outcome)
     return Response(outcome, media_type=media_type)
 
 
@@ -60,7 +60,7 @@ def made(
 ) -> Response:
     """201 with its address, or the problem; a refusal leaves the idempotency key free for the same request."""
     if isinstance(outcome, Refusal):
-        answer = _problem(outcome)
+        answer = refused(outcome)
         had_no_effect(call, answer.status_code)
         return answer
     headers = {"Location": f"/v1{location}"}
@@ -71,15 +71,21 @@ def made(
     return Response(body(wire(outcome)), 201, headers, _JSON)
 
 
+def done(outcome: object) -> Response:
+    """204, or the problem."""
+    return refused(outcome) if isinstance(outcome, Refusal) else Response(status_code=204)
+
+
 def streamed(outcome: T | Refusal, parts: Callable[[T], AsyncIterator[bytes]], media_type: str, name: str) -> Response:
     """200 with a file that comes part by part, after the entry was committed; or the problem."""
     if isinstance(outcome, Refusal):
-        return _problem(outcome)
+        return refused(outcome)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(parts(outcome), media_type=media_type, headers=headers)
 
 
-def _problem(refusal: Refusal) -> ProblemResponse:
+def refused(refusal: Refusal) -> ProblemResponse:
+    """The problem of a refusal."""
     return ProblemResponse(problems.refused(refusal.reason, refusal.withheld, refusal.faults))
 
 

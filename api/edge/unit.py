@@ -89,7 +89,7 @@ async def unit_of_work(request: Request) -> AsyncGenerator[Unit]:
         # The task may be cancelled meanwhile; what is being written down is written.
         raise await asyncio.shield(_turned_away(request, unit, ended)) from None
     except BaseException:
-        await asyncio.shield(_failed(request, unit))
+        await asyncio.shield(failed(request, unit))
         raise
     finally:
         _promise(request, unit)
@@ -123,7 +123,8 @@ def _told(request: Request, unit: Unit, reason: str) -> None:
         state.of(request).unproven.count(unit.now, passage.of(request.scope).origin.zone, reason)
 
 
-async def _failed(request: Request, unit: Unit) -> None:
+async def failed(request: Request, unit: Unit) -> None:
+    """Roll back, and write down that it failed; also after an answer that began, whose unit had ended."""
     acting = _acting(request)
     testimony = () if acting is None else (log.testimony(acting.entry(unit, Result.FAILED)),)
     try:

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from api.vocabulary import HoldGround
 
 
-# The room of cases is above this one: of its table only the names of these columns are known here.
+# The rooms of cases and dossiers are above this one: of their tables only the names of these columns are known here.
 _CASES: Final = table("case", column("id"), column("person_id"), schema="exchange")
+_DOCUMENTS: Final = table("document", column("person_id"), schema="exchange")
 _FIND: Final = statement(
     select(person.c.id, person_alias.c.alias)
     .join(person_alias, person_alias.c.person_id == person.c.id)
@@ -107,6 +108,9 @@ _DESTROY_KEY: Final = statement(
 _ADD_ERASURE: Final = statement(insert(erasure), *(each.name for each in erasure.c))
 _FIND_ERASURE: Final = statement(select(erasure).where(erasure.c.id == bindparam("erasure_id")))
 _FORGET_ALIAS: Final = statement(delete(person_alias).where(person_alias.c.person_id == bindparam("person_id")))
+_DELETE_DOCUMENTS: Final = statement(
+    delete(_DOCUMENTS).where(_DOCUMENTS.c.person_id == bindparam("person_id", type_=Uuid))
+)
 _FORGET_NUMBER: Final = statement(
     update(person)
     .where(person.c.id == bindparam("person_id"))
@@ -188,8 +192,12 @@ async def release_hold(unit: Unit, hold_id: UUID) -> None:
 
 
 async def destroy(unit: Unit, who: PersonId) -> tuple[str, int, bytes]:
-    """Delete the key of a person, locked, and what finds them; which key: KEK, version, SHA-256 of it wrapped."""
+    """Delete the key of a person, locked, what finds them, and their documents with the keys of these.
+
+    Which key it was: KEK, version, SHA-256 of it wrapped.
+    """
     (gone,) = await unit.run(_DESTROY_KEY(person_id=who))
+    await unit.run(_DELETE_DOCUMENTS(person_id=who))
     await unit.run(_FORGET_ALIAS(person_id=who))
     await unit.run(_FORGET_NUMBER(person_id=who, at=unit.now))
     return gone["kek"], gone["version"], gone["digest"]

@@ -19,6 +19,7 @@ from tests import agreeing, audit_store, payload_kit
 from tests import dealings as dealing
 from tests.actor import ANY_VERSION
 from tests.dealings import BODY, IDENTITY, Dealings, v_number, wire
+from tests.documents_kit import Attached, announced, pdf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,6 +81,8 @@ _SHARED: Final = {"perspective": "return", "nextSteps": []}
 _CONSENT: Final = ("consent",)
 _REQUEST: Final = "/dossier-requests/{request}"
 _CHECK: Final = "/admission-checks/{check}"
+_DOCUMENTS: Final = "/dossiers/{open}/documents"
+CONTENT: Final = pdf(40)
 
 ATTACKS: Final[dict[str, Attack]] = {
     "openCase": Attack(
@@ -208,6 +211,27 @@ ATTACKS: Final[dict[str, Attack]] = {
     ),
     "readManifest": Attack(
         authority.READ_MANIFEST, "GET", "/dossiers/{dossier}/manifest", "ngo", purpose=SCREENING, about=("dossier",)
+    ),
+    "attachDocument": Attack(
+        authority.ATTACH_DOCUMENT,
+        "POST",
+        _DOCUMENTS,
+        "ind",
+        lambda _: {"category": "identity", "mediaType": "application/pdf", "title": "Made up"},
+        about=("open",),
+    ),
+    "storeDocument": Attack(
+        authority.STORE_DOCUMENT,
+        "PUT",
+        f"{_DOCUMENTS}/{{awaited}}",
+        "ind",
+        lambda _: CONTENT,
+        about=("awaited",),
+        headers=announced(CONTENT),
+    ),
+    "listDocuments": Attack(authority.LIST_DOCUMENTS, "GET", _DOCUMENTS, "ngo", purpose=SCREENING, about=("open",)),
+    "readDocument": Attack(
+        authority.READ_DOCUMENT, "GET", f"{_DOCUMENTS}/{{stored}}", "ngo", purpose=SCREENING, about=("stored",)
     ),
     "shareOutcome": Attack(
         authority.SHARE_OUTCOME,
@@ -362,7 +386,12 @@ async def staged(
     assert answer is not None
     advice = await payload_kit.posted(exchange, "ind", "/advice", answer({"asked": advised.id}))
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
+    attached = await Attached.of(exchange, dealings)
+    stored, awaited = await attached.stored(CONTENT, "identity"), await attached.awaited("identity")
     return {
+        "open": attached.dossier,
+        "stored": stored.rpartition("/")[2],
+        "awaited": awaited.rpartition("/")[2],
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
         "person": dealings.case.person_id,

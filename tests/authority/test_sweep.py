@@ -62,7 +62,7 @@ NO_CONSENT_NEEDED: Final = {
 }
 SEEN_BARE: Final = frozenset({"readAdmission", "readDossierRequest", "readAdviceRequest"})
 """Addressed to the one who asks, who knows of it: seen without anything that may not cross."""
-SAYS_WHY: Final = frozenset({"previewDossierRequest", "readDossier", "readManifest"})
+SAYS_WHY: Final = frozenset({"previewDossierRequest", "readDossier", "readManifest", "listDocuments", "readDocument"})
 """Asked by the NGO that guides the person, which may know of consent."""
 
 SIGNED_ANEW: Final = frozenset({"readConsentReceipt"})

@@ -23,6 +23,7 @@ OFFERED: Final = {
     "NgoClient": """
         admission_checks.ask         POST admission-checks key
         admission_checks.read        GET  admission-checks/{} purpose
+        advice.evidence              GET  advice/{}/evidence purpose
         advice.list                  GET  advice?caseId purpose
         advice.read                  GET  advice/{} purpose
         advice_requests.list         GET  advice-requests
@@ -44,6 +45,8 @@ OFFERED: Final = {
         consents.reconfirm           POST consents/{}/reconfirmations key
         consents.record              POST consents key
         consents.withdraw            POST consents/{}/withdrawals key
+        documents.list               GET  dossiers/{}/documents purpose
+        documents.read               GET  dossiers/{}/documents/{} purpose
         dossier_requests.cancel      POST dossier-requests/{}/cancellations key
         dossier_requests.list        GET  dossier-requests
         dossier_requests.preview     POST dossier-requests/_preview purpose
@@ -55,6 +58,7 @@ OFFERED: Final = {
         organisations.list           GET  organisations
         persons.disclosures          GET  persons/{}/disclosures
         receipts.prove               GET  audit/receipts/{}/proof
+        screening_outcomes.evidence  GET  screening-outcomes/{}/evidence
         screening_outcomes.list      GET  screening-outcomes?caseId
         screening_outcomes.read      GET  screening-outcomes/{}
         screening_outcomes.share     POST screening-outcomes key
@@ -63,6 +67,7 @@ OFFERED: Final = {
     "ChainClient": """
         admission_checks.answer      POST admission-checks/{}/answers key
         admission_checks.read        GET  admission-checks/{} purpose
+        advice.evidence              GET  advice/{}/evidence
         advice.give                  POST advice key
         advice.read                  GET  advice/{}
         advice_requests.list         GET  advice-requests
@@ -70,6 +75,10 @@ OFFERED: Final = {
         agreements.list              GET  agreements
         agreements.read              GET  agreements/{}
         agreements.sign              POST agreements/{}/signatures key
+        documents.attach             POST dossiers/{}/documents key
+        documents.list               GET  dossiers/{}/documents
+        documents.read               GET  dossiers/{}/documents/{}
+        documents.store              PUT  dossiers/{}/documents/{}
         dossier_requests.acknowledge POST dossier-requests/{}/acknowledgements key
         dossier_requests.deliver     POST dossier-requests/{}/deliveries key
         dossier_requests.list        GET  dossier-requests
@@ -87,6 +96,7 @@ OFFERED: Final = {
         admission_checks.ask         POST admission-checks key
         admission_checks.decide      POST admission-checks/{}/decisions key
         admission_checks.read        GET  admission-checks/{} purpose
+        advice.evidence              GET  advice/{}/evidence purpose
         advice.list                  GET  advice?caseId purpose
         advice.read                  GET  advice/{} purpose
         advice_requests.list         GET  advice-requests

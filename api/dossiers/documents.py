@@ -1,0 +1,214 @@
+"""The use cases of a document (stuk) of a dossier: announce it, send its content, list, read.
+
+    awaited ──► stored      by the supplier, while the request runs; a content is never replaced
+
+A document belongs to one category, and crosses as a section of that category does: same decision, same entry. The
+supplier announces it first, so that its title, which is about a person, stands in no address and no header. The content
+follows, and is there when its last byte came and all of it is as it was announced; else nothing is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from api import events
+from api.audit.entry import Thing
+from api.consent.model import Question
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.dossiers import document_store as store
+from api.dossiers import request_store as requests
+from api.dossiers import store as dossiers
+from api.dossiers.contents import Content
+from api.dossiers.model import RUNNING
+from api.dossiers.uploads import Upload
+from api.errors import KetenbrugError
+from api.events import EventType
+from api.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Mapping
+    from uuid import UUID
+
+    from api.disclosure.call import Call
+    from api.disclosure.permit import Answer
+    from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument, RequestFacts
+    from api.dossiers.uploads import Taken, Units
+    from api.vocabulary import DataCategory, DocumentId, DossierId, PersonAlias, PersonId, Purpose
+
+    Holdings = Mapping[DataCategory, tuple[str, ...]]
+
+TITLES: Final = ("documentTitles",)
+"""What the entry says that a list disclosed, of each category: which documents there are."""
+CONTENT: Final = ("documentContent",)
+"""What it says of a content, or of a part of one."""
+
+
+async def attach(
+    call: Call, dossier_id: DossierId, document_id: DocumentId, new: NewDocument
+) -> DocumentFacts | Refusal:
+    """Announce a document. Only of a category that was asked for."""
+    thing = Thing("document", document_id)
+    facts = await dossiers.find_dossier(call, dossier_id)
+    if facts is None or not _supplies(call, facts.request):
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    if not _runs(facts.request):
+        return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts.request))
+    if new.category not in facts.request.categories:
+        return gate.refuse(call, thing, Reason.NOT_ASKED, _whom(facts.request))
+    answer = gate.admit(call, thing, persons=_whom(facts.request))
+    if isinstance(answer, Refusal):
+        return answer
+    await store.add(call, document_id, facts, new)
+    return await _own(call, dossier_id, document_id)
+
+
+async def found(call: Call, dossier_id: DossierId, document_id: DocumentId) -> DocumentFacts | Refusal:
+    """The document as it stands, for its supplier: what a repeated announcement answers. Nothing is opened."""
+    facts = await store.find(call, dossier_id, document_id)
+    if facts is None or not _supplies(call, facts.request):
+        return gate.refuse(call, Thing("document", document_id), Reason.NOT_VISIBLE)
+    answer = gate.admit(call, Thing("document", document_id), persons=_whom(facts.request), seals=facts.seals)
+    return answer if isinstance(answer, Refusal) else facts
+
+
+async def send(
+    call: Call,
+    dossier_id: DossierId,
+    document_id: DocumentId,
+    announced: Announced,
+    blocks: AsyncIterable[bytes],
+    units: Units,
+) -> DocumentFacts | Refusal:
+    """Send the content of a document. The same content again has no effect; another one is refused."""
+    # (1) whether it may come at all, before a byte of it is read
+    facts = await store.find(call, dossier_id, document_id)
+    if facts is None or not _awaits(call, facts) or announced.media_type != facts.media_type:
+        return _settled(call, document_id, facts, announced)
+    # (2) the mark is committed, and no connection is held while it comes
+    await call.unit.finish()
+    upload = Upload(facts, units)
+    try:
+        taken = await upload.take(blocks, announced)
+        outcome = await _stored(call, facts, announced, taken)
+    except BaseException:
+        with suppress(KetenbrugError):  # what is left is collected
+            await asyncio.shield(upload.discard())
+        raise
+    if isinstance(outcome, Refusal) or outcome.upload != upload.id:
+        await upload.discard()
+    return outcome
+
+
+async def listed(
+    call: Call, dossier_id: DossierId, purpose: Purpose | None, before: UUID, most: int
+) -> list[Listed] | Refusal:
+    """The documents of the categories that may be seen, newest first; the supplier also sees what is awaited."""
+    facts = await dossiers.find_dossier(call, dossier_id)
+    thing = Thing("dossier", dossier_id, None if facts is None else facts.version)
+    request = None if facts is None else facts.request
+    holdings = {} if facts is None else dict.fromkeys(facts.request.categories, TITLES)
+    answer = _asked(call, thing, request, purpose, holdings)
+    if isinstance(answer, Refusal) or request is None:
+        return gate.refusal(answer)
+    mine = _supplies(call, request)
+    return await store.listed(answer, call, dossier_id, before, most, awaited_too=mine)
+
+
+async def read(
+    call: Call, dossier_id: DossierId, document_id: DocumentId, purpose: Purpose | None
+) -> Content | Refusal:
+    """A content, to be read once the entry that says so is committed. What is still awaited is as absent."""
+    facts = await store.find(call, dossier_id, document_id)
+    there = None if facts is None or facts.upload is None else facts
+    request = None if there is None else there.request
+    holdings = {} if there is None else {there.category: CONTENT}
+    seals = None if there is None else there.seals
+    answer = _asked(call, Thing("document", document_id), request, purpose, holdings, seals)
+    if isinstance(answer, Refusal) or there is None or there.upload is None or there.length is None:
+        return gate.refusal(answer)
+    return Content(there, there.upload, there.length, await store.open_secret(answer, call, there))
+
+
+def _asked(
+    call: Call,
+    thing: Thing,
+    request: RequestFacts | None,
+    purpose: Purpose | None,
+    holdings: Holdings,
+    seals: Mapping[str, bytes] | None = None,
+) -> Answer:
+    caller = call.caller.organisation
+    if request is None or caller.id not in {request.requester, request.supplier}:
+        return gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
+    if caller.id == request.supplier:
+        return gate.admit(call, thing, persons=_whom(request), holdings=holdings, seals=seals)
+    question = Question(caller, purpose, frozenset(holdings))
+    around = request.situation
+    # After a case has ended nothing is there for who is outside it (`cases.situation`).
+    outside = around.closed and not around.relation.functions
+    around = replace(around, holdings={} if outside else holdings)
+    return gate.ask(call, thing, question, around.asked_for(request.purpose, purpose), seals=seals)
+
+
+async def _stored(
+    call: Call, facts: DocumentFacts, announced: Announced, taken: Taken | None
+) -> DocumentFacts | Refusal:
+    """What has become of it, in one short transaction: meanwhile the request may have ended, or another upload won."""
+    thing, whom = Thing("document", facts.id), _whom(facts.request)
+    if taken is None:
+        return gate.refuse(call, thing, Reason.NOT_AS_DECLARED, whom)
+    await requests.lock(call.unit, facts.request.id)
+    now = await store.find(call, facts.dossier_id, facts.id)
+    if now is None or not _awaits(call, now):
+        return _settled(call, facts.id, now, announced)
+    answer = gate.admit(call, thing, persons=whom, seals=now.seals)
+    if isinstance(answer, Refusal):
+        return answer
+    await store.complete(answer, call, now, taken, announced.fingerprint)
+    events.tell(call.unit, facts.request.requester, EventType.DOCUMENT_STORED, "dossier", facts.dossier_id)
+    return await _own(call, facts.dossier_id, facts.id)
+
+
+def _settled(
+    call: Call, document_id: DocumentId, facts: DocumentFacts | None, announced: Announced
+) -> DocumentFacts | Refusal:
+    """The answer where nothing is to be taken in: it is there already, or it may not come."""
+    thing = Thing("document", document_id)
+    if facts is None or not _supplies(call, facts.request):
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    whom = _whom(facts.request)
+    if facts.fingerprint is not None and hmac.compare_digest(facts.fingerprint, announced.fingerprint):
+        answer = gate.admit(call, thing, persons=whom, seals=facts.seals)
+        return answer if isinstance(answer, Refusal) else facts
+    if not _awaits(call, facts):
+        return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
+    return gate.refuse(call, thing, Reason.NOT_AS_DECLARED, whom)
+
+
+def _supplies(call: Call, request: RequestFacts) -> bool:
+    return call.caller.organisation.id == request.supplier
+
+
+def _runs(request: RequestFacts) -> bool:
+    return request.state in RUNNING and not request.situation.closed
+
+
+def _awaits(call: Call, facts: DocumentFacts) -> bool:
+    return _supplies(call, facts.request) and _runs(facts.request) and facts.upload is None
+
+
+def _whom(request: RequestFacts) -> Mapping[PersonId, PersonAlias]:
+    return {request.situation.person: request.situation.alias}
+
+
+async def _own(call: Call, dossier_id: DossierId, document_id: DocumentId) -> DocumentFacts:
+    """The document after a deed of the caller, read in the same transaction."""
+    facts = await store.find(call, dossier_id, document_id)
+    if facts is None:
+        raise AssertionError("what was just written is there")
+    return facts

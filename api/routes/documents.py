@@ -1,0 +1,214 @@
+"""Documents of a dossier (stukken). They stream."""
+
+from functools import partial
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from api import problems
+from api.disclosure import authority
+from api.disclosure.call import Call
+from api.disclosure.permit import Refusal
+from api.dossiers import documents
+from api.dossiers.contents import Content
+from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument
+from api.edge import downloads, replies, state, uploads
+from api.edge.call import AskedPurpose, calls, creates
+from api.edge.downloads import File
+from api.edge.openapi import told
+from api.edge.paging import Paging, paged
+from api.edge.routing import router
+from api.edge.uploads import ContentDigest, ReprDigest
+from api.routes.dossiers import DossierIdPath
+from api.schemas import documents as wire
+from api.schemas.base import Page
+from api.storage.unit import Unit
+from api.vocabulary import DOCUMENT_MOST, DocumentId, DocumentState, DocumentType, DossierId
+
+routes = router(tags=["documents"])
+
+DocumentIdPath = Annotated[UUID, Path(alias="documentId", description="Id of a document (stuk).")]
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
+_SENT = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.WRONG_STATE)
+_ENDINGS: Final = {
+    DocumentType.PDF: "pdf",
+    DocumentType.JPEG: "jpg",
+    DocumentType.PNG: "png",
+    DocumentType.TIFF: "tiff",
+    DocumentType.TEXT: "txt",
+}
+_BYTES: Final[dict[str, Any]] = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+_KINDS: Final[dict[str, Any]] = {str(kind): _BYTES for kind in DocumentType}
+_FIELDS: Final[dict[str, Any]] = {
+    name: {"description": text, "schema": {"type": "string"}}
+    for name, text in {
+        "ETag": "Of the content, which never changes. For `If-Range` and `If-None-Match`.",
+        "Accept-Ranges": "`bytes`.",
+        "Content-Disposition": "`attachment`, with a file name that says nothing.",
+    }.items()
+}
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The content. It is whole when the body came to its end: one that breaks off is not.",
+        "content": _KINDS,
+        "headers": _FIELDS,
+    },
+    206: {
+        "description": "The range that was asked for.",
+        "content": _KINDS,
+        "headers": _FIELDS | {"Content-Range": {"description": "Which it is.", "schema": {"type": "string"}}},
+    },
+    304: {"description": "Not changed since `If-None-Match`."},
+}
+_RANGED: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in {
+            "Range": "One range of bytes (RFC 9110 section 14.2).",
+            "If-Range": "The entity tag that the range is of; of another one all of it comes.",
+            "If-None-Match": "The `ETag` that you have.",
+        }.items()
+    ]
+}
+
+
+@routes.post(
+    "/dossiers/{dossierId}/documents",
+    operation_id="attachDocument",
+    status_code=201,
+    response_model=wire.Document,
+    responses=told(*_SENT, problems.NOT_ASKED),
+)
+async def attach_document(
+    dossier_id: DossierIdPath, body: wire.NewDocument, call: Annotated[Call, creates(authority.ATTACH_DOCUMENT)]
+) -> Response:
+    """Announce a document (stuk) to a dossier that you supply. Then send its content to the address in `Location`."""
+    where, made = DossierId(dossier_id), DocumentId(call.made)
+    new = NewDocument(body.category, body.media_type, body.title)
+    outcome = await (documents.found(call, where, made) if call.replayed else documents.attach(call, where, made, new))
+    return _made(call, outcome)
+
+
+@routes.put(
+    "/dossiers/{dossierId}/documents/{documentId}",
+    operation_id="storeDocument",
+    status_code=204,
+    response_model=None,
+    response_class=Response,
+    responses=told(*_SENT, problems.NOT_AS_DECLARED, problems.PAYLOAD_TOO_LARGE),
+    openapi_extra={"requestBody": {"required": True, "content": _KINDS}},
+)
+async def store_document(
+    request: Request,
+    dossier_id: DossierIdPath,
+    document_id: DocumentIdPath,
+    call: Annotated[Call, calls(authority.STORE_DOCUMENT)],
+    content_digest: ContentDigest,
+    repr_digest: ReprDigest = None,
+) -> Response:
+    """Send the content of a document, 50 MiB at most. It is there once all of it came as announced, or not at all.
+
+    The same content may be sent again, and has one effect. A content is never replaced.
+    """
+    announced = _announced(request, document_id, content_digest, repr_digest)
+    outcome = await documents.send(
+        call, DossierId(dossier_id), DocumentId(document_id), announced, request.stream(), partial(_unit, request)
+    )
+    return replies.done(outcome)
+
+
+@routes.get(
+    "/dossiers/{dossierId}/documents",
+    operation_id="listDocuments",
+    response_model=Page[wire.ListedDocument],
+    responses=told(*_SEEN),
+)
+async def list_documents(
+    request: Request,
+    dossier_id: DossierIdPath,
+    call: Annotated[Call, calls(authority.LIST_DOCUMENTS)],
+    page: Paging,
+    purpose: AskedPurpose = None,
+) -> Response:
+    """The documents of the sections that you may see, newest first; their supplier also sees what is awaited."""
+    outcome = await documents.listed(call, DossierId(dossier_id), purpose, page.before, page.fetch)
+    return replies.shown(request, outcome, paged(page, call, partial(_listed, dossier_id)))
+
+
+@routes.get(
+    "/dossiers/{dossierId}/documents/{documentId}",
+    operation_id="readDocument",
+    response_model=None,
+    response_class=Response,
+    responses=_FILE | told(*_SEEN, problems.RANGE_NOT_SATISFIABLE),
+    openapi_extra=_RANGED,
+)
+async def read_document(
+    request: Request,
+    dossier_id: DossierIdPath,
+    document_id: DocumentIdPath,
+    call: Annotated[Call, calls(authority.READ_DOCUMENT)],
+    purpose: AskedPurpose = None,
+) -> Response:
+    """The content of a document, or one range of it. Each request is decided and written down by itself."""
+    outcome = await documents.read(call, DossierId(dossier_id), DocumentId(document_id), purpose)
+    return replies.refused(outcome) if isinstance(outcome, Refusal) else _sent(request, call, outcome)
+
+
+def _announced(request: Request, document_id: UUID, *headers: str | None) -> Announced:
+    length, named = uploads.awaits(request, DOCUMENT_MOST), uploads.digests(*headers)
+    # Two digests that differ are met by no content.
+    digest = next(iter(named)) if len(named) == 1 else b""
+    fingerprint = state.of(request).fingerprints.tag(b"document", document_id.bytes, digest)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Announced(media_type, length, digest, fingerprint)
+
+
+def _unit(request: Request) -> Unit:
+    here = state.of(request)
+    return here.database.unit(here.clock())
+
+
+def _sent(request: Request, call: Call, content: Content) -> Response:
+    file = File(
+        content.length,
+        str(content.kind),
+        f'"{content.upload}"',
+        f"document-{content.facts.id}.{_ENDINGS[content.kind]}",
+        partial(content.read, partial(_unit, request)),
+    )
+    return downloads.sent(request, call, file)
+
+
+def _made(call: Call, outcome: DocumentFacts | Refusal) -> Response:
+    location = "" if isinstance(outcome, Refusal) else f"/dossiers/{outcome.dossier_id}/documents/{outcome.id}"
+    return replies.made(call, outcome, _document, location)
+
+
+def _document(facts: DocumentFacts) -> wire.Document:
+    return wire.Document(
+        id=facts.id,
+        dossier_id=facts.dossier_id,
+        category=facts.category,
+        media_type=facts.media_type,
+        state=DocumentState.AWAITED if facts.upload is None else DocumentState.STORED,
+        length=facts.length,
+        added_at=facts.added_at,
+        stored_at=facts.stored_at,
+    )
+
+
+def _listed(dossier_id: UUID, document: Listed) -> wire.ListedDocument:
+    return wire.ListedDocument(
+        id=document.id,
+        dossier_id=dossier_id,
+        category=document.category,
+        media_type=document.media_type,
+        state=DocumentState.AWAITED if document.stored_at is None else DocumentState.STORED,
+        length=document.length,
+        added_at=document.added_at,
+        stored_at=document.stored_at,
+        title=document.title,
+    )

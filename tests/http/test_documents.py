@@ -1,0 +1,367 @@
+"""Documents of a dossier over HTTP: announced, sent, listed, read, whole or in ranges; and each refusal."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from api.crypto import release
+from api.crypto.stream import CHUNK
+from api.dossiers import document_store
+from api.vocabulary import DOCUMENT_MOST
+from clients import _transport
+from clients.ngo import AsyncNgoClient
+from tests import oauth_kit as kit
+from tests.actor import reasons, refused
+from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf
+from tests.exchange import BASE
+from tests.http.test_eyes_only import sealing
+from tests.jwe_kit import private
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.exchange import Exchange
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PART = 32 * CHUNK
+"""Bytes of a document in one row."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ranged(exchange: Exchange) -> tuple[Attached, str, bytes]:
+    """One document that several tests read."""
+    dossier, content = await Attached.to(exchange), pdf(PART + 5_000)
+    return dossier, await dossier.stored(content), content
+
+
+async def parts(exchange: Exchange) -> int:
+    (row,) = await exchange.rows("SELECT count(*) FROM exchange.document_part")
+    return int(row["count"])
+
+
+@pytest.mark.parametrize("length", [9, CHUNK, PART, 2 * PART + 17])
+async def test_what_was_sent_is_read_as_it_was(exchange: Exchange, length: int) -> None:
+    """At the edges of a chunk and of a part too; with a head that nobody can take for a page."""
+    dossier, content = await Attached.to(exchange), pdf(length)
+    at = await dossier.stored(content)
+    answer = await dossier.read(at)
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-length"] == str(length)
+    assert answer.headers["content-disposition"] == f'attachment; filename="document-{at.rpartition("/")[2]}.pdf"'
+    assert (answer.headers["x-content-type-options"], answer.headers["cache-control"]) == ("nosniff", "no-store")
+    head = await exchange.actor("ngo").send("HEAD", at, purpose=SCREENING)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "etag", "content-type", "accept-ranges"):
+        assert head.headers[name] == answer.headers[name]
+    assert (await exchange.actor("ind").get(at)).content == content
+
+
+async def test_each_reading_is_one_entry_that_says_what_left(exchange: Exchange) -> None:
+    """Design promise 2: names, never values; the seal of the row; receipt in the head, so before the first byte."""
+    dossier = await Attached.to(exchange)
+    at = await dossier.stored(pdf(100))
+    listed = await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)
+    (item,) = listed.json()["items"]
+    assert (item["title"], item["category"], item["state"], item["length"]) == (TITLE, "decisions", "stored", 100)
+    entry = await exchange.entry(listed.headers["request-id"])
+    assert entry["disclosed"]["decisions"] == ["documentTitles"]
+    answer = await dossier.read(at)
+    assert await exchange.is_promised(answer)
+    entry = await exchange.entry(answer.headers["request-id"])
+    assert (entry["action"], entry["result"], entry["purpose"]) == ("documents.read", "permitted", "legal-screening")
+    assert entry["disclosed"] == {"decisions": ["documentContent"]}
+    assert [each["id"] for each in entry["consents"]] == [str(dossier.dealings.consents["special"].id)]
+    assert list(entry["seals"]) == [f"exchange.document/{item['id']}"]
+    for leaf in await exchange.leaves():
+        assert b"VOORBEELD" not in leaf
+    told = [each.type async for each in exchange.ngo.events.read() if each.subject_id == dossier.dossier]
+    assert told == ["dossier.document-stored"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "span"),
+    [
+        ("bytes=0-0", 206, (0, 1)),
+        ("bytes=5-", 206, (5, None)),
+        ("bytes=-7", 206, (-7, None)),
+        (f"bytes=-{10**14}", 206, (0, None)),
+        (f"bytes={CHUNK - 1}-{CHUNK}", 206, (CHUNK - 1, CHUNK + 1)),
+        (f"bytes={PART - 3}-{PART + 3}", 206, (PART - 3, PART + 4)),
+        (f"bytes=10-{10**14}", 206, (10, None)),
+        ("bytes=0-1,4-5", 200, (0, None)),
+        ("bytes=9-3", 200, (0, None)),
+        ("bytes=-", 200, (0, None)),
+        ("lines=1-2", 200, (0, None)),
+        (f"bytes={10**14}-", 416, (0, 0)),
+        ("bytes=-0", 416, (0, 0)),
+    ],
+)
+async def test_a_range_is_its_own_answer(
+    exchange: Exchange, ranged: tuple[Attached, str, bytes], asked: str, status: int, span: tuple[int, int | None]
+) -> None:
+    """RFC 9110 section 14: one range; what is no range that we take is ignored; behind the end is 416."""
+    dossier, at, content = ranged
+    answer = await dossier.read(at, Range=asked)
+    assert answer.status_code == status
+    if status == 416:
+        refused(answer, 416, "range-not-satisfiable")
+        assert answer.headers["content-range"] == f"bytes */{len(content)}"
+        return
+    wanted = content[slice(*span)]
+    assert answer.content == wanted
+    assert answer.headers["content-length"] == str(len(wanted))
+    if status == 206:
+        first, stop, _ = slice(*span).indices(len(content))
+        assert answer.headers["content-range"] == f"bytes {first}-{stop - 1}/{len(content)}"
+    assert (await exchange.entry(answer.headers["request-id"]))["result"] == "permitted"
+
+
+async def test_a_range_holds_for_the_version_that_it_is_of(ranged: tuple[Attached, str, bytes]) -> None:
+    dossier, at, content = ranged
+    tag = (await dossier.read(at, Range="bytes=0-0")).headers["etag"]
+    assert (await dossier.read(at, Range="bytes=1-2", **{"If-Range": tag})).content == content[1:3]
+    for other in ('"another"', f"W/{tag}", "Tue, 24 Nov 2026 10:00:00 GMT"):
+        assert (await dossier.read(at, Range="bytes=1-2", **{"If-Range": other})).content == content
+    same = await dossier.read(at, **{"If-None-Match": tag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+
+
+# sending
+
+
+async def test_announcing_has_one_effect_and_so_has_sending(exchange: Exchange) -> None:
+    """A retry after a lost answer, of either; another content is refused, and what is there stays."""
+    dossier, content, before = await Attached.to(exchange), pdf(1_000), await parts(exchange)
+    key = str(uuid4())
+    first, again = await dossier.announce(key=key), await dossier.announce(key=key)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert first.json() == again.json()
+    at = first.headers["location"].removeprefix("/v1")
+    sent, repeated = await dossier.send(at, content), await dossier.send(at, content)
+    assert (sent.status_code, repeated.status_code) == (204, 204)
+    refused(await dossier.send(at, pdf(999)), 409, "wrong-state")
+    assert (await dossier.read(at)).content == content
+    assert await parts(exchange) == before + 1
+
+
+def _said(content: bytes, **headers: str) -> dict[str, str]:
+    return announced(content) | headers
+
+
+GOOD = pdf(3_000)
+CUT = GOOD[:-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "problem"),
+    [
+        (CUT, _said(GOOD), 400, "content-not-as-declared"),
+        (GOOD, _said(GOOD, **{"Repr-Digest": announced(CUT)["Content-Digest"]}), 400, "content-not-as-declared"),
+        (b"GIF89a" + GOOD, _said(b"GIF89a" + GOOD), 400, "content-not-as-declared"),
+        (b"", _said(b""), 400, "content-not-as-declared"),
+        (GOOD, _said(GOOD, **{"Content-Type": "image/png"}), 400, "content-not-as-declared"),
+        (GOOD, _said(GOOD, **{"Content-Type": "text/html"}), 415, "unsupported-media-type"),
+        (GOOD, _said(GOOD, **{"Content-Encoding": "gzip"}), 415, "unsupported-media-type"),
+        (GOOD, {"Content-Type": "application/pdf"}, 400, "invalid-input"),
+        (GOOD, _said(GOOD, **{"Content-Digest": "md5=:AAAA:"}), 400, "invalid-input"),
+        (GOOD, _said(GOOD, **{"Content-Length": str(DOCUMENT_MOST + 1)}), 413, "payload-too-large"),
+    ],
+)
+async def test_what_is_not_as_announced_leaves_nothing(
+    exchange: Exchange, content: bytes, headers: dict[str, str], status: int, problem: str
+) -> None:
+    """Length, digest, kind: nothing of it can be read, and not a part of it stays. The right one may still come."""
+    dossier, before = await Attached.to(exchange), await parts(exchange)
+    at = await dossier.awaited()
+    answer = await dossier.send(at, content, headers)
+    refused(answer, status, problem)
+    assert await parts(exchange) == before
+    refused(await dossier.read(at), 404, "not-found")
+    (entry,) = await exchange.entries_of(answer.headers["request-id"])
+    assert (entry["action"], entry["result"], entry["reason"]) == ("documents.store", "refused", problem)
+    if status == 400:
+        assert (await dossier.send(at, GOOD)).status_code == 204
+
+
+async def test_a_text_is_utf_8_without_nul(exchange: Exchange) -> None:
+    dossier = await Attached.to(exchange)
+    for content, status in (
+        ("Verzonnen brief: é\n".encode(), 204),
+        (b"caf\xe9", 400),
+        (b"a\x00b", 400),
+        (b"\xc3", 400),
+    ):
+        at = await dossier.awaited("decisions", "text/plain")
+        assert (await dossier.send(at, content, announced(content, "text/plain"))).status_code == status
+        if status == 204:
+            assert (await dossier.read(at)).headers["content-type"] == "text/plain; charset=utf-8"
+
+
+async def test_a_digest_stands_among_others_and_a_length_need_not_be_told(exchange: Exchange) -> None:
+    """RFC 9530 section 2; and a body in chunks."""
+    dossier = await Attached.to(exchange)
+    at = await dossier.awaited()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield GOOD[:1_000]
+        yield GOOD[1_000:]
+
+    named = f"sha-512=:AAAA:, {announced(GOOD)['Content-Digest']}"
+    url = f"{dossier.exchange.actor('ind').base}/v1{at}"
+    sent = await _signed(exchange, "PUT", at)
+    answer = await exchange.http.put(url, content=chunks(), headers=_said(GOOD, **sent, **{"Content-Digest": named}))
+    assert answer.status_code == 204, answer.text
+    assert (await dossier.read(at)).content == GOOD
+
+
+async def _signed(exchange: Exchange, method: str, at: str) -> dict[str, str]:
+    """Authorization of the IND for one request that is made by hand."""
+    ind = exchange.actor("ind")
+    token = await ind.token()
+    proof = kit.proof(ind.key, method, f"{ind.base}/v1{at}", token=token, at=ind.clock().timestamp())
+    return {"Authorization": f"DPoP {token}", "DPoP": proof}
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(exchange: Exchange) -> None:
+    """The sender goes away after a part was stored: what came is deleted, the entry says that it failed."""
+    dossier, before = await Attached.to(exchange), await parts(exchange)
+    at = await dossier.awaited()
+    content, seen = pdf(2 * PART), list[int]()
+    headers = announced(content) | await _signed(exchange, "PUT", at)
+
+    async def receive() -> dict[str, Any]:
+        seen.append(await parts(exchange))
+        if len(seen) > 2:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": content[: PART + CHUNK], "more_body": True}
+
+    async def send(_message: Any) -> None:
+        raise AssertionError("nobody is there to be answered")
+
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": f"/v1{at}",
+        "raw_path": f"/v1{at}".encode(),
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("127.0.0.1", 9),
+        "root_path": "",
+    }
+    await exchange.app(scope, receive, send)
+    assert seen[-1] > before, "the control: a part was stored"
+    assert await parts(exchange) == before
+    refused(await dossier.read(at), 404, "not-found")
+    assert (await exchange.entries("documents.store"))[-1]["result"] == "failed"
+
+
+async def test_what_nobody_names_is_collected(exchange: Exchange) -> None:
+    """Parts of an attempt whose process died go within the hour, an announcement without content in a day."""
+    dossier = await Attached.to(exchange)
+    at, there = await dossier.awaited(), await dossier.stored(GOOD)
+    unit, upload = exchange.unit(), uuid4()
+    for number in range(2):
+        await document_store.add_part(unit, upload, number, b"noise")
+    await unit.finish()
+    for hours, left, announcements in ((0, 2, 2), (2, 0, 2), (25, 0, 1)):
+        await _collected(exchange, hours)
+        of_it = await exchange.rows("SELECT 1 FROM exchange.document_part WHERE upload = $1", upload)
+        of_dossier = await exchange.rows("SELECT 1 FROM exchange.document WHERE dossier_id = $1", dossier.dossier)
+        assert (len(of_it), len(of_dossier)) == (left, announcements)
+    assert (await dossier.read(there)).content == GOOD
+    refused(await dossier.send(at, GOOD), 404, "not-found")
+
+
+async def _collected(exchange: Exchange, hours: int) -> None:
+    unit = exchange.database.unit(exchange.clock() + timedelta(hours=hours))
+    await document_store.collect(unit)
+    await unit.finish()
+
+
+# who may not
+
+
+async def test_a_document_crosses_as_its_section_does(exchange: Exchange) -> None:
+    """Refused, withdrawn or never asked: of that category neither title nor content; of the others, both."""
+    dossier = await Attached.to(exchange)
+    seen, hidden = await dossier.stored(GOOD, "identity"), await dossier.stored(GOOD, "medical")
+    await exchange.ngo.consents.withdraw(dossier.dealings.consents["special"].id)
+    listed = await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)
+    assert [each["category"] for each in listed.json()["items"]] == ["identity"]
+    entry = await exchange.entry(listed.headers["request-id"])
+    assert "medical" not in entry["disclosed"]
+    assert entry["withheld"]["medical"] == "consent-withdrawn"
+    assert (await dossier.read(seen)).status_code == 200
+    answer = await dossier.read(hidden)
+    refused(answer, 403, "not-permitted")
+    assert reasons(answer) == {"medical": "consent-withdrawn"}
+    supplied = (await exchange.actor("ind").get(dossier.path)).json()["items"]
+    assert [each["category"] for each in supplied] == ["medical", "identity"]
+
+
+async def test_for_another_purpose_or_none_nothing_is_there(exchange: Exchange) -> None:
+    dossier = await Attached.to(exchange)
+    at = await dossier.stored(GOOD)
+    ngo = exchange.actor("ngo")
+    for path in (at, dossier.path):
+        refused(await ngo.get(path), 400, "purpose-missing")
+        refused(await ngo.get(path, purpose="enforcement"), 403, "purpose-never-permitted")
+        refused(await ngo.get(path, purpose="case-meeting"), 403, "not-permitted")
+
+
+async def test_only_while_the_request_runs_and_only_what_was_asked(exchange: Exchange) -> None:
+    dossier = await Attached.to(exchange)
+    at = await dossier.awaited()
+    other = await Attached.to(exchange)
+    elsewhere = at.replace(str(dossier.dossier), str(other.dossier))
+    refused(await dossier.send(elsewhere, GOOD), 404, "not-found")
+    refused(await dossier.announce("detention"), 409, "section-not-asked")
+    await dossier.dealings.delivered(await _request(exchange, dossier), [], complete=True)
+    refused(await dossier.announce(), 409, "wrong-state")
+    refused(await dossier.send(at, GOOD), 409, "wrong-state")
+
+
+async def _request(exchange: Exchange, dossier: Attached) -> Any:
+    return (await exchange.ngo.dossier_requests.read(dossier.request)).value
+
+
+async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchange: Exchange) -> None:
+    """Titles come sealed to that key, and a content as a release to it: whole, under a key of this one answer."""
+    dossier, content = await Attached.to(exchange), pdf(2 * CHUNK + 5)
+    at = await dossier.stored(content)
+    member, into = exchange.members["ngo"], io.BytesIO()
+    async with sealing(exchange, "p-256"):
+        listed = await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)
+        assert (listed.status_code, listed.headers["content-type"]) == (200, "application/jose")
+        answer = await dossier.read(at, Range="bytes=0-3")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, release.MEDIA_TYPE)
+        assert content[:64] not in answer.content
+        assert "etag" not in answer.headers
+        head = await exchange.actor("ngo").send("HEAD", at, purpose=SCREENING)
+        assert (head.status_code, head.content) == (200, b"")
+        async with AsyncNgoClient(
+            f"{BASE}/v1",
+            issuer=BASE,
+            client_id=member.client_id,
+            key=member.jwk,
+            scope=member.part.scopes,
+            opening_key=private("p-256"),
+            transport=_transport.AsyncHttp(timeout=30, inner=httpx.ASGITransport(app=exchange.app)),
+        ) as ngo:
+            await ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), into, purpose=SCREENING)
+    assert into.getvalue() == content
+    plain = io.BytesIO()
+    await exchange.ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), plain, purpose=SCREENING, start=9)
+    assert plain.getvalue() == content[9:]
