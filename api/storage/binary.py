@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, LargeBinary, Text, Uuid
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Table
+    from sqlalchemy import Column, Table
     from sqlalchemy.types import TypeEngine
 
     Cell = Callable[[Any], bytes]
@@ -55,7 +55,7 @@ class Form:
         self.table: Final = table
         self.columns: Final = tuple(columns)
         self._begin = _count(len(self.columns))
-        self._cells = tuple(_cell(table.c[name].type) for name in self.columns)
+        self._cells = tuple(_cell(table.c[name]) for name in self.columns)
 
     def __call__(self, rows: Iterable[bytes]) -> Copied:
         """Put rows that were made by `row` together."""
@@ -97,7 +97,6 @@ def _instant(value: datetime | None) -> bytes:
 
 
 _CELLS: Final[tuple[tuple[type[TypeEngine[Any]], Cell], ...]] = (
-    (ARRAY, _texts),
     (BigInteger, _bigint),
     (DateTime, _instant),
     (LargeBinary, _bytes),
@@ -106,8 +105,10 @@ _CELLS: Final[tuple[tuple[type[TypeEngine[Any]], Cell], ...]] = (
 )
 
 
-def _cell(of: TypeEngine[Any]) -> Cell:
+def _cell(column: Column[Any]) -> Cell:
+    if isinstance(column.type, ARRAY) and isinstance(cast("Any", column.type).item_type, Text):
+        return _texts
     for kind, cell in _CELLS:
-        if isinstance(of, kind) and (not isinstance(of, ARRAY) or isinstance(of.item_type, Text)):
+        if isinstance(column.type, kind):
             return cell
-    raise TypeError("no binary form is known for", of)
+    raise TypeError("no binary form is known for the column", column.name)
