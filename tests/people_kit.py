@@ -23,7 +23,7 @@ from api.outbound import Fetcher
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 ISSUER: Final = "https://idp.example/realms/ngo"
 CLIENT_ID: Final = "ketenbrug-at-the-ngo"
@@ -49,6 +49,7 @@ class Elsewhere(httpx.AsyncBaseTransport):
     asked: list[str] = field(default_factory=list[str])
     pushed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    before_token: Callable[[], Awaitable[None]] | None = None
     assertions: set[str] = field(default_factory=set[str])
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,6 +60,8 @@ class Elsewhere(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("away")
         if word in self.answers:
             return self.answers[word]
+        if word == "token" and self.before_token is not None:
+            await self.before_token()
         form = dict(parse_qsl(request.content.decode(), strict_parsing=True)) if request.content else {}
         match word:
             case ".well-known/openid-configuration":

@@ -34,7 +34,7 @@ def link(
     by: Annotated[str | None, typer.Option(help="Outside a sandbox: the name under which you are enrolled.")] = None,
     operator_key: Annotated[Path | None, typer.Option(help="File with your private key.")] = None,
 ) -> None:
-    """Print a link by which one person may sign in, once, within ten minutes."""
+    """Print where one person may sign in, and on a second line the code: once, within ten minutes."""
     organisation, in_sandbox = OrganisationId(doing.identity(organisation_id)), settings.is_sandbox()
     if not in_sandbox and (by is None or operator_key is None):
         raise Misconfigured(("say who you are, with --by and --operator-key: outside a sandbox an operator signs",))
@@ -46,7 +46,9 @@ def link(
         actor = replace(operator.local(), person=by)
         return await links.make(unit, actor, organisation, frozenset(role), in_sandbox=in_sandbox)
 
-    typer.echo(f"{url.rstrip('/')}{links.PATH}/{doing.within(made).reveal()}")
+    ticket = doing.within(made)
+    typer.echo(f"{url.rstrip('/')}{links.PATH}")
+    typer.echo(ticket.reveal())
 
 
 @app.command("providers")

@@ -2,7 +2,8 @@
 
 Registration is administration of the exchange itself: each command is one transaction with its audit entry. Outside a
 sandbox two operators agree on who is let in (`api.oauth.agreeing`): a command proposes, `confirm` by another registers.
-Keys travel as public JWKs only; whoever confirms hears the thumbprint from the organisation, by telephone.
+Keys travel as public JWKs only; whoever confirms hears from the organisation, by telephone,
+what lets people in: the thumbprint of a key; issuer, client id, claim and roles of a provider.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from api.cli.doing import signing as _signing
 from api.cli.doing import within as _commit
 from api.crypto import jwe
 from api.errors import Misconfigured
-from api.oauth import agreeing, jose, operator, recipients, registry
+from api.oauth import agreeing, deeds, jose, operator, recipients, registry
 from api.oauth.deeds import Deed
 from api.oauth.model import KEYS_WARNED, renew_by
 from api.vocabulary import ClientId, Municipality, Party, Scope, Signable
@@ -33,6 +34,7 @@ T = TypeVar("T")
 app: Final = typer.Typer(help="Register organisations and their clients.", no_args_is_help=True)
 
 _DATE: Final = ["%Y-%m-%d"]
+_HEARD: Final = frozenset({"jwks", "signingJwks", "issuer", "clientId", "roleClaim", "roles"})
 
 Source = Annotated[
     str | None,
@@ -171,9 +173,9 @@ def enrol(
 
 @app.command()
 def proposals() -> None:
-    """List what waits for a second operator. Thumbprints are not shown: hear them from the organisation."""
+    """List what waits for a second operator. What has to be heard from the organisation is not shown."""
     for each in _commit(agreeing.open_proposals):
-        told = {name: value for name, value in each.content.items() if name not in {"jwks", "signingJwks"}}
+        told = {name: value for name, value in each.content.items() if name not in _HEARD}
         typer.echo(f"{each.id} {each.deed} by {each.by}: {json.dumps(told, ensure_ascii=True)}")
 
 
@@ -185,9 +187,15 @@ def confirm(
     thumbprint: Annotated[
         list[str] | None, typer.Option(help="Of each key, as the organisation read it to you by telephone.")
     ] = None,
+    issuer: Annotated[str | None, typer.Option(help="Of a provider, as the organisation read it to you.")] = None,
+    client_id: Annotated[str, typer.Option(help="What Ketenbrug is called there, likewise.")] = "",
+    role_claim: Annotated[str, typer.Option(help="The claim that names roles, likewise.")] = "",
+    role: Annotated[list[str] | None, typer.Option(help="VALUE=ROLE, likewise: every one of them.")] = None,
 ) -> None:
     """Register what another operator proposed."""
     heard, sign = frozenset(thumbprint or ()), _signing(operator_key)
+    if issuer is not None:
+        heard |= deeds.told_of(issuer, client_id, role_claim, people.mapped(role or []))
     done = _commit(lambda unit: agreeing.confirm(unit, _id(proposal), by, sign, heard))
     _printed(done.deed, done.content)
 

@@ -53,11 +53,12 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Aanmelden kan hier nog niet: geen organisatie heeft dat laten instellen. Vraag de beheerder van Ketenbrug.",
         "Nobody can sign in here yet: no organisation has had that set up. Ask the operator of Ketenbrug.",
     ),
-    "link": ("Aanmelden met een link", "Sign in by a link"),
+    "link": ("Aanmelden met een code", "Sign in by a code"),
     "link-text": (
-        "Deze link werkt één keer en een paar minuten lang.",
-        "This link works once, and for a few minutes.",
+        "De code werkt één keer en een paar minuten lang.",
+        "The code works once, and for a few minutes.",
     ),
+    "code": ("Code", "Code"),
     "signed-out": ("U bent afgemeld", "You are signed out"),
     "signed-out-text": ("Deze browser is hier niet meer aangemeld.", "This browser is no longer signed in here."),
     "still": (
@@ -130,8 +131,8 @@ _REASONS: Final[dict[Why, tuple[int, str, str]]] = {
     ),
     Why.LINK: (
         403,
-        "Deze link is al gebruikt, of te oud. Vraag een nieuwe.",
-        "This link was used before, or is too old. Ask for a new one.",
+        "Deze code is al gebruikt, te oud, of niet heel overgenomen. Vraag anders een nieuwe.",
+        "This code was used before, is too old, or was not copied whole. Else ask for a new one.",
     ),
     Why.FOREIGN: (
         403,
@@ -185,9 +186,10 @@ def choose(providers: Sequence[Provider], language: str) -> HTMLResponse:
     return _page("sign-in", f'<p>{_say("choose", language)}</p>\n<ul class="actions">\n{listed}</ul>\n', language)
 
 
-def by_link(secret: str, language: str) -> HTMLResponse:
-    """The page of a link. It is used only when somebody sends the form: whoever looks at it beforehand uses nothing."""
-    form = _form(f"/console/link?lang={language}", (("secret", secret),), _say("sign-in", language))
+def by_link(language: str) -> HTMLResponse:
+    """Where somebody types the code of a link in. No address has it."""
+    code = f'<p><label>{_say("code", language)} <input name="secret" autocomplete="off" required></label></p>\n'
+    form = _form(f"/console/link?lang={language}", (), _say("sign-in", language), code)
     return _page("link", f"<p>{_say('link-text', language)}</p>\n{form}", language)
 
 
@@ -229,9 +231,11 @@ def _page(title: str, body: str, language: str, *, status: int = 200, switches: 
     return page
 
 
-def _form(action: str, fields: Sequence[tuple[str, str]], button: str) -> str:
+def _form(action: str, fields: Sequence[tuple[str, str]], button: str, typed: str = "") -> str:
+    """`typed`: HTML of what a person fills in."""
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">\n' for name, value in fields)
-    return f'<form method="post" action="{escape(action)}">\n{hidden}<button type="submit">{button}</button>\n</form>\n'
+    sends = f'<button type="submit">{button}</button>'
+    return f'<form method="post" action="{escape(action)}">\n{hidden}{typed}{sends}\n</form>\n'
 
 
 def _say(word: str, language: str, **named: str) -> str:

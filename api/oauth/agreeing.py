@@ -2,7 +2,7 @@
 
     enrol      the first two operators, by whoever sets the exchange up; every later one is proposed like all else
     propose    what is to be registered is written down, signed by one operator; nothing is registered
-    confirm    another operator signs the same, having compared the key by telephone; then it is registered, at once
+    confirm    another operator signs the same, having heard it by telephone; then it is registered, at once
 
 What is signed names the proposal, the digest of its content and what is done about it, so that neither signature serves
 for anything else. Both stay in the database, and both acts are entries that hold the digest. It holds against a mistake
@@ -35,7 +35,7 @@ from api.storage.statement import statement
 from api.vocabulary import ClientId, OrganisationId, Result, Signable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from api.storage.unit import Record, Unit
 
@@ -64,12 +64,6 @@ class Proposal:
     def digest(self) -> bytes:
         """SHA-256 of its content, as canonical JSON."""
         return hashlib.sha256(orjson.dumps([self.deed, self.content], option=orjson.OPT_SORT_KEYS)).digest()
-
-    @property
-    def thumbprints(self) -> frozenset[str]:
-        """Of the keys that are to be registered for whoever is let in: what is compared by telephone."""
-        jwks: Sequence[object] = self.content.get("jwks") or ()
-        return jose.key_ring(jwks).thumbprints if jwks else frozenset()
 
 
 _OPERATORS: Final = statement(select(operators.c.name, operators.c.jwk).order_by(operators.c.name))
@@ -130,7 +124,7 @@ async def propose(unit: Unit, deed: Deed, content: Content, by: str, sign: Sign)
 
 
 async def confirm(unit: Unit, proposal_id: UUID, by: str, sign: Sign, heard: frozenset[str]) -> Proposal:
-    """Register what another operator proposed. `heard`: thumbprints, as the organisation read them out by telephone.
+    """Register what another operator proposed. `heard`: what the organisation read out by telephone.
 
     Raises `Misconfigured`.
     """
@@ -141,9 +135,9 @@ async def confirm(unit: Unit, proposal_id: UUID, by: str, sign: Sign, heard: fro
     if found.by == by:
         raise Misconfigured(("another operator than the one who proposed it confirms it",))
     await _held(unit, found, rows[0]["proposed_signature"])
-    if found.thumbprints != heard:
+    if deeds.heard(found.deed, found.content) != heard:
         raise Misconfigured(
-            ("the thumbprints are not those that were proposed: call the organisation, and never copy them from here",)
+            ("what was heard is not what is proposed: call the organisation, and never copy it from here",)
         )
     signature = await _signed(unit, found, by, sign, CONFIRM)
     if not await unit.run(_CONFIRM(of_proposal=found.id, by=by, signature=signature, at=unit.now)):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 from uuid import UUID
 
 from api.oauth import dpop, jose
 from api.oauth.model import Designation, NewClient, NewOrganisation, key_faults
 from api.oauth.people.model import NewProvider
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Role, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Content: TypeAlias = "dict[str, Any]"
 
@@ -46,6 +49,20 @@ def faults(deed: Deed, content: Content) -> tuple[str, ...]:
             return ()
         case _:
             assert_never(deed)
+
+
+def heard(deed: Deed, content: Content) -> frozenset[str]:
+    """What the organisation reads out by telephone: the thumbprint of each key; of a provider, what lets people in."""
+    if deed is Deed.PROVIDER:
+        return told_of(content["issuer"], content["clientId"], content["roleClaim"], content["roles"])
+    jwks: Sequence[object] = content.get("jwks") or ()
+    return jose.key_ring(jwks).thumbprints if jwks else frozenset()
+
+
+def told_of(issuer: str, client_id: str, role_claim: str, roles: Mapping[str, str]) -> frozenset[str]:
+    """What is heard of a provider. Each says what it is, so that none is taken for another."""
+    named = {f"issuer {issuer}", f"client-id {client_id}", f"role-claim {role_claim}"}
+    return frozenset(named | {f"role {value}={role}" for value, role in roles.items()})
 
 
 def operator_faults(name: str, jwk: object) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ answer is a page or a redirect (303) to one.
 GET  /console                      who is signed in, or where to sign in
 GET  /console/sign-in/{provider}   off to that provider
 GET  /console/callback/{provider}  back from it: an address of its own for each
-GET  /console/link/{secret}        the page of an operator's link, which uses nothing
+GET  /console/link                 where the code of an operator's link is typed in
 POST /console/link                 enter by it
 POST /console/sign-out             sign out here
 GET  /console/signed-out           where a provider sends people who signed out there
@@ -25,11 +25,10 @@ from api import problems
 from api.edge import doorstep, passage, state
 from api.edge.routing import router
 from api.edge.unit import UnitOfWork
-from api.oauth.people import providers
+from api.oauth.people import links, providers
 from api.oauth.people.door import Arrived, Left, Turned
 from api.oauth.people.model import Why
 from api.oauth.people.relying import SIGNED_OUT
-from api.oauth.people.ticket import Ticket
 from api.problems import Problem, Stopped
 
 if TYPE_CHECKING:
@@ -42,6 +41,9 @@ SIGN_IN: Final = "__Host-ketenbrug-sign-in"
 """Cookies: Secure, HttpOnly, for this host alone. Lax, because one arrives from the provider's site; nothing but a form
 of ours, with its token, changes anything."""
 
+_BEGINS: Final = frozenset({"same-origin", "none"})
+"""From where somebody begins (Fetch Metadata): a page of ours, or what they typed. Old browsers do not say."""
+
 _FORM: Final = "application/x-www-form-urlencoded"
 _TAKES: Final[dict[str, Any]] = {"requestBody": {"content": {_FORM: {}}}}
 _FORM_MOST: Final = 4_096
@@ -51,7 +53,7 @@ _FIELDS_MOST: Final = 20
 @routes.get("/console", response_class=HTMLResponse)
 async def who(request: Request, unit: UnitOfWork) -> Response:
     """Show who is signed in, or where to sign in."""
-    found = await state.of(request).door.present(unit, request.cookies.get(SESSION, ""))
+    found = await state.of(request).door.present(unit, _cookie(request, SESSION))
     language = doorstep.language(request)
     if found is None:
         return doorstep.choose(await providers.standing(unit), language)
@@ -61,8 +63,10 @@ async def who(request: Request, unit: UnitOfWork) -> Response:
 
 @routes.get("/console/sign-in/{provider}", response_class=HTMLResponse)
 async def begin(request: Request, provider: UUID, unit: UnitOfWork) -> Response:
-    """Go to the provider."""
+    """Go to the provider. From a page of another site nobody goes there without choosing it here."""
     language = doorstep.language(request)
+    if request.headers.get("sec-fetch-site", "none") not in _BEGINS:
+        return doorstep.choose(await providers.standing(unit), language)
     found = await state.of(request).door.begin(unit, provider, language)
     if found is None:
         raise Stopped(Problem(problems.NOT_FOUND))
@@ -80,8 +84,8 @@ async def arrive(request: Request, provider: UUID, unit: UnitOfWork) -> Response
         unit,
         provider,
         request.query_params.multi_items(),
-        request.cookies.get(SIGN_IN, ""),
-        request.cookies.get(SESSION, ""),
+        _cookie(request, SIGN_IN),
+        _cookie(request, SESSION),
         passage.of(request.scope).origin,
     )
     answer = _arrived(request, unit, found)
@@ -89,23 +93,20 @@ async def arrive(request: Request, provider: UUID, unit: UnitOfWork) -> Response
     return answer
 
 
-@routes.get("/console/link/{secret}", response_class=HTMLResponse)
-async def show_link(request: Request, secret: str) -> Response:
-    """Show the page of a link. Whether it holds, only using it tells."""
-    language = doorstep.language(request)
-    if Ticket.read(secret) is None:
-        return doorstep.refused(Turned(Why.LINK), language)
-    return doorstep.by_link(secret, language)
+@routes.get(links.PATH, response_class=HTMLResponse)
+async def show_link(request: Request) -> Response:
+    """Show where the code of a link is typed in."""
+    return doorstep.by_link(doorstep.language(request))
 
 
-@routes.post("/console/link", response_class=HTMLResponse, openapi_extra=_TAKES)
+@routes.post(links.PATH, response_class=HTMLResponse, openapi_extra=_TAKES)
 async def enter(request: Request, unit: UnitOfWork) -> Response:
     """Enter by a link."""
     form = await _form(request)
     found: Arrival = Turned(Why.FOREIGN)
     if form is not None:
-        old, origin = request.cookies.get(SESSION, ""), passage.of(request.scope).origin
-        found = await state.of(request).door.enter(unit, form.get("secret", ""), old, origin)
+        old, origin = _cookie(request, SESSION), passage.of(request.scope).origin
+        found = await state.of(request).door.enter(unit, form.get("secret", "").strip(), old, origin)
     return _arrived(request, unit, found)
 
 
@@ -116,7 +117,7 @@ async def leave(request: Request, unit: UnitOfWork) -> Response:
     found: Left | Turned = Turned(Why.FOREIGN)
     door = state.of(request).door
     if form is not None:
-        cookie, origin = request.cookies.get(SESSION, ""), passage.of(request.scope).origin
+        cookie, origin = _cookie(request, SESSION), passage.of(request.scope).origin
         found = await door.leave(unit, cookie, form.get("token", ""), origin)
     if isinstance(found, Turned):
         return _turned(request, unit, found, language)
@@ -149,6 +150,18 @@ def _turned(request: Request, unit: UnitOfWork, turned: Turned, language: str) -
 
 def _keep(answer: Response, name: str, value: str) -> None:
     answer.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def _cookie(request: Request, name: str) -> str:
+    """The cookie of exactly this name; empty when there is none, or more than one.
+
+    Read here, since Starlette strips more from a name than browsers do: what one of them let another host set as
+    `\u00a0__Host-...`, which has no such prefix, would be taken for ours.
+    """
+    sent = ";".join(request.headers.getlist("cookie")).split(";")
+    pairs = [each.strip(" \t").partition("=") for each in sent]
+    found = [value for named, _, value in pairs if named == name]
+    return found[0] if len(found) == 1 else ""
 
 
 async def _form(request: Request) -> dict[str, str] | None:

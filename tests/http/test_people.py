@@ -25,7 +25,7 @@ from api.oauth.people.door import SIGN_IN, SIGN_INS, SIGN_OUT, USE_LINK
 from api.oauth.people.model import NewProvider, Why
 from api.routes import people as routes
 from api.storage.statement import Bound
-from api.vocabulary import OrganisationId, Party, Role
+from api.vocabulary import ClientId, OrganisationId, Party, Role
 from tests import oauth_kit as kit
 from tests import people_kit
 from tests.oauth_world import World, opened
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests import servers
 
 CONTACT: Final = "ICT & <helpdesk>, tel. 010"
+PAR: Final = "pushed_authorization_request_endpoint"
 PAGE: Final = {"accept": "text/html", "sec-fetch-site": "same-origin", "accept-language": "en"}
 CALM: Final[dict[str, Any]] = {"away": frozenset(), "metadata": {}, "answers": {}, "says": {}, "header": {}}
 APP = typer.Typer()
@@ -301,6 +302,12 @@ async def test_where_a_provider_cannot_be_asked_nobody_is_sent(town: Town, brows
         {"metadata": {"token_endpoint": "https://elsewhere.example/token"}},
         {"metadata": {"authorization_endpoint": "https://elsewhere.example/authorize"}},
         {"metadata": {"issuer": "https://idp.example"}},
+        {
+            "metadata": {
+                "require_pushed_authorization_requests": True,
+                PAR: kit.GONE,
+            }
+        },
         {"metadata": {"jwks_uri": 7}},
         {"metadata": {"jwks_uri": "nonsense"}},
         {"answers": {"par": httpx.Response(400, json={"error": "invalid_client"})}},
@@ -337,9 +344,65 @@ async def test_signing_in_again_ends_the_session_that_was(town: Town, browser: h
     await town.signed_in(browser)
     assert browser.cookies[routes.SESSION] != before
     assert len(await town.rows("session")) == 1
+    (one, _), (gone,) = await town.world.entries(SIGN_IN), await town.world.entries(SIGN_OUT)
+    assert gone["object"] == one["object"], "the session that ended has its entry"
     async with town.browser() as thief:
         thief.cookies.set(routes.SESSION, before, domain="ketenbrug.test", path="/")
         assert not await town.is_in(thief)
+
+
+async def test_another_site_can_begin_nothing(town: Town, browser: httpx.AsyncClient) -> None:
+    """What leads here from there shows where to sign in, and no more; an address that was typed begins."""
+    for site in ("cross-site", "same-site"):
+        page = await browser.get(f"/console/sign-in/{town.provider}", headers={"sec-fetch-site": site})
+        assert (page.status_code, "You sign in at your own organisation" in page.text) == (200, True)
+        assert routes.SIGN_IN not in browser.cookies
+    assert town.there.asked == []
+    typed_in = await browser.get(f"/console/sign-in/{town.provider}", headers={"sec-fetch-site": "none"})
+    assert typed_in.status_code == 303
+
+
+async def test_a_cookie_is_ours_by_its_exact_name_and_alone(town: Town, browser: httpx.AsyncClient) -> None:
+    """`__Host-` binds a name to this host where browsers see it; what is stripped from a name here would undo that."""
+    await town.signed_in(browser)
+    name, mine = routes.SESSION, browser.cookies[routes.SESSION]
+    async with town.browser() as other:
+        for sent, is_in in (
+            (f"a=b;\t{name}={mine}", True),
+            (f"{name}={mine}; \x85{name}=x; \xa0{name}=x", True),
+            (f"\xa0{name}={mine}", False),
+            (f"\x85{name}={mine}", False),
+            (f"{name}={mine}; {name}={mine}", False),
+            (name, False),
+        ):
+            page = await other.get("/console", headers=[(b"cookie", sent.encode("latin-1"))])
+            assert ("You are signed in" in page.text) is is_in, sent
+
+
+async def test_roles_that_were_replaced_while_somebody_came_back_are_given_to_nobody(
+    town: Town, browser: httpx.AsyncClient
+) -> None:
+    """Between the answer and the session is the network: what counts is what is registered when the session begins."""
+    back = town.there.signs_in(await town.begun(browser))
+
+    async def meanwhile() -> None:
+        await town.register({"lvv-team": Role.COORDINATOR})
+
+    town.there.before_token = meanwhile
+    assert (await browser.get(back)).status_code == 303
+    (row,) = await town.rows("session")
+    assert row["roles"] == ["coordinator"]
+
+    async def disabled() -> None:
+        unit = town.world.database.unit(town.world.clock())
+        await providers.disable(unit, operator.local(), town.provider)
+        await unit.finish()
+
+    async with town.browser() as other:
+        back = town.there.signs_in(await town.begun(other))
+        town.there.before_token = disabled
+        assert (await other.get(back)).status_code == 400
+        assert len(await town.rows("session")) == 0, "who had one is out too"
 
 
 async def test_a_session_ends_when_it_is_not_used_and_at_the_latest_after_its_day(
@@ -470,11 +533,18 @@ async def test_a_provider_that_is_disabled_meanwhile_signs_nobody_in(town: Town,
 
 
 async def test_so_many_sign_ins_are_begun_and_no_more(town: Town, browser: httpx.AsyncClient) -> None:
+    """Of those that are pushed; whoever uses them up keeps nobody out, unless the provider takes no others."""
+    limits = town.world.inner.state.ketenbrug.limits
+    while (await limits.take(SIGN_INS, ClientId(str(town.provider)), town.world.clock())).admitted:
+        pass
+    town.there.asked.clear()
+    location = await town.begun(browser)
     town.there.pushes = False
-    for _ in range(SIGN_INS.most):
-        await town.begun(browser)
+    assert (await browser.get(town.there.signs_in(location))).status_code == 303
+    assert "par" not in town.there.asked
+    await browser.post("/console/sign-out", data={"token": token_in(await browser.get("/console"))})
+    town.behaves(pushes=True, metadata={"require_pushed_authorization_requests": True})
     await refused(town, browser, f"/console/sign-in/{town.provider}", Why.CROWDED, 429)
-    assert town.there.asked.count("keys") == 1, "and the provider was asked once for its keys"
 
 
 async def typed(*words: str, **env: str) -> str:
@@ -501,16 +571,16 @@ def sandbox(database: servers.Database) -> dict[str, str]:
 
 
 async def test_a_link_signs_in_once(town: Town, browser: httpx.AsyncClient, sandbox: dict[str, str]) -> None:
-    """Looking at it uses nothing; whoever is sent it by another site cannot be made to enter by it."""
+    """No address has its secret; whoever is sent it by another site cannot be made to enter by it."""
     printed = await typed("people", "link", str(town.ngo), "--role", "coordinator", **sandbox)
-    path = printed.strip().removeprefix(kit.ISSUER)
-    pages = [await browser.get(path) for _ in range(2)]
-    assert "works once" in pages[1].text
-    secret = token_in(pages[1], "secret")
+    address, secret = printed.split()
+    page = await browser.get(address)
+    assert "works once" in page.text
+    assert '<input name="secret" autocomplete="off" required>' in page.text
     assert secret not in repr([await town.rows("link"), await town.world.leaves()])
     foreign = await browser.post("/console/link", data={"secret": secret}, headers={"sec-fetch-site": "cross-site"})
     assert foreign.status_code == 403
-    entered = await browser.post("/console/link", data={"secret": secret})
+    entered = await browser.post("/console/link", data={"secret": f" {secret}\n"})
     assert (entered.status_code, entered.headers["location"]) == (303, "/console?lang=en")
     page = await browser.get("/console")
     assert "coordinator" in page.text
@@ -522,7 +592,6 @@ async def test_a_link_signs_in_once(town: Town, browser: httpx.AsyncClient, sand
             answer = await other.post("/console/link", data={"secret": wrong})
             assert (answer.status_code, "used before" in answer.text) == (403, True)
         assert town.counted(Why.LINK) == 4
-        assert "used before" in (await other.get("/console/link/nonsense")).text
     out = await browser.post("/console/sign-out", data={"token": token_in(page)})
     assert "idp.example" not in out.text, "there is no provider to sign out at"
 
@@ -531,8 +600,7 @@ async def test_a_link_is_for_minutes_and_its_session_for_an_hour(
     town: Town, browser: httpx.AsyncClient, sandbox: dict[str, str]
 ) -> None:
     made = [
-        (await typed("people", "link", str(town.ngo), "--role", "coordinator", **sandbox)).strip().rpartition("/")[2]
-        for _ in range(3)
+        (await typed("people", "link", str(town.ngo), "--role", "coordinator", **sandbox)).split()[1] for _ in range(3)
     ]
     town.world.clock.now = settings.now()
     assert (await browser.post("/console/link", data={"secret": made[0]})).status_code == 303

@@ -43,7 +43,7 @@ USE_LINK: Final = "people.use-link"
 """The actions, in the audit log."""
 
 SIGN_INS: Final = Quota("sign-ins", 120, 60)
-"""How many may be begun at one provider in a minute: each may be a call to it."""
+"""How many requests may be pushed to one provider in a minute: each is a call to it. Others go by the browser."""
 
 NAME_MOST: Final = 100
 
@@ -110,15 +110,22 @@ class Door:
         await unit.finish()
         if provider is None:
             return None
-        standing = await self._limits.take(SIGN_INS, ClientId(str(provider.id)), unit.now)
-        if not standing.admitted:
-            return Turned(Why.CROWDED, provider, language)
         begun = pending.begin(self._cookies, provider.id, language, unit.now)
         try:
-            url = await self.relying.address(provider, begun, unit.now)
+            metadata = await self.relying.metadata(provider, unit.now)
+            # whoever uses the quota up without proving anything keeps nobody out: the request then goes by the browser
+            if metadata.pushes and await self._may_push(provider, unit.now):
+                url = await self.relying.pushed(provider, begun, unit.now)
+            elif metadata.pushed_only:
+                return Turned(Why.CROWDED, provider, language)
+            else:
+                url = await self.relying.address(provider, begun, unit.now)
         except (Unavailable, Unproven):
             return Turned(Why.AWAY, provider, language)
         return Leaving(url, begun.cookie)
+
+    async def _may_push(self, provider: Provider, now: datetime) -> bool:
+        return (await self._limits.take(SIGN_INS, ClientId(str(provider.id)), now)).admitted
 
     async def arrive(
         self, unit: Unit, provider_id: UUID, answer: Sequence[tuple[str, str]], cookie: str, old: str, origin: Origin
@@ -171,6 +178,12 @@ class Door:
     async def _settle(
         self, unit: Unit, provider: Provider, begun: Pending, claims: Mapping[str, Any], old: str, origin: Origin
     ) -> Arrival:
+        # (7) with a role here, by what is registered now: it cannot change before the session is there to be ended
+        now = await providers.hold(unit, provider.id)
+        if now is None:
+            await unit.finish()
+            return Turned(Why.ELSEWHERE, None, begun.language)
+        provider = now
         who = sessions.made(
             provider.organisation,
             provider.roles_in(claims),
@@ -180,7 +193,6 @@ class Door:
             sessions.LASTS,
             provider_id=provider.id,
         )
-        # (7) with a role here
         if not who.roles:
             sessions.record(unit, SIGN_IN, origin, who, refused=str(Why.NO_ROLE))
             await unit.finish()
@@ -235,8 +247,9 @@ class Door:
 async def _begun(unit: Unit, action: str, who: SignedIn, old: str, origin: Origin) -> Ticket:
     """Begin the session of somebody, in place of the one that this browser had (ASVS 5.0 7.2.4)."""
     before = Ticket.read(old)
-    if before is not None:
-        await sessions.take(unit, before)
+    gone = None if before is None else await sessions.take(unit, before)
+    if gone is not None:
+        sessions.record(unit, SIGN_OUT, origin, gone)
     ticket = await sessions.begin(unit, who)
     sessions.record(unit, action, origin, who)
     await unit.finish()

@@ -35,6 +35,7 @@ MAKE: Final = "people.make-link"
 
 LASTS: Final = timedelta(minutes=10)
 PATH: Final = "/console/link"
+"""Where its code is typed in: an address is in the logs of whatever is on the way, before it is used."""
 
 _ADD: Final = statement(insert(link), "digest", "organisation_id", "roles", "person", "expires_at")
 _TAKE: Final = statement(

@@ -44,6 +44,11 @@ _STANDING: Final = statement(_JOINED.where(provider.c.enabled == true()).order_b
 _ONE: Final = statement(
     _JOINED.where(provider.c.enabled == true(), provider.c.id == bindparam("of_provider", type_=Uuid))
 )
+_HELD: Final = statement(
+    _JOINED.where(provider.c.enabled == true(), provider.c.id == bindparam("of_provider", type_=Uuid)).with_for_update(
+        read=True, of=provider
+    )
+)
 _SAME: Final = statement(
     select(provider.c.id, provider.c.organisation_id).where(
         provider.c.issuer == bindparam("of_issuer", type_=Text),
@@ -89,6 +94,12 @@ async def find(unit: Unit, provider_id: UUID) -> Provider | None:
     """One of them, or None."""
     row = await unit.one(_ONE(of_provider=provider_id))
     return None if row is None else _provider(row)
+
+
+async def hold(unit: Unit, provider_id: UUID) -> Provider | None:
+    """One of them as it is now, and until the unit is finished; or None."""
+    rows = await unit.run(_HELD(of_provider=provider_id))
+    return _provider(rows[0]) if rows else None
 
 
 async def register(unit: Unit, actor: Principal, new: NewProvider) -> UUID:

@@ -54,7 +54,7 @@ class Unproven(KetenbrugError):
 class Metadata:
     """Where a provider is asked what. `pushes`, `ends`: empty where it does not offer that.
 
-    `names_itself`: its answers have `iss` (RFC 9207).
+    `names_itself`: its answers have `iss` (RFC 9207). `pushed_only`: it takes no other request (RFC 9126 section 5).
     """
 
     authorization: str
@@ -62,24 +62,28 @@ class Metadata:
     pushes: str
     ends: str
     names_itself: bool
+    pushed_only: bool
 
     @classmethod
     def of(cls, document: Mapping[str, Any], issuer: str) -> Metadata:
         """Read it. Raises `NotFetched` when people cannot sign in there."""
         authorization = discovery.address(document, "authorization_endpoint", issuer)
         token = discovery.address(document, "token_endpoint", issuer)
-        if not authorization or not token:
+        pushes = discovery.address(document, "pushed_authorization_request_endpoint", issuer)
+        pushed_only = document.get("require_pushed_authorization_requests") is True
+        if not authorization or not token or (pushed_only and not pushes):
             raise NotFetched("the provider does not say where people sign in")
         return cls(
             authorization,
             token,
-            discovery.address(document, "pushed_authorization_request_endpoint", issuer),
+            pushes,
             discovery.address(document, "end_session_endpoint", issuer),
             document.get("authorization_response_iss_parameter_supported") is True,
+            pushed_only,
         )
 
 
-_NOWHERE: Final = Metadata("", "", "", "", names_itself=False)
+_NOWHERE: Final = Metadata("", "", "", "", names_itself=False, pushed_only=False)
 """Before anything was fetched: without keys nobody is told it."""
 
 
@@ -122,9 +126,25 @@ class Relying:
         return found
 
     async def address(self, provider: Provider, pending: Pending, now: datetime) -> str:
-        """Where to send the browser. Raises `Unavailable`, and `Unproven` when a pushed request is not taken."""
+        """Where to send the browser, with the whole request. Raises `Unavailable`."""
         metadata = await self.metadata(provider, now)
-        asked = {
+        return cast("str", prepare_grant_uri(metadata.authorization, **self._asked(provider, pending)))
+
+    async def pushed(self, provider: Provider, pending: Pending, now: datetime) -> str:
+        """The same with a pushed request (RFC 9126): nothing of it passes through the browser, or is changed there.
+
+        Raises `Unavailable`, and `Unproven` when it is not taken.
+        """
+        metadata = await self.metadata(provider, now)
+        body = urlencode(self._asked(provider, pending) | await self._proof(provider, now))
+        request_uri = _members(await self._posted(metadata.pushes, body), _CREATED).get("request_uri")
+        if not isinstance(request_uri, str):
+            raise Unproven
+        asked = urlencode({"client_id": provider.client_id, "request_uri": request_uri})
+        return f"{metadata.authorization}{_joint(metadata.authorization)}{asked}"
+
+    def _asked(self, provider: Provider, pending: Pending) -> dict[str, str]:
+        return {
             "response_type": "code",
             "client_id": provider.client_id,
             "redirect_uri": self._callback(provider),
@@ -134,15 +154,6 @@ class Relying:
             "code_challenge": cast("str", create_s256_code_challenge(pending.verifier)),
             "code_challenge_method": "S256",
         }
-        if metadata.pushes:  # RFC 9126: nothing of it passes through the browser, and nobody changes it there
-            pushed = urlencode(asked | await self._proof(provider, now))
-            answer = _members(await self._posted(metadata.pushes, pushed), _CREATED)
-            request_uri = answer.get("request_uri")
-            if not isinstance(request_uri, str):
-                raise Unproven
-            asked = {"client_id": provider.client_id, "request_uri": request_uri}
-            return f"{metadata.authorization}{_joint(metadata.authorization)}{urlencode(asked)}"
-        return cast("str", prepare_grant_uri(metadata.authorization, **asked))
 
     async def redeem(self, provider: Provider, pending: Pending, code: str, now: datetime) -> dict[str, Any]:
         """The verified claims that the provider gives for a code; its tokens are dropped.
