@@ -35,7 +35,6 @@ from api.oauth.client_keys import ClientKeys
 from api.oauth.external import ExternalIssuer, Issuers, Trust
 from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
-from api.oauth.metadata import TOKEN_PATH
 from api.oauth.nonces import Nonces
 from api.oauth.people import door
 from api.oauth.registry import Clients
@@ -166,9 +165,7 @@ def parts(
         issuers=_issuers(settings, issuer),
         clients=Clients(),
         limits=limits,
-        token_endpoint=TokenEndpoint(
-            issuer, settings.public_url + TOKEN_PATH, Nonces(Mac(keys.nonce)), limits, client_keys
-        ),
+        token_endpoint=TokenEndpoint(issuer, Nonces(Mac(keys.nonce)), limits, client_keys, settings.mtls_url),
         token_management=TokenManagement(issuer, limits, client_keys),
         key_renewal=KeyRenewal(issuer, limits, client_keys),
         door=door.of(issuer, settings.public_url, Fetcher((*settings.client_key_origins, *near)), limits, keys),
@@ -286,6 +283,7 @@ def _options(
         ready={"tables": readiness.tables, "keys": readiness.keys, "log": readiness.log},
         bounds=Bounds(body=settings.body_limit, patience=settings.patience),
         zone=passage.zone,
+        hop=settings.hop(),
     )
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.crypto.choice import Choice, Kind
 from api.crypto.signing_choice import SigningChoice
 from api.errors import Misconfigured
+from api.oauth.hop import HopSettings
 from api.outbound import loopback
 from api.vocabulary import SignalRule  # noqa: TC001 - Pydantic reads it
 
@@ -91,7 +92,7 @@ class TrustedIssuer(BaseModel):
     own_network: bool = Field(default=False, description="It stands in the own network: private addresses are taken.")
 
 
-class Settings(DatabaseSettings, KeySettings):
+class Settings(DatabaseSettings, KeySettings, HopSettings):
     """What `serve` and `work` need."""
 
     public_url: str = Field(description="As clients see us: scheme, host and port, nothing behind it.")
@@ -238,7 +239,7 @@ def _faults(settings: Settings) -> list[str]:
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
     faults += [*settings.custody.faults(), *settings.signing_faults()]
-    faults += _issuer_faults(settings)
+    faults += _issuer_faults(settings) + settings.hop_faults()
     faults += _logbook_faults(settings)
     if settings.log_guard_url and not _is_object(settings.log_guard_url):
         faults.append("KETENBRUG_LOG_GUARD_URL: the https address of an object, without query; http on loopback only")

@@ -1,6 +1,7 @@
 """A small service around the guard and the token endpoint, on a real database: what the HTTP tests of OAuth talk to."""
 
 import asyncio
+import hashlib
 import json
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -34,6 +35,7 @@ from api.edge.unit import UnitOfWork
 from api.oauth import operator, registry
 from api.oauth.client_keys import ClientKeys
 from api.oauth.external import ExternalIssuer, Issuers
+from api.oauth.hop import Hop
 from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.model import NewClient, NewOrganisation
@@ -53,8 +55,10 @@ from api.routes import people as people_routes
 from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.vocabulary import ClientId, OrganisationId, Party, Reason, Scope
+from tests import mtls_kit
 from tests import oauth_kit as kit
 
+HOP = Hop(keys=(hashlib.sha256(mtls_kit.HOP_KEY.encode()).digest(),), url=mtls_kit.URL)
 RECEIPTS = receipt.Signer.from_seed("ketenbrug.example/log", 60, bytes(32))
 REQUESTS = Quota("requests", 1_000, 60)
 LOOKUPS = Quota("lookups", 1_000, 3_600)
@@ -204,7 +208,9 @@ class World:
         self.inner = app
         self.use(self.database)
         bounds = Bounds(patience=self.patience)
-        self.app = Envelope(app, base_url=kit.ISSUER, api_version="1.0.0", bounds=bounds, zone=lambda _: "test")
+        self.app = Envelope(
+            app, base_url=kit.ISSUER, api_version="1.0.0", bounds=bounds, zone=lambda _: "test", hop=HOP
+        )
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=kit.ISSUER)
 
@@ -221,7 +227,7 @@ class World:
                 issuers=Issuers(self.issuer, self.others),
                 clients=self.clients,
                 limits=limits,
-                token_endpoint=TokenEndpoint(self.issuer, kit.TOKEN_URL, Nonces(Mac(kit.NONCE_KEY)), limits, keys),
+                token_endpoint=TokenEndpoint(self.issuer, Nonces(Mac(kit.NONCE_KEY)), limits, keys, HOP.url),
                 token_management=TokenManagement(self.issuer, limits, keys),
                 key_renewal=KeyRenewal(self.issuer, limits, keys),
                 door=Door(Relying(self.issuer, kit.ISSUER, self.fetcher), limits, Mac(bytes(32)), Mac(bytes(32))),
@@ -238,9 +244,11 @@ class World:
             ),
         )
 
-    async def organisation(self, name: str = "an NGO", kind: Party = Party.NGO) -> OrganisationId:
+    async def organisation(
+        self, name: str = "an NGO", kind: Party = Party.NGO, oin: str | None = None
+    ) -> OrganisationId:
         """Register an organisation."""
-        new = NewOrganisation(OrganisationId(uuid4()), kind, name)
+        new = NewOrganisation(OrganisationId(uuid4()), kind, name, oin)
         unit = self.database.unit(self.clock())
         await registry.register_organisation(unit, operator.local(), new)
         await unit.finish()

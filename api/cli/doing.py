@@ -14,13 +14,16 @@ from api import settings
 from api.crypto import secretfile
 from api.errors import Misconfigured
 from api.oauth import agreeing, jose
+from api.oauth.model import KEYS_WARNED, renew_by
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
     from pathlib import Path
 
     from api.oauth.agreeing import Sign
+    from api.oauth.model import Client
     from api.storage.unit import Unit
 
 T = TypeVar("T")
@@ -79,3 +82,20 @@ def signing(file: Path) -> Sign:
     except (JoseError, ValueError, KeyError, TypeError):
         raise Misconfigured((f"{file} holds no private key that signs",)) from None
     return lambda claims: jose.sign({"alg": alg, "typ": agreeing.SIGNED_TYPE}, claims, native)
+
+
+def certificates(files: list[Path] | None) -> list[str]:
+    """The texts of files of certificates (PEM)."""
+    try:
+        return [file.read_text() for file in files or ()]
+    except (OSError, ValueError):
+        raise Misconfigured(("a file of a certificate cannot be read as text (PEM)",)) from None
+
+
+def renewal(known: Client, today: datetime) -> str:
+    """By when a client is to renew what it proves itself by: of several certificates, the first to expire."""
+    if known.pins == ():
+        return "by any certificate with the OIN of its organisation"
+    due = renew_by(known.keys_since) if known.pins is None else min(pin.ends for pin in known.pins).date()
+    late = " OVERDUE" if due < today.date() else " soon" if due < (today + KEYS_WARNED).date() else ""
+    return f"renew by {due}{late}"

@@ -17,7 +17,8 @@ import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
-from api.cli import people
+from api.cli import doing, people
+from api.cli.doing import certificates as _certificates
 from api.cli.doing import identity as _id
 from api.cli.doing import keys as _keys
 from api.cli.doing import signing as _signing
@@ -26,7 +27,6 @@ from api.crypto import jwe
 from api.errors import Misconfigured
 from api.oauth import agreeing, deeds, jose, operator, recipients, registry
 from api.oauth.deeds import Deed
-from api.oauth.model import KEYS_WARNED, renew_by
 from api.vocabulary import ClientId, Municipality, Party, Scope, Signable
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ T = TypeVar("T")
 app: Final = typer.Typer(help="Register organisations and their clients.", no_args_is_help=True)
 
 _DATE: Final = ["%Y-%m-%d"]
-_HEARD: Final = frozenset({"jwks", "signingJwks", "issuer", "clientId", "roleClaim", "roles"})
+_HEARD: Final = frozenset({"jwks", "signingJwks", "certificates", "issuer", "clientId", "roleClaim", "roles"})
 
 Source = Annotated[
     str | None,
@@ -42,6 +42,10 @@ Source = Annotated[
 ]
 Since = Annotated[datetime | None, typer.Option(formats=_DATE, help="From when the designation holds.")]
 By = Annotated[str | None, typer.Option(help="The operator who proposes it; another one confirms it.")]
+Certificates = Annotated[
+    list[Path] | None,
+    typer.Option("--certificate", help="File with a certificate (PEM) that it is held to; may be repeated."),
+]
 OperatorKey = Annotated[Path | None, typer.Option(help="File with the private key of that operator.")]
 
 
@@ -79,18 +83,36 @@ def client(
     scope: Annotated[list[Scope], typer.Option(help="What it may ask for; may be repeated. Give what it needs.")],
     key: Annotated[Path | None, typer.Option(help="File with the client's public JWK or JWK set.")] = None,
     jwks_uri: Annotated[str | None, typer.Option(help="Or the https address at which it publishes its keys.")] = None,
+    mtls: Annotated[bool, typer.Option("--mtls", help="Or it has a certificate with the organisation's OIN.")] = False,
+    certificate: Certificates = None,
     by: By = None,
     operator_key: OperatorKey = None,
 ) -> None:
-    """Register a client of an organisation and print the thumbprint of each of its keys (RFC 7638)."""
+    """Register a client of an organisation and print the thumbprint of each of its keys or certificates."""
     content = {
         "id": client_id,
         "organisation": str(_id(organisation_id)),
         "jwks": list(_keys(key)) if key else [],
         "scopes": sorted(scope),
         "jwksUri": jwks_uri,
+        "certificates": _certificates(certificate) if mtls or certificate else None,
     }
     _agreed(Deed.CLIENT, content, by, operator_key)
+
+
+@app.command()
+def certificates(
+    client_id: Annotated[str, typer.Argument(help="Id of the client.")],
+    certificate: Certificates = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Any with the organisation's OIN counts again.")] = False,
+    by: By = None,
+    operator_key: OperatorKey = None,
+) -> None:
+    """Hold a client that has a certificate to these, in place of those before. Counts from its next request."""
+    if bool(certificate) == remove:
+        raise Misconfigured(("give --certificate FILE, or --remove",))
+    content = {"client": client_id, "certificates": _certificates(certificate)}
+    _agreed(Deed.CERTIFICATES, content, by, operator_key)
 
 
 @app.command()
@@ -220,6 +242,8 @@ def _printed(deed: Deed, content: dict[str, Any]) -> None:
         typer.echo("What its administrator needs of us: ketenbrug people providers")
     for each in content["jwks"] if deed in {Deed.CLIENT, Deed.PAYLOAD_KEYS} else ():
         typer.echo(jose.public_key(each).thumbprint)
+    for shown in deeds.certificates(content):
+        typer.echo(shown.thumbprint)
 
 
 @app.command()
@@ -227,9 +251,10 @@ def clients() -> None:
     """List every client: its keys, and by when they are to be renewed."""
     today = settings.now()
     for each in _commit(registry.clients):
-        due = renew_by(each.keys_since)
-        late = " OVERDUE" if due < today.date() else " soon" if due < (today + KEYS_WARNED).date() else ""
-        typer.echo(f"{each.id} ({each.organisation.name}){'' if each.enabled else ' DISABLED'} renew by {due}{late}")
+        named = f"{each.id} ({each.organisation.name}){'' if each.enabled else ' DISABLED'}"
+        typer.echo(f"{named} {doing.renewal(each, today)}")
+        for pin in each.pins or ():
+            typer.echo(f"    {pin.thumbprint} (certificate, until {pin.ends.date()})")
         for thumbprint in sorted(each.keys.thumbprints):
             typer.echo(f"    {thumbprint}")
         if each.jwks_uri is not None:

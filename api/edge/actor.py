@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Security
@@ -25,6 +26,7 @@ from api.edge.routing import Proof
 from api.edge.unit import USED, Acting, UnitOfWork, act
 from api.errors import Refused, TooManyRequests, Unauthenticated
 from api.oauth import dpop, replay
+from api.oauth.certificate import Certificate
 from api.oauth.copies import Admission
 from api.oauth.model import Client
 from api.oauth.replay import Kind
@@ -42,8 +44,8 @@ SCHEME: Final = OAuth2(
         )
     ),
     description=(
-        "OAuth 2.0 client credentials with `private_key_jwt`. Access tokens are bound to a key (RFC 9449): send them "
-        "as `Authorization: DPoP …`, with a new proof in the header `DPoP` on every request."
+        "OAuth 2.0 client credentials with `private_key_jwt` or `tls_client_auth`. Access tokens are bound to a key "
+        "(RFC 9449): send them as `Authorization: DPoP …`, with a new proof in the header `DPoP` on every request."
     ),
     auto_error=False,
 )
@@ -74,12 +76,13 @@ class Guard(Proof):
         text = _token(request)
         # (2) the token (RFC 9068 section 4)
         token = await here.issuers.verify(text, unit.now)
-        # (3) the proof (RFC 9449 section 4.3), by the key that the token is bound to
+        # (3) the proof (RFC 9449 section 4.3) and, if the token has one, the certificate (RFC 8705 section 3)
         proof = dpop.verify(
             request.headers.getlist("dpop"), method=way.method, url=_url(request), now=unit.now, token=text
         )
         if not hmac.compare_digest(proof.jkt.encode(), token.jkt.encode()):
             raise _invalid("the proof is by another key than the one that the token is bound to")
+        _hold_certificate(token, way.certificate, unit.now)
         # (4) the limits of the client, while this request holds no connection
         admission = await self._admitted(request, unit, token, proof)
         # (5) the client, as remembered; it holds no more than what it and its token both have
@@ -87,8 +90,7 @@ class Guard(Proof):
         if client is None:
             raise _invalid("this client is not registered")
         caller = _caller(client, token, way.origin, proof.person)
-        if not client.enabled:
-            raise _invalid("this client is disabled")
+        _hold_standing(client, token)
         # (6) the mark: from here on, what this request writes tells whether the proof is new and the client stands
         act(request, Acting(caller, self.operation, admission))
         replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch, token_id=token.id)
@@ -153,7 +155,27 @@ def _token(request: Request) -> str:
 def _url(request: Request) -> str:
     """The address as the outside knows it: our base and the path, never what `Host` says."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    return passage.of(request.scope).base_url + raw.decode("latin-1")
+    return passage.of(request.scope).called_at + raw.decode("latin-1")
+
+
+def _hold_certificate(token: Token, shown: Certificate | None, now: datetime) -> None:
+    """Hold a token that is bound to a certificate to that of the connection. Raises `Unauthenticated`."""
+    if token.x5t is None:
+        return
+    if shown is None:
+        raise _invalid("this token is bound to a certificate: connect with it, at an address of mtls_endpoint_aliases")
+    if not hmac.compare_digest(shown.thumbprint.encode(), token.x5t.encode()):
+        raise _invalid("the connection is by another certificate than the one that the token is bound to")
+    if not shown.holds(now):
+        raise _invalid("the certificate has expired, or does not hold yet")
+
+
+def _hold_standing(client: Client, token: Token) -> None:
+    """Hold a token to what its client is now, as far as it is remembered. Raises `Unauthenticated`."""
+    if not client.enabled:
+        raise _invalid("this client is disabled")
+    if not client.is_held_to(token.x5t):
+        raise _invalid("the certificate is not one that this client is held to any more")
 
 
 def _invalid(detail: str) -> Unauthenticated:

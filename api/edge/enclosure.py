@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from api.edge import docs, failures, health, openapi, paging, problem_pages, well_known
 from api.edge.envelope import Bounds, Envelope
 from api.edge.routing import EdgeRoute
+from api.oauth.hop import Hop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Options:
     ready: Checks
     bounds: Bounds = field(default_factory=Bounds)
     zone: Callable[[str | None], str] = _unknown_zone
+    hop: Hop = field(default_factory=Hop)
 
 
 def application(options: Options, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
@@ -79,4 +81,5 @@ def enclose(app: FastAPI, options: Options) -> Envelope:
         api_version=openapi.VERSION,
         bounds=options.bounds,
         zone=options.zone,
+        hop=options.hop,
     )

@@ -2,7 +2,7 @@
 
 What a request goes through, in order:
 (1) It gets a passage: our request id, its origin, the size of body it may have.
-(2) Header fields and address within bounds, the address in UTF-8 without NUL; else 431, 414, 400.
+(2) Header fields and address within bounds, the address UTF-8 without NUL (431, 414, 400); `vouching` takes its fields.
 (3) A HEAD is routed as its GET, and its answer loses the body (RFC 9110 section 9.3.2).
 (4) The body is counted as it is read, whatever Content-Length says; beyond the bound 413.
 (5) Until the answer starts, the app has `patience` seconds, more if its route says so; then it is cancelled, and 503.
@@ -31,8 +31,9 @@ from starlette.requests import ClientDisconnect
 
 from api import outbound, problems
 from api.audit import receipt
-from api.edge import metrics, passage
+from api.edge import metrics, passage, vouching
 from api.edge.answers import ProblemResponse
+from api.oauth.hop import Hop
 from api.problems import InputError, Problem
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ if TYPE_CHECKING:
 
     from api.edge.passage import Passage
 
+    Zone = Callable[[str | None], str]
+
 _CACHE: Final = b"cache-control"
 _RECEIPT: Final = receipt.HEADER.lower().encode()
 _CSP: Final = b"content-security-policy"
 _UNREADABLE: Final = InputError("path", "", "unreadable", "The address is percent-encoded UTF-8 without NUL.")
 _SINGLE: Final = frozenset({b"content-length", b"content-type", b"idempotency-key", b"purpose"})
 _FRAMES: Final = 5
+_NO_HOP: Final = Hop()
 _LATE: Final = Problem(problems.TIMED_OUT, headers=(("Retry-After", "5"),))
 
 
@@ -66,9 +70,10 @@ class Envelope:
     """The ASGI app to serve. `app` is what it encloses; `zone` names the network zone of a peer's address."""
 
     def __init__(
-        self, app: ASGIApp, *, base_url: str, api_version: str, bounds: Bounds, zone: Callable[[str | None], str]
+        self, app: ASGIApp, *, base_url: str, api_version: str, bounds: Bounds, zone: Zone, hop: Hop = _NO_HOP
     ) -> None:
         self.app = app
+        self._hop = hop
         self._base_url = base_url
         self.bounds = bounds
         self._zone = zone
@@ -96,7 +101,8 @@ class Envelope:
         caused = outbound.CAUSE.set(here.traceparent)
         began = time.perf_counter()
         try:
-            if (problem := self._unreadable(scope, headers)) is not None:  # (2)
+            problem = vouching.take(self._hop, inner, here) or self._unreadable(scope, headers)  # (2)
+            if problem is not None:
                 await crossing.answer(inner, problem)
                 return
             if here.method == "HEAD":  # (3)

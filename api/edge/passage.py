@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from api.oauth.certificate import Certificate
+
 _KEY: Final = "ketenbrug.passage"
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 
@@ -34,6 +36,9 @@ class Passage:
 
     `repeatable`: whether it may be run once more (`again`), as far as it has come.
 
+    `certificate` is that of the client's connection, as the pinned hop passed it on; `called_at` is then where clients
+    with a certificate see us, else the same as `base_url`.
+
     `method` is the one that was sent. A HEAD is routed as the GET that it stands for, so whoever needs the true method
     (`htm` of a DPoP proof, RFC 9449 section 4.3) reads it here.
     """
@@ -43,6 +48,8 @@ class Passage:
     method: str
     max_body: int
     trace_flags: str
+    called_at: str
+    certificate: Certificate | None = None
     patience: float | None = None
     receipts: str | None = None
     repeatable: bool = False
@@ -64,7 +71,7 @@ def begin(scope: Scope, base_url: str, zone: str, traceparent: bytes | None, max
     """A passage for this scope, which from now on carries it."""
     trace, parent, flags = _trace(traceparent)
     origin = Origin(zone, str(uuid_utils.uuid7()), trace, secrets.token_hex(8), parent)
-    passage = Passage(origin, base_url, scope["method"], max_body, flags, max_text=max_body)
+    passage = Passage(origin, base_url, scope["method"], max_body, flags, base_url, max_text=max_body)
     scope[_KEY] = passage
     return passage
 

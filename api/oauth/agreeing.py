@@ -26,7 +26,7 @@ from sqlalchemy import DateTime, Text, Uuid, bindparam, insert, null, select, up
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.errors import Misconfigured
-from api.oauth import deeds, jose, operator, payload_keys, registry
+from api.oauth import deeds, jose, operator, payload_keys, pins, registry
 from api.oauth.deeds import Content, Deed
 from api.oauth.people import providers
 from api.oauth.tables import operator as operators
@@ -158,6 +158,8 @@ async def carry_out(unit: Unit, deed: Deed, content: Content, by: str | None = N
         case Deed.DESIGNATION:
             found, of = deeds.designation(content), OrganisationId(UUID(content["organisation"]))
             await registry.record_designation(unit, actor, of, found)
+        case Deed.CERTIFICATES:
+            await pins.replace(unit, actor, ClientId(content["client"]), deeds.certificates(content))
         case Deed.PROVIDER:
             await providers.register(unit, actor, deeds.provider(content))
         case Deed.OPERATOR:

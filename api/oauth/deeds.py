@@ -7,13 +7,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 from uuid import UUID
 
-from api.oauth import dpop, jose
+from api.errors import Misconfigured
+from api.oauth import certificate, dpop, jose
 from api.oauth.model import Designation, NewClient, NewOrganisation, key_faults
 from api.oauth.people.model import NewProvider
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Role, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from api.oauth.certificate import Certificate
 
 Content: TypeAlias = "dict[str, Any]"
 
@@ -28,6 +31,7 @@ class Deed(StrEnum):
     PROVIDER = "provider"
     PAYLOAD_KEYS = "payload-keys"
     PAYLOAD_SIGNATURES = "payload-signatures"
+    CERTIFICATES = "certificates"
 
 
 def faults(deed: Deed, content: Content) -> tuple[str, ...]:
@@ -43,6 +47,9 @@ def faults(deed: Deed, content: Content) -> tuple[str, ...]:
             return operator_faults(content["name"], content["jwks"][0])
         case Deed.PROVIDER:
             return provider(content).faults()
+        case Deed.CERTIFICATES:
+            certificates(content)
+            return ()
         case Deed.PAYLOAD_KEYS:
             return tuple(key_faults(content["jwks"])) if content["jwks"] else ()
         case Deed.PAYLOAD_SIGNATURES:
@@ -52,11 +59,12 @@ def faults(deed: Deed, content: Content) -> tuple[str, ...]:
 
 
 def heard(deed: Deed, content: Content) -> frozenset[str]:
-    """What the organisation reads out by telephone: the thumbprint of each key; of a provider, what lets people in."""
+    """What the organisation reads out by telephone: thumbprints; of a provider, what lets people in."""
     if deed is Deed.PROVIDER:
         return told_of(content["issuer"], content["clientId"], content["roleClaim"], content["roles"])
     jwks: Sequence[object] = content.get("jwks") or ()
-    return jose.key_ring(jwks).thumbprints if jwks else frozenset()
+    of_keys: frozenset[str] = jose.key_ring(jwks).thumbprints if jwks else frozenset()
+    return of_keys | {each.thumbprint for each in certificates(content)}
 
 
 def told_of(issuer: str, client_id: str, role_claim: str, roles: Mapping[str, str]) -> frozenset[str]:
@@ -100,7 +108,16 @@ def client(content: Content) -> NewClient:
         jwks=tuple(content["jwks"]),
         scopes=frozenset(Scope(each) for each in content["scopes"]),
         jwks_uri=content["jwksUri"],
+        certificates=None if content.get("certificates") is None else certificates(content),
     )
+
+
+def certificates(content: Content) -> tuple[Certificate, ...]:
+    """The certificates that a client is to be held to. Raises `Misconfigured`."""
+    try:
+        return tuple(certificate.read(certificate.der_of(pem)) for pem in content.get("certificates") or ())
+    except jose.Unreadable as error:
+        raise Misconfigured((str(error),)) from None
 
 
 def designation(content: Content) -> Designation:

@@ -1,8 +1,8 @@
 """What the endpoints of the authorization server share: what is sent to them, who sends it, and how they decline.
 
-A caller is proven by a client assertion of one use (RFC 7523). What is declined has an error code of an RFC and a
-sentence of ours, constant whatever was sent: RFC 6749 section 5.2 forbids quotation marks in it, and nothing of the
-input belongs in an answer.
+A caller is proven by a client assertion of one use (RFC 7523), or by the certificate of its connection (RFC 8705).
+What is declined has an error code of an RFC and a sentence of ours, constant whatever was sent: RFC 6749 section 5.2
+forbids quotation marks in it, and nothing of the input belongs in an answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from api.vocabulary import ClientId, Reason, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
+    from api.oauth.certificate import Certificate
     from api.oauth.client_keys import ClientKeys
     from api.oauth.grants import Assertion
     from api.oauth.limits import Limits, Quota
@@ -34,6 +36,14 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 DISABLED: Final = "this client is disabled: ask the operator of the exchange"
 """What a client is told that proved to be it. Nobody else learns that it exists."""
+
+_NO_CERTIFICATE: Final = (
+    "no certificate came with this request: connect to an address of mtls_endpoint_aliases with yours, "
+    "or sign an assertion (private_key_jwt)"
+)
+_NOT_VALID: Final = "the certificate has expired, or does not hold yet: connect with one that is valid"
+_NO_OIN: Final = "the subject of the certificate has no OIN as its serialNumber: connect with one of PKIoverheid"
+_NOT_REGISTERED: Final = "this certificate is not one by which this client is registered: ask the operator"
 
 _DESCRIPTIONS: Final = {
     "invalid_request": "send each parameter once, as application/x-www-form-urlencoded",
@@ -49,11 +59,15 @@ _DESCRIPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it was sent: parameters in order, the DPoP headers, and where it came from."""
+    """A request as it was sent: parameters in order, the DPoP headers, and where it came from.
+
+    `certificate`: of its connection, as the pinned hop passed it on.
+    """
 
     form: Sequence[tuple[str, str]] = field(repr=False)
     origin: Origin
     proofs: Sequence[str] = field(default=(), repr=False)
+    certificate: Certificate | None = None
 
     def single(self, needed: str) -> dict[str, str] | None:
         """Each parameter once; an empty one counts as omitted (RFC 6749 section 3.2). None when one comes twice.
@@ -98,11 +112,27 @@ def declined(error: str, *, proven: bool = False, because: str = "") -> Declined
     return Declined(error, because or _DESCRIPTIONS[error], proven)
 
 
-async def claimed(unit: Unit, form: Mapping[str, str], keys: ClientKeys, origin: Origin) -> Client | None:
+def unproven(asked: Asked, form: Mapping[str, str], now: datetime) -> Declined:
+    """Decline who did not prove to be a client. What is wrong with a certificate is its holder's to know."""
+    shown = asked.certificate
+    if "client_assertion" in form or "client_id" not in form:
+        return declined("invalid_client")
+    if shown is None:
+        return declined("invalid_client", because=_NO_CERTIFICATE)
+    if not shown.holds(now):
+        return declined("invalid_client", because=_NOT_VALID)
+    return declined("invalid_client", because=_NO_OIN if shown.oin is None else _NOT_REGISTERED)
+
+
+async def claimed(unit: Unit, form: Mapping[str, str], keys: ClientKeys, asked: Asked) -> Client | None:
     """The client that the assertion claims to be of, as it is now: never from memory, because its keys decide.
 
-    Raises `Unavailable` when it publishes its keys and there are none to be had.
+    Without an assertion, the one that `client_id` names beside a certificate (RFC 8705 section 2). Raises `Unavailable`
+    when it publishes its keys and there are none to be had.
     """
+    if "client_assertion" not in form and asked.certificate is not None:
+        client_id = form.get("client_id", "")
+        return await registry.read(unit, ClientId(client_id)) if model.CLIENT_ID.fullmatch(client_id) else None
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         return None
     try:
@@ -115,7 +145,7 @@ async def claimed(unit: Unit, form: Mapping[str, str], keys: ClientKeys, origin:
     client = await registry.read(unit, ClientId(named))
     if client is None or not client.enabled:
         return client
-    return await keys.current(unit, client, kid if isinstance(kid, str) else "", origin)
+    return await keys.current(unit, client, kid if isinstance(kid, str) else "", asked.origin)
 
 
 async def admit(unit: Unit, limits: Limits, quota: Quota, action: str, who: Proven) -> Admission | None:
@@ -136,15 +166,18 @@ async def admit(unit: Unit, limits: Limits, quota: Quota, action: str, who: Prov
     raise TooManyRequests(standing.reset)
 
 
-def record(unit: Unit, action: str, who: Principal, error: str | None) -> None:
-    """Carry the entry of what a proven client asked of an endpoint, and of what it was told."""
+def record(unit: Unit, action: str, who: Principal, error: str | None, by: Assertion | None = None) -> None:
+    """Carry the entry of what a proven client asked of an endpoint, and of what it was told.
+
+    `by`: what proved it. Where that was a certificate, the entry has its digest.
+    """
     entry = Entry(
         id=uuid_utils.uuid7(),
         at=unit.now,
         action=action,
         result=Result.PERMITTED if error is None else Result.REFUSED,
         actor=who,
-        thing=Thing("access-token"),
+        thing=Thing("access-token", digest=None if by is None or by.certificate is None else by.certificate.digest),
         reason=error,
     )
     log.append(unit, entry)

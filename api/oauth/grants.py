@@ -1,4 +1,4 @@
-"""Authlib's authorization server, held to FAPI 2.0: client_credentials with private_key_jwt, and nothing beside it.
+"""Authlib's authorization server, held to FAPI 2.0: client_credentials, with private_key_jwt or tls_client_auth.
 
 Authlib is synchronous and asks for its data in the middle of its work. So the client is read before, Authlib computes,
 and what it decided is written after (`api.oauth.server`). One server object per request: no request state is shared.
@@ -14,9 +14,10 @@ descriptions quote the input (and fail on a quotation mark in it), so only the e
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from authlib.oauth2.base import OAuth2Error  # type: ignore[import-untyped]
@@ -32,22 +33,24 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload  # type: ignore[i
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion  # type: ignore[import-untyped]
 
 from api.oauth import jose
+from api.oauth.model import METHODS, PRIVATE_KEY_JWT, TLS_CLIENT_AUTH
 from api.vocabulary import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from api.oauth.certificate import Certificate
     from api.oauth.jose import Unverified
     from api.oauth.model import Client
     from api.oauth.tokens import Issuer
-
-METHOD: Final = "private_key_jwt"
 
 AHEAD_MOST: Final = 600
 """Seconds that the `exp` of an assertion may be ahead: so long must its `jti` be remembered."""
 
 SKEW: Final = 10
 """Seconds that `iat` and `nbf` may be ahead (FAPI 2.0 section 5.3.2.1). `exp` has no leeway."""
+
+_MINUTE: Final = timedelta(minutes=1)
 
 _MANAGING: Final = "management"
 """Our name, towards Authlib, of the endpoints for revocation and introspection."""
@@ -61,10 +64,15 @@ _JTI: Final = range(8, 129)
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A client assertion that holds (RFC 7523 section 3). Not yet known: whether it was used before."""
+    """A client assertion that holds (RFC 7523 section 3). Not yet known: whether it was used before.
+
+    Or a `certificate` that does. The TLS connection that it comes from cannot be copied, so its `jti` is a new one: the
+    mark that is made of it asks whether the client stands, and nothing else.
+    """
 
     jti: str = field(repr=False)
     forget_at: datetime
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ class Attempt:
     client: Client | None
     issuer: Issuer
     now: datetime
+    certificate: Certificate | None = None
     assertion: Assertion | None = None
 
 
@@ -111,9 +120,9 @@ def decide(attempt: Attempt, url: str) -> Outcome:
 
 
 def authenticate(attempt: Attempt, url: str) -> Assertion | None:
-    """The assertion of a caller who proves to be `attempt.client`, disabled or not; None for everybody else."""
+    """What proves a caller to be `attempt.client`, disabled or not; None for everybody else."""
     with suppress(OAuth2Error):
-        _Server(attempt).authenticate_client(_Request(attempt.form, url), [METHOD], _MANAGING)
+        _Server(attempt).authenticate_client(_Request(attempt.form, url), list(METHODS), _MANAGING)
     return attempt.assertion
 
 
@@ -137,7 +146,7 @@ class _Client(ClientMixin):  # type: ignore[misc]
         self.client = client
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == METHOD and endpoint in {"token", _MANAGING}
+        return method == self.client.method and endpoint in {"token", _MANAGING}
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == self.client.grant
@@ -149,7 +158,8 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
     def __init__(self, attempt: Attempt) -> None:
         super().__init__()
         self.attempt = attempt
-        self.register_client_auth_method(METHOD, _PrivateKeyJwt(attempt))
+        self.register_client_auth_method(PRIVATE_KEY_JWT, _PrivateKeyJwt(attempt))
+        self.register_client_auth_method(TLS_CLIENT_AUTH, _TlsClientAuth(attempt))
         self.register_grant(_ClientCredentials)
 
     def query_client(self, client_id: str) -> _Client | None:
@@ -171,7 +181,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
 class _PrivateKeyJwt(JWTBearerClientAssertion):  # type: ignore[misc]
     """Client authentication (RFC 7523). Authlib's flow, with our own eyes at each step of it."""
 
-    CLIENT_AUTH_METHOD = METHOD
+    CLIENT_AUTH_METHOD = PRIVATE_KEY_JWT
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__()
@@ -204,10 +214,29 @@ class _PrivateKeyJwt(JWTBearerClientAssertion):  # type: ignore[misc]
         return client
 
 
+class _TlsClientAuth:
+    """Client authentication by certificate (RFC 8705 section 2.1), which Authlib does not know."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __call__(self, query_client: Callable[[str], _Client | None], request: _Request) -> _Client | None:
+        shown, found = self._attempt.certificate, query_client(request.form.get("client_id", ""))
+        # One method per request, and per client
+        if shown is None or found is None or found.client.pins is None or "client_assertion" in request.form:
+            return None
+        if not found.client.takes(shown, self._attempt.now):
+            raise InvalidClientError
+        self._attempt.assertion = Assertion(secrets.token_urlsafe(16), self._attempt.now + _MINUTE, shown)
+        if not found.client.enabled:
+            raise InvalidClientError
+        return found
+
+
 class _ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
     """The one grant (RFC 6749 section 4.4)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = [METHOD]
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = list(METHODS)
 
     def validate_requested_scope(self) -> None:
         # Asked scopes are granted as asked or not at all: no default and no silent narrowing.

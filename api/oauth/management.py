@@ -1,9 +1,9 @@
 """What may be done about a token that was issued: revoke it (RFC 7009), ask about it (RFC 7662).
 
-Both endpoints prove the client as the token endpoint does, by a client assertion of one use; no proof of possession
-goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its refusal. Revoking is
-counted with the tokens that a client asks for; asking about tokens has a limit of its own, because a resource server
-asks as often as it is asked.
+Both endpoints prove the client as the token endpoint does, by a client assertion of one use or by a certificate; no
+proof of possession goes with it, because nothing is issued. What a proven client asks is an audit entry, and so is its
+refusal. Revoking is counted with the tokens that a client asks for; asking about tokens has a limit of its own, because
+a resource server asks as often as it is asked.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ class TokenManagement:
         form = asked.single("token")
         if form is None:
             return declined("invalid_request")
-        client = await endpoint.claimed(unit, form, self._keys, asked.origin)
-        assertion = grants.authenticate(Attempt(form, client, self._issuer, unit.now), self._issuer.url)
+        client = await endpoint.claimed(unit, form, self._keys, asked)
+        attempt = Attempt(form, client, self._issuer, unit.now, asked.certificate)
+        assertion = grants.authenticate(attempt, self._issuer.url)
         if client is None or not client.enabled or assertion is None:
             await unit.finish()
-            return declined("invalid_client")
+            return endpoint.unproven(asked, form, unit.now)
         try:
             token = self._issuer.verify(form["token"], unit.now)
         except Unauthenticated:
@@ -126,13 +127,13 @@ class TokenManagement:
             "token_type": "DPoP",
             "exp": int(token.expires_at),
             "jti": token.id,
-            "cnf": {"jkt": token.jkt},
+            "cnf": token.confirmation,
         }
 
     async def _settled(self, unit: Unit, proven: _Asking, action: str, error: str | None) -> Declined | None:
         """Mark the assertion as used, record what was asked, commit. None when it is done, else what to say instead."""
         client, assertion = proven.client, proven.assertion
-        endpoint.record(unit, action, proven.principal(), error)
+        endpoint.record(unit, action, proven.principal(), error, assertion)
         replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
         try:
             await unit.finish()

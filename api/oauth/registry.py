@@ -7,6 +7,7 @@ likes, because the mark of every request (`api.oauth.replay`) compares the epoch
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
@@ -17,14 +18,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from api.audit import log
 from api.audit.entry import Entry, Thing
 from api.errors import Misconfigured
-from api.oauth import jose
-from api.oauth.model import Client
+from api.oauth import jose, model
+from api.oauth.model import Client, Pin
 from api.oauth.tables import GRANTS, client, organisation
 from api.principal import Organisation
 from api.storage.statement import statement
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Result, Scope, Signable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from api.oauth.jose import KeyRing
     from api.oauth.model import Designation, NewClient, NewOrganisation
     from api.principal import Principal
@@ -35,7 +38,7 @@ REGISTER_CLIENT: Final = "oauth.register-client"
 DISABLE_CLIENT: Final = "oauth.disable-client"
 DESIGNATE: Final = "oauth.record-designation"
 RENEW_KEYS: Final = "oauth.replace-client-keys"
-"""The actions, in the audit log. An entry about the keys of a client has the `digest` of these."""
+"""The actions, in the audit log. An entry about what proves a client has the `digest` of these."""
 
 
 class Clients:
@@ -72,6 +75,7 @@ _JOINED: Final = (
     client.c.keys_since,
     client.c.encryption_jwk,
     client.c.payload_jwks,
+    client.c.certificates,
     client.c.scopes,
     client.c.grant_type,
     client.c.enabled,
@@ -90,31 +94,10 @@ _READ: Final = statement(
 _ORGANISATIONS: Final = statement(select(organisation).order_by(organisation.c.name, organisation.c.id))
 _ORGANISATION: Final = statement(select(organisation).where(organisation.c.id == bindparam("id", type_=Uuid)))
 _OF_OIN: Final = statement(select(organisation.c.id).where(organisation.c.oin == bindparam("oin", type_=Text)))
-_ADD_ORGANISATION: Final = statement(
-    insert(organisation),
-    "id",
-    "kind",
-    "name",
-    "oin",
-    "municipalities",
-    "designation_source",
-    "designation_date",
-    "signing_jwks",
-    "created_at",
-)
-_ADD_CLIENT: Final = statement(
-    insert(client),
-    "client_id",
-    "organisation_id",
-    "jwks",
-    "jwks_uri",
-    "keys_since",
-    "scopes",
-    "grant_type",
-    "enabled",
-    "epoch",
-    "created_at",
-)
+_OF_ORGANISATION: Final = ("id", "kind", "name", "oin", "municipalities", "designation_source", "designation_date")
+_ADD_ORGANISATION: Final = statement(insert(organisation), *_OF_ORGANISATION, "signing_jwks", "created_at")
+_OF_CLIENT: Final = ("client_id", "organisation_id", "jwks", "jwks_uri", "keys_since", "certificates", "scopes")
+_ADD_CLIENT: Final = statement(insert(client), *_OF_CLIENT, "grant_type", "enabled", "epoch", "created_at")
 _REPLACE_KEYS: Final = statement(
     update(client)
     .where(
@@ -202,14 +185,18 @@ async def register_organisation(unit: Unit, actor: Principal, new: NewOrganisati
 async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRing:
     """Register a client of an organisation, and return its keys. Raises `Misconfigured` with every fault found."""
     faults = list(new.faults())
-    if await unit.one(_ORGANISATION(id=new.organisation_id)) is None:
+    of = await unit.one(_ORGANISATION(id=new.organisation_id))
+    if of is None:
         faults.append("no organisation of this id is registered")
+    elif new.certificates is not None:
+        faults.extend(model.certificate_faults(new.certificates, of["oin"], unit.now))
     if await unit.one(_READ(client_id=new.id)) is not None:
         faults.append("a client of this id is registered already")
     if faults:
         raise Misconfigured(tuple(faults))
-    keys = jose.key_ring(new.jwks) if new.jwks_uri is None else jose.KeyRing({})
-    thing = Thing(f"client:{new.id}", new.organisation_id, digest=keys.digest)
+    keys = jose.key_ring(new.jwks) if new.jwks else jose.KeyRing({})
+    named = keys.thumbprints | {each.thumbprint for each in new.certificates or ()}
+    thing = Thing(f"client:{new.id}", new.organisation_id, digest=digest(named))
     log.append(unit, _entry(unit, actor, REGISTER_CLIENT, thing))
     await unit.run(
         _ADD_CLIENT(
@@ -218,6 +205,7 @@ async def register_client(unit: Unit, actor: Principal, new: NewClient) -> KeyRi
             jwks=keys.as_jwks(),
             jwks_uri=new.jwks_uri,
             keys_since=unit.now,
+            certificates=None if new.certificates is None else [Pin.of(each).stored() for each in new.certificates],
             scopes=sorted(new.scopes),
             grant_type=GRANTS[0],
             enabled=True,
@@ -275,6 +263,7 @@ def _client(row: Record) -> Client:
         jwks_uri=row["jwks_uri"],
         encryption_jwk=row["encryption_jwk"],
         payload_jwks=row["payload_jwks"],
+        pins=None if row["certificates"] is None else tuple(Pin.taken(each) for each in row["certificates"]),
     )
 
 
@@ -289,6 +278,11 @@ def organisation_of(row: Record) -> Organisation:
         designated=row["designation_source"] is not None,
         signs=frozenset(Signable(each) for each in row["signs"]),
     )
+
+
+def digest(thumbprints: Collection[str]) -> bytes | None:
+    """SHA-256 of the sorted thumbprints of a set of keys or certificates, with a space between them."""
+    return hashlib.sha256(" ".join(sorted(thumbprints)).encode()).digest() if thumbprints else None
 
 
 def _entry(unit: Unit, actor: Principal, action: str, thing: Thing) -> Entry:

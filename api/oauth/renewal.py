@@ -63,7 +63,7 @@ class KeyRenewal:
         if form is None:
             return declined("invalid_request")
         # (2) who asks, by a key that is registered
-        client = await endpoint.claimed(unit, form, self._keys, asked.origin)
+        client = await endpoint.claimed(unit, form, self._keys, asked)
         assertion = grants.authenticate(Attempt(form, client, self._issuer, unit.now), self._issuer.url)
         if client is None or not client.enabled or assertion is None:
             await unit.finish()

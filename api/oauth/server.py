@@ -16,6 +16,7 @@ from api.oauth import dpop, endpoint, grants, model, replay
 from api.oauth.endpoint import DISABLED, Declined, Proven, declined
 from api.oauth.grants import Attempt, Denied
 from api.oauth.limits import Guesses
+from api.oauth.metadata import TOKEN_PATH
 from api.oauth.replay import Kind
 from api.oauth.tokens import LIFETIME
 
@@ -46,6 +47,8 @@ class Issued:
     scopes: frozenset[Scope]
     renew_by: date | None = None
     """The day by which the client is to replace its keys, once that is near."""
+    certificate_by: date | None = None
+    """The same of the certificate that it showed."""
     expires_in: int = LIFETIME
 
 
@@ -53,17 +56,20 @@ Answer: TypeAlias = Issued | Declined
 
 
 class TokenEndpoint:
-    """The token endpoint at `url`, for one issuer. Proofs for it hold one of `nonces`."""
+    """The token endpoint of one issuer. Proofs for it hold one of `nonces`.
 
-    __slots__ = ("_guesses", "_issuer", "_keys", "_limits", "nonces", "url")
+    `mtls_url`: where it is for who connects with a certificate (RFC 8705 section 5); empty when nobody does.
+    """
 
-    def __init__(self, issuer: Issuer, url: str, nonces: Nonces, limits: Limits, keys: ClientKeys) -> None:
+    __slots__ = ("_guesses", "_issuer", "_keys", "_limits", "mtls_url", "nonces")
+
+    def __init__(self, issuer: Issuer, nonces: Nonces, limits: Limits, keys: ClientKeys, mtls_url: str = "") -> None:
         self._guesses = Guesses()
         self._issuer = issuer
         self._keys = keys
         self._limits = limits
         self.nonces: Final = nonces
-        self.url: Final = url
+        self.mtls_url: Final = mtls_url
 
     async def answer(self, unit: Unit, request: Asked) -> Answer:
         """Answer, with everything committed.
@@ -76,14 +82,16 @@ class TokenEndpoint:
         if form is None:
             return declined("invalid_request")
         # (2) the proof (RFC 9449 section 5), before anything is read
+        url = ((self.mtls_url if request.certificate else "") or self._issuer.url) + TOKEN_PATH
         try:
-            proof = dpop.verify(request.proofs, method="POST", url=self.url, now=unit.now, nonces=self.nonces)
+            proof = dpop.verify(request.proofs, method="POST", url=url, now=unit.now, nonces=self.nonces)
         except Unauthenticated as refused:
             return Declined(refused.error, refused.detail)
-        # (3) read the client that the assertion claims to be of
-        client = await endpoint.claimed(unit, form, self._keys, request.origin)
+        # (3) read the client that the assertion claims to be of, or `client_id` beside a certificate
+        client = await endpoint.claimed(unit, form, self._keys, request)
         # (4) decide
-        outcome = grants.decide(Attempt(form, client, self._issuer, unit.now), self.url)
+        attempt = Attempt(form, client, self._issuer, unit.now, request.certificate)
+        outcome = grants.decide(attempt, url)
         # (5) sign, write, commit, answer
         if client is not None and client.enabled and outcome.assertion is not None:
             proven = _Applying(
@@ -100,7 +108,9 @@ class TokenEndpoint:
         await unit.finish()
         if client is not None and outcome.assertion is not None:
             return declined("invalid_client", because=DISABLED)
-        return declined(outcome.error if isinstance(outcome, Denied) else "invalid_client")
+        if isinstance(outcome, Denied) and outcome.error != "invalid_client":
+            return declined(outcome.error)
+        return endpoint.unproven(request, form, unit.now)
 
     async def _proven(self, unit: Unit, proven: _Applying, outcome: Outcome) -> Answer:
         """Count it, have the token signed while no connection is held, and settle it.
@@ -113,7 +123,9 @@ class TokenEndpoint:
             return declined("invalid_client")
         if isinstance(outcome, Denied):
             return await _settle(unit, proven, outcome, limits, admission)
-        minted = await self._issuer.mint(proven.client.id, outcome.scopes, proven.proof.jkt, unit.now)
+        shown = proven.assertion.certificate
+        x5t = None if shown is None else shown.thumbprint
+        minted = await self._issuer.mint(proven.client.id, outcome.scopes, proven.proof.jkt, unit.now, x5t)
         return await _settle(unit, proven, _Ready(minted, outcome.scopes), limits, admission)
 
     def _guessed(self, client: Client, proof: Proof, now: datetime) -> None:
@@ -143,9 +155,10 @@ async def _settle(
 ) -> Answer:
     """Mark the assertion and the proof as used, record the outcome, commit."""
     if isinstance(outcome, _Ready):
-        endpoint.record(unit, ISSUE, replace(proven, token_id=outcome.minted.id).principal(), None)
+        told = replace(proven, token_id=outcome.minted.id).principal()
+        endpoint.record(unit, ISSUE, told, None, proven.assertion)
     else:
-        endpoint.record(unit, ISSUE, proven.principal(), outcome.error)
+        endpoint.record(unit, ISSUE, proven.principal(), outcome.error, proven.assertion)
     client, proof, assertion = proven.client, proven.proof, proven.assertion
     replay.mark(unit, Kind.PROOF, proof.jkt, proof.jti, proof.forget_at, client.id, client.epoch)
     replay.mark(unit, Kind.ASSERTION, client.id, assertion.jti, assertion.forget_at, client.id, client.epoch)
@@ -156,9 +169,17 @@ async def _settle(
     except StaleStanding:
         raise Overloaded from None
     if isinstance(outcome, _Ready):
-        near = client.keys_since + model.KEYS_LAST - model.KEYS_WARNED <= unit.now
-        return Issued(outcome.minted.text, outcome.scopes, model.renew_by(client.keys_since) if near else None)
+        return _issued(outcome, proven, unit.now)
     return declined(outcome.error, proven=True)
+
+
+def _issued(ready: _Ready, proven: _Applying, now: datetime) -> Issued:
+    """The token, and by when its client is to renew what proved it."""
+    shown = proven.assertion.certificate
+    ends = proven.client.keys_since + model.KEYS_LAST if shown is None else shown.ends
+    due = ends.date() if ends - model.KEYS_WARNED <= now else None
+    keys, certificate = (due, None) if shown is None else (None, due)
+    return Issued(ready.minted.text, ready.scopes, keys, certificate)
 
 
 async def _replayed(unit: Unit, proven: _Applying, limits: Limits, admission: Admission) -> Declined:
@@ -170,6 +191,6 @@ async def _replayed(unit: Unit, proven: _Applying, limits: Limits, admission: Ad
     if used:
         limits.replayed(admission)
     error = "invalid_client" if used else "invalid_dpop_proof"
-    endpoint.record(unit, ISSUE, proven.principal(), error)
+    endpoint.record(unit, ISSUE, proven.principal(), error, proven.assertion)
     await unit.finish()
     return declined(error, proven=True)

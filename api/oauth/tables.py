@@ -60,17 +60,21 @@ client: Final = Table(
     instant("keys_since"),
     Column("encryption_jwk", Text),
     Column("payload_jwks", Text),
+    Column("certificates", JSONB(none_as_null=True)),
     *words_array("scopes", Scope),
     *words("grant_type", GRANTS),
     Column("enabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),
     instant("created_at"),
     CheckConstraint("client_id ~ '^[a-z0-9][a-z0-9-]{1,63}$'", name="client_id"),
+    CheckConstraint("certificates IS NULL OR (jwks = '[]' AND jwks_uri IS NULL)", name="certificates"),
     schema="oauth",
     comment=(
         "Machine clients. epoch counts the changes of the row and of its organisation. jwks_uri: where its keys stand; "
         "then jwks are those that were found there last. keys_since: when they last changed. "
-        "encryption_jwk: what its answers are sealed to. payload_jwks: what signs the payloads that it sends."
+        "encryption_jwk: what its answers are sealed to. payload_jwks: what signs the payloads that it sends. "
+        "certificates: null for who proves itself by keys; else it is by a certificate with the OIN of its "
+        "organisation, and by one of these if there are any."
     ),
 )
 
@@ -101,7 +105,16 @@ proposal: Final = Table(
     key(),
     *words(
         "deed",
-        ("organisation", "client", "designation", "operator", "provider", "payload-keys", "payload-signatures"),
+        (
+            "organisation",
+            "client",
+            "designation",
+            "operator",
+            "provider",
+            "payload-keys",
+            "payload-signatures",
+            "certificates",
+        ),
     ),
     Column("content", JSONB, nullable=False),
     Column("proposed_by", Text, ForeignKey("oauth.operator.name"), nullable=False),

@@ -1,6 +1,7 @@
 """Access tokens (JWT profile, RFC 9068): of five minutes, for one audience, bound to a key (`cnf.jkt`, RFC 9449).
 
-A token without `cnf` is worth nothing here, whatever its signature. What a token says of scopes is an upper bound: the
+A token without `cnf.jkt` is worth nothing here, whatever its signature. That of a client which proved itself by a
+certificate is bound to that too (`cnf.x5t#S256`, RFC 8705). What a token says of scopes is an upper bound: the
 guard cuts it down to what the client holds at this moment.
 """
 
@@ -34,18 +35,30 @@ REMEMBERED: Final = 60
 TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 """Values of `typ`, in lower case (RFC 9068 section 4)."""
 
+X5T: Final = "x5t#S256"
+"""The member of `cnf` that names a certificate (RFC 8705 section 3.1)."""
+
 _SCOPES: Final = {str(scope): scope for scope in Scope}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a verified token says. `jkt` is the thumbprint of the key whose proof must come with it."""
+    """What a verified token says.
+
+    `jkt`: thumbprint of the key whose proof must come with it. `x5t`: of the certificate that must, when there is one.
+    """
 
     client_id: ClientId
     scopes: frozenset[Scope]
     jkt: str
     id: str = field(repr=False)
     expires_at: float
+    x5t: str | None = None
+
+    @property
+    def confirmation(self) -> dict[str, str]:
+        """What it is bound to, as it says so itself (RFC 7800)."""
+        return _confirmation(self.jkt, self.x5t)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +98,13 @@ class Issuer:
         """Every key, as it stands."""
         return self._standing(now.timestamp())
 
-    async def mint(self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime) -> Minted:
-        """Make a token for a proven client and the key that it proved. Raises `Unavailable`, and then there is none."""
+    async def mint(
+        self, client_id: ClientId, scopes: frozenset[Scope], jkt: str, now: datetime, x5t: str | None = None
+    ) -> Minted:
+        """Make a token for a proven client, the key that it proved, and the certificate if it proved itself by one.
+
+        Raises `Unavailable`, and then there is none.
+        """
         at, token_id = int(now.timestamp()), secrets.token_urlsafe(16)
         claims = {
             "iss": self.url,
@@ -98,7 +116,7 @@ class Issuer:
             "exp": at + LIFETIME,
             "jti": token_id,
             "scope": " ".join(sorted(scopes)),
-            "cnf": {"jkt": jkt},
+            "cnf": _confirmation(jkt, x5t),
         }
         return Minted(await self.key(now).sign("at+jwt", claims), token_id)
 
@@ -185,14 +203,22 @@ def _begun(claims: Mapping[str, Any], at: float) -> bool:
 def _token(claims: Mapping[str, Any], client_claim: str, expires: float) -> Token:
     client, token_id, scope = claims.get(client_claim), claims.get("jti"), claims.get("scope")
     confirmation: object = claims.get("cnf")
-    jkt = cast("dict[str, object]", confirmation).get("jkt") if isinstance(confirmation, dict) else None
+    bound = cast("dict[str, object]", confirmation) if isinstance(confirmation, dict) else {}
+    jkt = bound.get("jkt")
     if not (isinstance(client, str) and isinstance(token_id, str) and isinstance(scope, str) and isinstance(jkt, str)):
+        raise refused()
+    x5t = bound.get(X5T)
+    if X5T in bound and not isinstance(x5t, str):
         raise refused()
     if claims.get("sub") != client:
         raise refused()
     # A scope that is no word of ours any more opens nothing.
     scopes = frozenset(_SCOPES[word] for word in scope.split(" ") if word in _SCOPES)
-    return Token(ClientId(client), scopes, jkt, token_id, expires)
+    return Token(ClientId(client), scopes, jkt, token_id, expires, x5t if isinstance(x5t, str) else None)
+
+
+def _confirmation(jkt: str, x5t: str | None) -> dict[str, str]:
+    return {"jkt": jkt} if x5t is None else {"jkt": jkt, X5T: x5t}
 
 
 def refused() -> Unauthenticated:

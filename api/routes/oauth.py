@@ -19,6 +19,7 @@ from api.edge.unit import UnitOfWork
 from api.oauth import dpop
 from api.oauth import metadata as described
 from api.oauth.endpoint import Asked, Declined
+from api.oauth.server import Issued
 from api.storage.unit import Unit
 
 router: Final = APIRouter(include_in_schema=False, redirect_slashes=False)
@@ -43,15 +44,7 @@ async def token(request: Request, unit: UnitOfWork) -> JSONResponse:
     headers = {"dpop-nonce": endpoint.nonces.fresh(unit.now)}
     if isinstance(answer, Declined):
         return _declined(request, unit, answer, headers)
-    body: dict[str, Any] = {
-        "access_token": answer.token,
-        "token_type": "DPoP",
-        "expires_in": answer.expires_in,
-        "scope": " ".join(sorted(answer.scopes)),
-    }
-    if answer.renew_by is not None:  # RFC 6749 section 5.1: who does not know a member ignores it
-        body["client_keys_renew_by"] = answer.renew_by.isoformat()
-    return JSONResponse(body, headers=headers)
+    return JSONResponse(_granted(answer), headers=headers)
 
 
 @router.post(described.REVOCATION_PATH)
@@ -79,7 +72,8 @@ async def client_keys(request: Request, unit: UnitOfWork) -> Response:
 @router.get("/.well-known/openid-configuration")
 async def metadata(request: Request) -> JSONResponse:
     """Describe the server (RFC 8414), at the path of OpenID Connect Discovery too (NL GOV profile)."""
-    return JSONResponse(described.authorization_server(state.of(request).issuer), headers=_CACHED)
+    here = state.of(request)
+    return JSONResponse(described.authorization_server(here.issuer, here.token_endpoint.mtls_url), headers=_CACHED)
 
 
 @resource.get(described.JWKS_PATH)
@@ -94,12 +88,28 @@ async def jwks(request: Request) -> JSONResponse:
 async def protected_resource(request: Request) -> JSONResponse:
     """Describe the API as a resource (RFC 9728); the second path is what section 3.1 derives from `resource`."""
     here = state.of(request)
-    base_url = passage.of(request.scope).base_url
-    return JSONResponse(described.protected_resource(here.issuer, here.issuers.urls, base_url), headers=_CACHED)
+    base_url, mtls_url = passage.of(request.scope).base_url, here.token_endpoint.mtls_url
+    document = described.protected_resource(here.issuer, here.issuers.urls, base_url, mtls_url)
+    return JSONResponse(document, headers=_CACHED)
+
+
+def _granted(answer: Issued) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "access_token": answer.token,
+        "token_type": "DPoP",
+        "expires_in": answer.expires_in,
+        "scope": " ".join(sorted(answer.scopes)),
+    }
+    if answer.renew_by is not None:  # RFC 6749 section 5.1: who does not know a member ignores it
+        body["client_keys_renew_by"] = answer.renew_by.isoformat()
+    if answer.certificate_by is not None:
+        body["client_certificate_renew_by"] = answer.certificate_by.isoformat()
+    return body
 
 
 async def _asked(request: Request) -> Asked:
-    return Asked(await _form(request), passage.of(request.scope).origin, request.headers.getlist("dpop"))
+    way = passage.of(request.scope)
+    return Asked(await _form(request), way.origin, request.headers.getlist("dpop"), way.certificate)
 
 
 def _declined(request: Request, unit: Unit, answer: Declined, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -275,7 +275,7 @@ async def test_the_documents_describe_what_there_is(shared: World) -> None:
     assert document["token_endpoint"] == kit.TOKEN_URL
     assert document["revocation_endpoint"] == f"{kit.ISSUER}/oauth/revoke"
     assert document["introspection_endpoint"] == f"{kit.ISSUER}/oauth/introspect"
-    assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert document["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "tls_client_auth"]
     assert document["grant_types_supported"] == ["client_credentials"]
     assert set(document["dpop_signing_alg_values_supported"]) == {"ES256", "PS256", "EdDSA", "Ed25519"}
     assert set(document["scopes_supported"]) == {str(scope) for scope in Scope}

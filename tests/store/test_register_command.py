@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from api.oauth import registry
 from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.vocabulary import ClientId, Municipality, Party, Scope
+from tests import mtls_kit
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
@@ -246,6 +248,63 @@ def test_a_private_key_is_for_its_owner_alone_and_never_overwritten(
     assert private["d"] not in str(public)
     assert terminal.refused("client", "keygen", str(file))
     assert json.loads(file.read_text()) == private
+
+
+def certificate_file(tmp_path: Path, made: mtls_kit.Certificate) -> str:
+    file = tmp_path / made.thumbprint
+    file.write_text(made.pem)
+    return str(file)
+
+
+def test_a_client_with_a_certificate_needs_no_key(terminal: Terminal, tmp_path: Path) -> None:
+    """Held to none, it may renew by itself; held to some, the list says when the first of them expires."""
+    of = organisation(terminal, "--oin", mtls_kit.OIN)
+    words = ("register", "client", "ngo-one", "--organisation", of, "--scope", "cases:read")
+    assert terminal.done(*words, "--mtls") == ""
+    found = terminal.client("ngo-one")
+    assert (found.method, found.pins, found.keys.keys) == ("tls_client_auth", (), {})
+    assert "by any certificate with the OIN" in terminal.done("register", "clients")
+    near, far = (mtls_kit.authority().issue(at=time.time(), days=(-1, days)) for days in (20, 300))
+    given = [word for each in (far, near) for word in ("--certificate", certificate_file(tmp_path, each))]
+    assert terminal.done("register", "certificates", "ngo-one", *given).split() == [far.thumbprint, near.thumbprint]
+    told = terminal.done("register", "clients")
+    assert f"renew by {near.made.not_valid_after_utc.date()} soon" in told
+    assert f"{far.thumbprint} (certificate, until {far.made.not_valid_after_utc.date()})" in told
+    assert terminal.client("ngo-one").epoch == found.epoch + 1
+    terminal.done("register", "certificates", "ngo-one", "--remove")
+    assert terminal.client("ngo-one").pins == ()
+
+
+def test_a_certificate_that_could_not_serve_is_not_registered(terminal: Terminal, tmp_path: Path) -> None:
+    nameless = organisation(terminal)
+    of = organisation(terminal, "--oin", mtls_kit.OIN)
+    words = ("register", "client", "ngo-one", "--scope", "cases:read", "--organisation")
+    now = time.time()
+    key = key_file(tmp_path, kit.key("es256").public)
+
+    def given(*those: mtls_kit.Certificate) -> list[str]:
+        return [word for each in those for word in ("--certificate", certificate_file(tmp_path, each))]
+
+    issue = mtls_kit.authority().issue
+    for fault, more in (
+        ("needs an organisation with an OIN", (nameless, "--mtls")),
+        ("is the OIN of the organisation", (of, *given(issue("00000099000000002000", at=now)))),
+        ("is valid today", (of, *given(issue(at=now, days=(-9, -1))))),
+        ("4 certificates at most", (of, *given(*(issue(at=now) for _ in range(5))))),
+        ("not by both", (of, "--mtls", "--key", key)),
+        ("not a file of one certificate", (of, "--certificate", key)),
+        ("cannot be read as text", (of, "--certificate", str(tmp_path / "absent"))),
+    ):
+        (told,) = terminal.refused(*words, *more)
+        assert fault in told
+    terminal.done(*words, of, "--key", key)
+    (told,) = terminal.refused("register", "certificates", "ngo-one", *given(issue(at=now)))
+    assert "proves itself by a certificate" in told
+    (told,) = terminal.refused("register", "certificates", "ngo-one")
+    assert told == "give --certificate FILE, or --remove"
+    terminal.done("register", "client", "ngo-two", "--organisation", of, "--scope", "cases:read", "--mtls")
+    (told,) = terminal.refused("register", "certificates", "ngo-two", *given(issue("", at=now)))
+    assert "is the OIN of the organisation" in told
 
 
 def test_a_database_that_is_away_is_said_to_be() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from api.errors import Misconfigured
 from api.oauth import agreeing, jose, registry
 from api.storage.pool import Database
 from api.vocabulary import ClientId, Signable
+from tests import mtls_kit
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
@@ -299,6 +301,26 @@ def test_two_who_confirm_at_once_register_once(office: Office) -> None:
     with pytest.raises(Misconfigured, match="a moment ago"):
         office.within(confirming(str(proposal), meanwhile))
     assert len(office.within(registry.organisations)) == 1
+
+
+def test_a_certificate_is_compared_by_telephone_too(office: Office) -> None:
+    """Whoever confirms says which one the organisation has; holding the client to the next one takes two as well."""
+    first, second = (mtls_kit.authority().issue(at=time.time()) for _ in range(2))
+    for name, each in (("first", first), ("second", second)):
+        (office.folder / name).write_text(each.pem)
+    proposal = office.propose("op-1", *ORGANISATION, "--oin", mtls_kit.OIN)
+    of = office.done("confirm", proposal, *office.as_("op-2"))
+    words = ("client", "ngo-one", "--organisation", of, "--scope", "cases:read")
+    proposal = office.propose("op-1", *words, "--certificate", str(office.folder / "first"))
+    assert first.pem[40:80] not in office.done("proposals")
+    assert "what was heard is not" in office.refused("confirm", proposal, *office.as_("op-2"))
+    confirmed = office.done("confirm", proposal, *office.as_("op-2"), "--thumbprint", first.thumbprint)
+    assert confirmed == first.thumbprint
+    proposal = office.propose("op-1", "certificates", "ngo-one", "--certificate", str(office.folder / "second"))
+    office.done("confirm", proposal, *office.as_("op-2"), "--thumbprint", second.thumbprint)
+    listed = office.done("clients")
+    assert (second.thumbprint in listed, first.thumbprint in listed, "renew by" in listed) == (True, False, True)
+    assert office.refused("certificates", "ngo-one", "--certificate", str(office.folder / "op-1.pub"))
 
 
 def third(office: Office) -> tuple[str, ...]:

@@ -113,6 +113,8 @@ def test_a_token_made_by_hand_with_the_same_key_is_verified(issuer: tokens.Issue
         {"cnf": "jkt"},
         {"cnf": {"jkt": 7}},
         {"cnf": {"x5t#S256": "A" * 43}},
+        {"cnf": {"jkt": "a-thumbprint", "x5t#S256": None}},
+        {"cnf": {"jkt": "a-thumbprint", "x5t#S256": ["A" * 43]}},
     ],
     ids=str,
 )
