@@ -339,3 +339,13 @@ def test_an_encryption_key_that_does_not_fit_is_not_registered(terminal: Termina
     assert terminal.refused(*words, "--key", str(tmp_path / "two")) == ("give the file of one public key",)
     assert terminal.refused(*words, "--key", key_file(tmp_path, kit.key("es256").public))
     assert terminal.refused(*words, "--remove") == ("no client of this id is registered",)
+
+
+def test_a_payload_key_that_does_not_fit_is_not_registered(terminal: Terminal, tmp_path: Path) -> None:
+    """In a sandbox too, where nobody proposes it first."""
+    words = ("register", "payload-keys", "ngo-one")
+    assert terminal.refused(*words) == ("give --key FILE, or --remove",)
+    assert terminal.refused(*words, "--key", key_file(tmp_path, kit.key("rsa2048").public))
+    assert terminal.refused(*words, "--key", key_file(tmp_path, kit.key("es256").public)) == (
+        "no client of this id is registered",
+    )

@@ -6,21 +6,24 @@ import base64
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from api.oauth import jose, payloads
 from api.schemas.evidence import Evidence
 from clients import evidence
-from clients._payloads import PayloadSigner
+from clients._payloads import PayloadSigner, load
 from clients.errors import Misconfigured
 from tests import oauth_kit as kit
 from tests import payload_kit as sign
 from tests.jwe_kit import private
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY: Final = b'{"summary": "Made up.\xc3\xa9"}'
 NOW: Final = datetime.fromtimestamp(kit.NOW, UTC)
@@ -238,7 +241,7 @@ def _private(kind: str) -> dict[str, Any]:
             return {name: each for name, each in private("nlgov").items() if name not in {"alg", "use"}}
 
 
-def test_a_payload_key_is_a_whole_private_key_and_shows_itself_nowhere() -> None:
+def test_a_payload_key_is_a_whole_private_key_and_shows_itself_nowhere(tmp_path: Path) -> None:
     good = _private("es256")
     for jwk in (
         {},
@@ -246,10 +249,16 @@ def test_a_payload_key_is_a_whole_private_key_and_shows_itself_nowhere() -> None
         good | {"crv": "P-384"},
         good | {"x": "AA"},
         good | {"d": 7},
+        dict(RSAKey.generate_key(2_048, auto_kid=False).as_dict(private=True)),
     ):
         with pytest.raises(Misconfigured, match="payload key"):
             PayloadSigner(jwk)
-    assert good["d"] not in repr(PayloadSigner(good))
+    (file := tmp_path / "payload.jwk").touch(0o600)
+    file.write_text(json.dumps(good))
+    for signer in (load(good), load(str(file))):
+        assert signer is not None
+        assert good["d"] not in repr(signer)
+    assert load(None) is None
     with pytest.raises(TypeError):
         PayloadSigner(good).__reduce__()
 
