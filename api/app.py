@@ -37,6 +37,7 @@ from api.oauth.limits import Limits, Quota, Quotas
 from api.oauth.management import TokenManagement
 from api.oauth.nonces import Nonces
 from api.oauth.people import door
+from api.oauth.people.relying import Relying
 from api.oauth.registry import Clients
 from api.oauth.renewal import KeyRenewal
 from api.oauth.server import TokenEndpoint
@@ -158,6 +159,7 @@ def parts(
     issuer = Issuer(settings.issuer, settings.audience, SigningKeys(keys.token, settings.signing_file, workshop))
     near = [each.issuer for each in settings.issuers if each.own_network]
     limits, client_keys = Limits(database, _quotas(settings)), ClientKeys(Fetcher(settings.client_key_origins))
+    relying = Relying(issuer, settings.public_url, Fetcher((*settings.client_key_origins, *near)), clock)
     return state.State(
         database=database,
         clock=clock,
@@ -168,7 +170,7 @@ def parts(
         token_endpoint=TokenEndpoint(issuer, Nonces(Mac(keys.nonce)), limits, client_keys, settings.mtls_url),
         token_management=TokenManagement(issuer, limits, client_keys),
         key_renewal=KeyRenewal(issuer, limits, client_keys),
-        door=door.of(issuer, settings.public_url, Fetcher((*settings.client_key_origins, *near)), limits, keys),
+        door=door.of(relying, limits, keys, in_sandbox=settings.sandbox),
         wrapper=wrapper,
         inbox=inbox.InboxKeys(inbox.beside(keys.path)),
         index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),

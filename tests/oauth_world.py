@@ -193,6 +193,7 @@ class World:
     introspections: Quota = INTROSPECTIONS
     others: dict[str, ExternalIssuer] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=Fetcher)
+    in_sandbox: bool = True
 
     def __post_init__(self) -> None:
         self.issuer = Issuer(kit.ISSUER, kit.AUDIENCE, SigningKeys(self.key))
@@ -218,6 +219,7 @@ class World:
         """Let the service work on this database."""
         quotas = Quotas(self.requests, self.lookups, self.same_person, self.tokens, self.introspections)
         limits, keys = Limits(database, quotas), ClientKeys(self.fetcher)
+        relying = Relying(self.issuer, kit.ISSUER, self.fetcher, self.clock)
         state.install(
             self.inner,
             state.State(
@@ -230,7 +232,7 @@ class World:
                 token_endpoint=TokenEndpoint(self.issuer, Nonces(Mac(kit.NONCE_KEY)), limits, keys, HOP.url),
                 token_management=TokenManagement(self.issuer, limits, keys),
                 key_renewal=KeyRenewal(self.issuer, limits, keys),
-                door=Door(Relying(self.issuer, kit.ISSUER, self.fetcher), limits, Mac(bytes(32)), Mac(bytes(32))),
+                door=Door(relying, limits, Mac(bytes(32)), Mac(bytes(32)), in_sandbox=self.in_sandbox),
                 wrapper=FileWrapper("test", bytes(32)),
                 inbox=InboxKeys(Path("no-such-file")),
                 index=BlindIndex(bytes(32)),

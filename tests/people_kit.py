@@ -49,6 +49,7 @@ class Elsewhere(httpx.AsyncBaseTransport):
     asked: list[str] = field(default_factory=list[str])
     pushed: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    asks_anew: bool = False
     before_token: Callable[[], Awaitable[None]] | None = None
     assertions: set[str] = field(default_factory=set[str])
 
@@ -88,6 +89,8 @@ class Elsewhere(httpx.AsyncBaseTransport):
         assert sent["response_type"] == "code"
         assert sent["code_challenge_method"] == "S256"
         assert sent["scope"] == "openid profile"
+        assert sent["max_age"] == "28800"
+        self.asks_anew = sent.get("prompt") == "login"
         code = secrets.token_urlsafe(16)
         self.codes[code] = sent
         answer = kit.without({"code": code, "state": sent["state"], "iss": ISSUER} | changes)
@@ -96,7 +99,14 @@ class Elsewhere(httpx.AsyncBaseTransport):
     def id_token(self, asked: dict[str, str]) -> str:
         """An ID token for this request."""
         at = int(self.now())
-        said = {"iss": ISSUER, "aud": CLIENT_ID, "iat": at, "exp": at + 300, "nonce": asked["nonce"]} | CLAIMS
+        said = {
+            "iss": ISSUER,
+            "aud": CLIENT_ID,
+            "iat": at,
+            "exp": at + 300,
+            "auth_time": at,
+            "nonce": asked["nonce"],
+        } | CLAIMS
         return self.key.jws({"kid": "one"} | self.header, kit.without(said | self.says))
 
     def _metadata(self) -> dict[str, Any]:

@@ -36,7 +36,9 @@ def link(
 ) -> None:
     """Print where one person may sign in, and on a second line the code: once, within ten minutes."""
     organisation, in_sandbox = OrganisationId(doing.identity(organisation_id)), settings.is_sandbox()
-    if not in_sandbox and (by is None or operator_key is None):
+    if (by is None) != (operator_key is None):
+        raise Misconfigured(("--by and --operator-key belong together: who signs has the key",))
+    if not in_sandbox and by is None:
         raise Misconfigured(("say who you are, with --by and --operator-key: outside a sandbox an operator signs",))
     sign = None if operator_key is None else doing.signing(operator_key)
 

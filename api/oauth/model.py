@@ -33,6 +33,8 @@ KEYS_WARNED: Final = timedelta(days=30)
 """How long before that it is told."""
 
 CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
+_OURS: Final = frozenset({"console", "local-operator"})
+"""By which the log names people at the door, and who acts from the command line: no machine is called so."""
 OIN: Final = re.compile(r"(?:0000000[13468]|00000099)[0-9]{12}")
 """Logius: RSIN, KvK, sub-OIN, head number, foreign, test."""
 
@@ -113,6 +115,8 @@ class NewClient:
         found: list[str] = []
         if not CLIENT_ID.fullmatch(self.id):
             found.append("a client id has 2 to 64 lower-case letters, digits and hyphens")
+        if self.id in _OURS:
+            found.append("this client id is how the log names who is no machine")
         if not self.scopes:
             found.append("a client needs at least one scope")
         if self.certificates is not None:

@@ -55,7 +55,7 @@ class Remote:
 
         Whoever waits here waits for one fetch.
         """
-        if self._is_wanting(kid, at) or (self._lock.locked() and kid not in self._keys):
+        if self._is_wanting(kid, at) or (self._lock.locked() and self._lacks(kid)):
             async with self._lock:
                 if self._is_wanting(kid, at):
                     self._tried_at = at
@@ -69,7 +69,11 @@ class Remote:
     def _is_wanting(self, kid: str, at: float) -> bool:
         if at - self._tried_at < COOLDOWN:
             return False
-        return at - self._fetched_at >= FRESH or kid not in self._keys
+        return at - self._fetched_at >= FRESH or self._lacks(kid)
+
+    def _lacks(self, kid: str) -> bool:
+        """Whether this key is not known; for who names none, whether any is."""
+        return kid not in self._keys if kid else not self._keys
 
 
 def taken(document: Mapping[str, Any]) -> dict[str, PublicKey]:

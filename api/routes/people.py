@@ -41,8 +41,14 @@ SIGN_IN: Final = "__Host-ketenbrug-sign-in"
 """Cookies: Secure, HttpOnly, for this host alone. Lax, because one arrives from the provider's site; nothing but a form
 of ours, with its token, changes anything."""
 
+_WAS_HERE: Final = "signed-out"
+"""What is left of a session: whoever signs in here next proves themselves anew, also where they are known."""
+
 _BEGINS: Final = frozenset({"same-origin", "none"})
 """From where somebody begins (Fetch Metadata): a page of ours, or what they typed. Old browsers do not say."""
+
+_NOT_OURS: Final = frozenset({Why.ELSEWHERE, Why.UNREADABLE})
+"""An answer that is not for the sign-in of this browser, which goes on."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _TAKES: Final[dict[str, Any]] = {"requestBody": {"content": {_FORM: {}}}}
@@ -67,7 +73,7 @@ async def begin(request: Request, provider: UUID, unit: UnitOfWork) -> Response:
     language = doorstep.language(request)
     if request.headers.get("sec-fetch-site", "none") not in _BEGINS:
         return doorstep.choose(await providers.standing(unit), language)
-    found = await state.of(request).door.begin(unit, provider, language)
+    found = await state.of(request).door.begin(unit, provider, language, _cookie(request, SESSION))
     if found is None:
         raise Stopped(Problem(problems.NOT_FOUND))
     if isinstance(found, Turned):
@@ -89,7 +95,8 @@ async def arrive(request: Request, provider: UUID, unit: UnitOfWork) -> Response
         passage.of(request.scope).origin,
     )
     answer = _arrived(request, unit, found)
-    answer.delete_cookie(SIGN_IN, secure=True, httponly=True, samesite="lax")
+    if isinstance(found, Arrived) or found.why not in _NOT_OURS:
+        answer.delete_cookie(SIGN_IN, secure=True, httponly=True, samesite="lax")
     return answer
 
 
@@ -122,7 +129,7 @@ async def leave(request: Request, unit: UnitOfWork) -> Response:
     if isinstance(found, Turned):
         return _turned(request, unit, found, language)
     answer = doorstep.left(found, door.relying.base_url + SIGNED_OUT, language)
-    answer.delete_cookie(SESSION, secure=True, httponly=True, samesite="lax")
+    _keep(answer, SESSION, _WAS_HERE)
     return answer
 
 
@@ -174,9 +181,10 @@ async def _form(request: Request) -> dict[str, str] | None:
     ours = state.of(request).door.relying.base_url
     if site != "same-origin" and (site is not None or request.headers.get("origin") != ours):
         return None
+    passage.of(request.scope).max_body = _FORM_MOST
     body = await request.body()
     try:
         sent = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MOST, errors="strict")
     except ValueError:
         return None
-    return dict(sent) if len(body) <= _FORM_MOST and len(dict(sent)) == len(sent) else None
+    return dict(sent) if len(dict(sent)) == len(sent) else None

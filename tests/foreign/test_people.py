@@ -51,11 +51,11 @@ class Town:
         seen: list[dict[str, Any]] = walked["seen"]
         return seen
 
-    def link(self) -> str:
-        """A link, as an operator makes it."""
+    def link(self) -> list[str]:
+        """A link and its code, as an operator makes it."""
         told = self.sandbox.description()
         words = ("people", "link", told["clients"]["ngo"]["organisation"], "--role", "coordinator")
-        return ketenbrug(told, *words, "--url", self.address).strip()
+        return ketenbrug(told, *words, "--url", self.address).split()
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_person_signs_in_and_out_at_both_ends(town: Town) -> None:
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/")
     assert (cookie["session"], cookie["domain"]) == (True, "127.0.0.1")
     assert "Ook afmelden bij" in out["html"]
-    assert SESSION not in {each["name"] for each in out["cookies"]}
+    assert {each["value"] for each in out["cookies"] if each["name"] == SESSION} == {"signed-out"}
     assert "ey" not in asked["url"], "no address has an ID token"
     assert gone["url"] == f"{start[: -len('console')]}console/signed-out"
     assert "You are signed out" in gone["html"]
@@ -163,11 +163,12 @@ def test_an_answer_that_was_used_signs_nobody_in(town: Town) -> None:
 
 
 def test_a_link_signs_in_once(town: Town) -> None:
-    link = town.link()
-    shown, entered = town.walk({"go": link, "shot": str(town.shots / "link.png")}, {"press": "form button"})
+    link, code = town.link()
+    enters = ({"type": code, "into": "input[name=secret]"}, {"press": "form button"})
+    shown, _, entered = town.walk({"go": link, "shot": str(town.shots / "link.png")}, *enters)
     assert "works once" in shown["html"]
     assert "coordinator" in entered["html"]
-    _, refused = town.walk({"go": link}, {"press": "form button"})
+    *_, refused = town.walk({"go": link}, *enters)
     assert "used before" in refused["html"]
 
 

@@ -18,17 +18,18 @@ from typer.testing import CliRunner
 from api import settings
 from api.cli import people as command
 from api.cli import register as registering
-from api.oauth import operator, registry
+from api.oauth import operator, registry, replay
 from api.oauth.model import NewOrganisation
 from api.oauth.people import links, providers, sessions
 from api.oauth.people.door import SIGN_IN, SIGN_INS, SIGN_OUT, USE_LINK
 from api.oauth.people.model import NewProvider, Why
+from api.oauth.replay import Kind
 from api.routes import people as routes
 from api.storage.statement import Bound
 from api.vocabulary import ClientId, OrganisationId, Party, Role
 from tests import oauth_kit as kit
 from tests import people_kit
-from tests.oauth_world import World, opened
+from tests.oauth_world import Disturbed, World, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,6 +113,13 @@ class Town:
         found = await unit.all(Bound(f"TABLE oauth.{table}", ()))
         await unit.finish()
         return found
+
+    async def marks(self) -> int:
+        """Where the newest mark stands in its page: also those that were written in vain took a place before it."""
+        unit = self.world.database.unit(self.world.clock())
+        rows = await unit.all(Bound("SELECT max((ctid::text::point)[1])::int AS place FROM oauth.seen", ()))
+        await unit.finish()
+        return int(rows[0]["place"])
 
     def counted(self, why: Why) -> int:
         """How often that was counted, of callers who proved nothing."""
@@ -248,17 +256,43 @@ async def test_an_answer_is_taken_once_in_time_and_from_the_browser_that_began(
         await town.begun(other)
         await refused(town, other, path, Why.ELSEWHERE, 400)
     elsewhere = path.replace(str(town.provider), str(uuid4()))
-    kept = browser.cookies[routes.SIGN_IN]
     await refused(town, browser, elsewhere, Why.ELSEWHERE, 400)
-    browser.cookies.set(routes.SIGN_IN, kept, domain="ketenbrug.test", path="/")
+    await refused(town, browser, path + "&code=another", Why.UNREADABLE, 400)
+    kept = browser.cookies[routes.SIGN_IN]  # and the sign-in goes on
     answers = await asyncio.gather(*(browser.get(path) for _ in range(3)))
     assert sorted(each.status_code for each in answers) == [303, 400, 400], "exactly one, also when they come at once"
     assert town.counted(Why.USED) == 2
+    marked = await town.marks()
+    async with town.browser() as again:
+        again.cookies.set(routes.SIGN_IN, kept, domain="ketenbrug.test", path="/")
+        for _ in range(3):
+            await again.get(path)
+            again.cookies.set(routes.SIGN_IN, kept, domain="ketenbrug.test", path="/")
+        assert town.counted(Why.USED) == 5
+        await again.get(town.there.signs_in(await town.begun(again)))
+    assert await town.marks() == marked + 1, "what is known to be used is not written again"
     async with town.browser() as slow:
         path = town.there.signs_in(await town.begun(slow))
         town.world.clock.forward(600)
         answer = await slow.get(path)
         assert (answer.status_code, town.counted(Why.LATE)) == (400, 1)
+
+
+async def test_of_two_answers_at_once_the_mark_decides(town: Town, browser: httpx.AsyncClient) -> None:
+    """Also when the other one is marked after this one was looked up."""
+    path = town.there.signs_in(await town.begun(browser))
+    marked: list[str] = []
+
+    async def meanwhile() -> None:
+        if not marked:
+            marked.append(path)
+            unit, state = town.world.database.unit(town.world.clock()), httpx.URL(path).params["state"]
+            replay.once(unit, Kind.SIGN_IN, str(town.provider), state, unit.now)
+            await unit.finish()
+
+    town.world.use(Disturbed(town.world.database, "WITH carried_", meanwhile))
+    await refused(town, browser, path, Why.USED, 400)
+    assert marked
 
 
 async def test_a_provider_that_does_not_name_itself_has_an_address_of_its_own(
@@ -273,6 +307,7 @@ async def test_a_provider_that_proves_nobody_or_fails_signs_nobody_in(town: Town
     cases: tuple[tuple[dict[str, Any], Why], ...] = (
         ({"says": {"nonce": "of another sign-in"}}, Why.UNPROVEN),
         ({"says": {"aud": "another"}}, Why.UNPROVEN),
+        ({"says": {"auth_time": kit.NOW - 28_811}}, Why.UNPROVEN),
         ({"says": {"exp": 0}}, Why.UNPROVEN),
         ({"header": {"typ": "at+jwt"}}, Why.UNPROVEN),
         ({"header": {"kid": "unknown"}}, Why.UNPROVEN),
@@ -349,6 +384,33 @@ async def test_signing_in_again_ends_the_session_that_was(town: Town, browser: h
     async with town.browser() as thief:
         thief.cookies.set(routes.SESSION, before, domain="ketenbrug.test", path="/")
         assert not await town.is_in(thief)
+
+
+async def test_where_somebody_was_signed_in_the_next_one_proves_who_they_are(
+    town: Town, browser: httpx.AsyncClient
+) -> None:
+    """After signing out, and after a session that was left to end: also where their provider still knows them."""
+    page = await town.signed_in(browser)
+    assert not town.there.asks_anew
+    await browser.post("/console/sign-out", data={"token": token_in(page)})
+    town.there.says = {"auth_time": kit.NOW - 11}
+    left = await browser.get(town.there.signs_in(await town.begun(browser)))
+    assert (left.status_code, town.there.asks_anew) == (403, True)
+    town.there.says = {}
+    await town.signed_in(browser)
+    town.world.clock.forward(sessions.IDLE.total_seconds())
+    town.there.signs_in(await town.begun(browser))
+    assert town.there.asks_anew
+
+
+async def test_a_token_is_of_the_moment_in_which_it_came(town: Town, browser: httpx.AsyncClient) -> None:
+    """A provider may take its time: what counts is the clock after its answer."""
+
+    async def slowly() -> None:
+        town.world.clock.forward(30)
+
+    town.there.before_token = slowly
+    assert (await browser.get(town.there.signs_in(await town.begun(browser)))).status_code == 303
 
 
 async def test_another_site_can_begin_nothing(town: Town, browser: httpx.AsyncClient) -> None:
@@ -471,7 +533,6 @@ async def test_a_form_of_another_site_signs_nobody_out(town: Town, browser: http
         ({"sec-fetch-site": "cross-site"}, {"token": token}),
         ({"sec-fetch-site": "same-site"}, {"token": token}),
         ({"sec-fetch-site": "none"}, {"token": token}),
-        ({}, {"token": token, "filling": "x" * 5_000}),
     )
     for headers, form in wrong:
         answer = await browser.post("/console/sign-out", data=form, headers=headers)
@@ -482,6 +543,8 @@ async def test_a_form_of_another_site_signs_nobody_out(town: Town, browser: http
         assert answer.status_code == 403, body
     answer = await browser.post("/console/sign-out", json={"token": token})
     assert answer.status_code == 415
+    answer = await browser.post("/console/sign-out", data={"token": token, "filling": "x" * 5_000})
+    assert answer.status_code == 413, "no more is read than a form has"
     del browser.headers["sec-fetch-site"]
     for origin in ({}, {"origin": "null"}, {"origin": "https://elsewhere.example"}):
         answer = await browser.post("/console/sign-out", data={"token": token}, headers=origin)
@@ -543,6 +606,7 @@ async def test_so_many_sign_ins_are_begun_and_no_more(town: Town, browser: httpx
     assert (await browser.get(town.there.signs_in(location))).status_code == 303
     assert "par" not in town.there.asked
     await browser.post("/console/sign-out", data={"token": token_in(await browser.get("/console"))})
+    browser.cookies.clear()
     town.behaves(pushes=True, metadata={"require_pushed_authorization_requests": True})
     await refused(town, browser, f"/console/sign-in/{town.provider}", Why.CROWDED, 429)
 
@@ -615,10 +679,33 @@ async def test_a_link_is_for_minutes_and_its_session_for_an_hour(
     assert await town.rows("link") == []
 
 
+async def test_a_link_is_worth_nothing_once_it_is_no_sandbox_or_everybody_is_put_out(
+    town: Town, browser: httpx.AsyncClient, sandbox: dict[str, str]
+) -> None:
+    one, two, three = [
+        (await typed("people", "link", str(town.ngo), "--role", "coordinator", **sandbox)).split()[1] for _ in range(3)
+    ]
+    town.world.in_sandbox = False
+    town.world.use(town.world.database)
+    assert (await browser.post("/console/link", data={"secret": one})).status_code == 403
+    town.world.in_sandbox = True
+    town.world.use(town.world.database)
+    assert (await browser.post("/console/link", data={"secret": one})).status_code == 303
+    await typed("people", "end-sessions", "--organisation", str(town.ngo), **sandbox)
+    assert (await browser.post("/console/link", data={"secret": two})).status_code == 403
+    (await typed("people", "link", str(town.ngo), "--role", "coordinator", **sandbox))
+    await typed("people", "end-sessions", **sandbox)
+    assert await town.rows("link") == []
+    assert (await browser.post("/console/link", data={"secret": three})).status_code == 403
+
+
 async def test_a_link_gives_what_people_of_the_organisation_can_be(town: Town, sandbox: dict[str, str]) -> None:
     assert "can be case-worker" in await said("people", "link", str(town.ngo), "--role", "auditor", **sandbox)
     assert "no organisation" in await said("people", "link", str(uuid4()), "--role", "auditor", **sandbox)
     assert "is not an id" in await said("people", "link", "nonsense", "--role", "auditor", **sandbox)
+    assert "belong together" in await said(
+        "people", "link", str(town.ngo), "--role", "coordinator", "--by", "op-1", **sandbox
+    )
     outside = sandbox | {"KETENBRUG_SANDBOX": "false"}
     assert "--operator-key" in await said("people", "link", str(town.ngo), "--role", "coordinator", **outside)
 

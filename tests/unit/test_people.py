@@ -16,20 +16,22 @@ from api.crypto.mac import Mac
 from api.edge import doorstep
 from api.errors import Misconfigured, Undecryptable
 from api.oauth import jose
+from api.oauth.model import NewClient
 from api.oauth.people import id_token, pending
 from api.oauth.people.door import Turned
 from api.oauth.people.id_token import Expected
 from api.oauth.people.model import NewProvider, Provider, Why, roles_of
 from api.oauth.people.ticket import Ticket, unpacked
+from api.oauth.remote import COOLDOWN, Remote
 from api.principal import Organisation
-from api.vocabulary import OrganisationId, Party, Role
+from api.vocabulary import ClientId, OrganisationId, Party, Role, Scope
 from tests import oauth_kit as kit
 
 NOW = datetime.fromtimestamp(kit.NOW, UTC)
 THERE = UUID("019a0000-0000-7000-8000-000000000001")
 KEY = kit.key("es256-people")
 KEYS = {"one": jose.public_key(KEY.public)}
-EXPECTED = Expected("https://idp.example", "ketenbrug", "the-nonce")
+EXPECTED = Expected("https://idp.example", "ketenbrug", "the-nonce", kit.NOW - 100)
 NGO = Organisation(OrganisationId(THERE), Party.NGO, "an NGO", None)
 NEW = NewProvider(THERE, NGO.id, "https://idp.example", "ketenbrug", "roles", {"lvv": Role.CASE_WORKER}, "ICT")
 
@@ -42,6 +44,7 @@ def token(header: dict[str, Any] | None = None, by: kit.Key = KEY, **changes: An
         "sub": "somebody",
         "iat": kit.NOW,
         "exp": kit.NOW + 300,
+        "auth_time": kit.NOW - 100,
     }
     return jose.peek(by.jws({"kid": "one"} | (header or {}), kit.without(said | changes)))
 
@@ -54,6 +57,7 @@ def token(header: dict[str, Any] | None = None, by: kit.Key = KEY, **changes: An
         ({"kid": kit.GONE}, {}),
         ({}, {"aud": ["ketenbrug"], "azp": "ketenbrug"}),
         ({}, {"iat": kit.NOW + 10}),
+        ({}, {"auth_time": kit.NOW - 110}),
     ],
 )
 def test_an_id_token_for_this_sign_in_holds(header: dict[str, Any], changes: dict[str, Any]) -> None:
@@ -79,6 +83,9 @@ def test_an_id_token_for_this_sign_in_holds(header: dict[str, Any], changes: dic
         ({}, {"iat": kit.NOW + 11}),
         ({}, {"iat": kit.NOW - 601}),
         ({}, {"iat": "now"}),
+        ({}, {"auth_time": kit.NOW - 111}),
+        ({}, {"auth_time": kit.GONE}),
+        ({}, {"auth_time": "now"}),
         ({}, {"nonce": "another"}),
         ({}, {"nonce": kit.GONE}),
         ({}, {"nonce": 1}),
@@ -107,6 +114,9 @@ def test_a_sign_in_comes_back_from_its_cookie_alone() -> None:
     assert (begun.provider_id, begun.begun_at, begun.language) == (THERE, NOW, "en")
     assert begun.is_answered_by(begun.state)
     assert len({begun.state, begun.nonce, begun.verifier, pending.begin(mac, THERE, "en", NOW).state}) == 4
+    anew = pending.read(mac, pending.begin(mac, THERE, "nl", NOW, anew=True).cookie)
+    assert anew is not None
+    assert (anew.anew, begun.anew, anew.language) == (True, False, "nl")
     assert begun.verifier not in repr(begun)
     assert begun.state not in repr(begun)
 
@@ -204,6 +214,30 @@ def test_auditors_and_operators_are_made_by_their_own_organisations_only() -> No
     assert makers[Role.AUDITOR] == {Party.AUDITOR}
     assert makers[Role.OPERATOR] == {Party.OPERATOR}
     assert not makers[Role.CASE_WORKER] & {Party.AUDITOR, Party.OPERATOR}
+
+
+@pytest.mark.parametrize("name", ["console", "local-operator"])
+def test_no_machine_is_called_as_the_log_calls_who_is_none(name: str) -> None:
+    new = NewClient(ClientId(name), NGO.id, (KEY.public,), frozenset({Scope.CASES_READ}))
+    (fault,) = new.faults()
+    assert "how the log names" in fault
+    assert replace(new, id=ClientId(f"{name}-1")).faults() == ()
+
+
+async def test_who_names_no_key_asks_for_none_anew() -> None:
+    """While keys are known and fresh; a key that is not known still asks."""
+    fetched: list[float] = []
+
+    async def fetch() -> dict[str, jose.PublicKey]:
+        fetched.append(1)
+        return KEYS
+
+    remote = Remote("provider", fetch)
+    for at in (0.0, COOLDOWN, 2.0 * COOLDOWN):
+        assert await remote.find("", at) == KEYS
+    assert len(fetched) == 1
+    await remote.find("unknown", 3.0 * COOLDOWN)
+    assert len(fetched) == 2
 
 
 @pytest.mark.parametrize("pairs", [["lvv"], ["=case-worker"], ["lvv=king"], ["a=auditor", "a=operator"]])

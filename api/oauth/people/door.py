@@ -18,7 +18,7 @@ from api.oauth import replay
 from api.oauth.limits import Quota
 from api.oauth.people import links, pending, providers, sessions
 from api.oauth.people.model import Why
-from api.oauth.people.relying import Relying, Unproven
+from api.oauth.people.relying import Unproven
 from api.oauth.people.ticket import Ticket, packed
 from api.oauth.replay import Kind
 from api.vocabulary import ClientId
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from api.oauth.limits import Limits
     from api.oauth.people.model import Provider, SignedIn
     from api.oauth.people.pending import Pending
-    from api.oauth.tokens import Issuer
-    from api.outbound import Fetcher
+    from api.oauth.people.relying import Relying
     from api.principal import Origin
     from api.storage.unit import Unit
 
@@ -87,30 +86,37 @@ class Left:
 Arrival: TypeAlias = Arrived | Turned
 
 
-def of(us: Issuer, base_url: str, fetcher: Fetcher, limits: Limits, keys: KeyFile) -> Door:
+def of(relying: Relying, limits: Limits, keys: KeyFile, *, in_sandbox: bool) -> Door:
     """The door of a service. Its two keys are derived, each under a label, from keys of that kind of use."""
     cookies, names = (Mac(Mac(key).tag(_LABEL)) for key in (keys.nonce, keys.pseudonym))
-    return Door(Relying(us, base_url, fetcher), limits, cookies, names)
+    return Door(relying, limits, cookies, names, in_sandbox=in_sandbox)
 
 
 class Door:
-    """The door. `cookies` authenticates what browsers keep of a sign-in; `names` makes the pseudonyms of the log."""
+    """The door. `cookies` authenticates what browsers keep of a sign-in; `names` makes the pseudonyms of the log.
 
-    __slots__ = ("_cookies", "_limits", "_names", "relying")
+    `in_sandbox`: links of any organisation are taken.
+    """
 
-    def __init__(self, relying: Relying, limits: Limits, cookies: Mac, names: Mac) -> None:
+    __slots__ = ("_cookies", "_in_sandbox", "_limits", "_names", "relying")
+
+    def __init__(self, relying: Relying, limits: Limits, cookies: Mac, names: Mac, *, in_sandbox: bool) -> None:
         self.relying: Final = relying
         self._limits = limits
         self._cookies = cookies
         self._names = names
+        self._in_sandbox = in_sandbox
 
-    async def begin(self, unit: Unit, provider_id: UUID, language: str) -> Leaving | Turned | None:
-        """Begin to sign in there. None when there is no such provider."""
+    async def begin(self, unit: Unit, provider_id: UUID, language: str, old: str) -> Leaving | Turned | None:
+        """Begin to sign in there. None when there is no such provider.
+
+        `old`: what this browser keeps of a session. If anything, somebody was signed in: they prove themselves anew.
+        """
         provider = await providers.find(unit, provider_id)
         await unit.finish()
         if provider is None:
             return None
-        begun = pending.begin(self._cookies, provider.id, language, unit.now)
+        begun = pending.begin(self._cookies, provider.id, language, unit.now, anew=bool(old))
         try:
             metadata = await self.relying.metadata(provider, unit.now)
             # whoever uses the quota up without proving anything keeps nobody out: the request then goes by the browser
@@ -160,7 +166,10 @@ class Door:
         # (3) within the time that it has
         if unit.now >= begun.expires_at():
             return Why.LATE
-        # (4) used once
+        # (4) used once; what is known to be used costs no write, and the mark decides
+        if await replay.was_seen(unit, Kind.SIGN_IN, str(provider.id), begun.state):
+            await unit.finish()
+            return Why.USED
         replay.once(unit, Kind.SIGN_IN, str(provider.id), begun.state, begun.expires_at())
         try:
             await unit.finish()
@@ -224,7 +233,7 @@ class Door:
     async def enter(self, unit: Unit, secret: str, old: str, origin: Origin) -> Arrival:
         """Enter by a link, which is used up."""
         ticket = Ticket.read(secret)
-        who = None if ticket is None else await links.take(unit, ticket)
+        who = None if ticket is None else await links.take(unit, ticket, in_sandbox=self._in_sandbox)
         if who is None:
             await unit.finish()
             return Turned(Why.LINK)

@@ -34,6 +34,8 @@ class Expected:
     issuer: str
     client_id: str
     nonce: str
+    since: float
+    """Not before then somebody proved to the provider who they are (`auth_time`)."""
 
 
 def verify(unverified: Unverified, keys: Mapping[str, PublicKey], expected: Expected, at: float) -> dict[str, Any]:
@@ -55,6 +57,9 @@ def verify(unverified: Unverified, keys: Mapping[str, PublicKey], expected: Expe
     issued, expires = jose.seconds(claims.get("iat")), jose.seconds(claims.get("exp"))
     if issued is None or expires is None or expires <= at or not at - OLDEST <= issued <= at + SKEW:
         raise jose.Unreadable("the token is not of this moment")
+    proved = jose.seconds(claims.get("auth_time"))
+    if proved is None or proved < expected.since - SKEW:
+        raise jose.Unreadable("the provider asked too long ago who it is")
     # (5) for this sign-in and no other
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), expected.nonce.encode()):

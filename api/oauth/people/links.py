@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import DateTime, LargeBinary, bindparam, delete, insert
+from sqlalchemy import Boolean, DateTime, LargeBinary, bindparam, delete, insert, or_
 
 from api.audit import log
 from api.audit.entry import Entry, Thing
@@ -43,6 +43,7 @@ _TAKE: Final = statement(
     .where(
         link.c.digest == bindparam("of_digest", type_=LargeBinary),
         link.c.organisation_id == organisation.c.id,
+        or_(bindparam("in_sandbox", type_=Boolean), organisation.c.kind == Party.OPERATOR.value),
     )
     .returning(*organisation.c, link.c.roles, link.c.person, link.c.expires_at)
 )
@@ -75,9 +76,12 @@ async def make(
     return ticket
 
 
-async def take(unit: Unit, ticket: Ticket) -> SignedIn | None:
-    """Use a link up, and say who is to be signed in; None when there is none any more."""
-    rows = await unit.run(_TAKE(of_digest=ticket.digest))
+async def take(unit: Unit, ticket: Ticket, *, in_sandbox: bool) -> SignedIn | None:
+    """Use a link up, and say who is to be signed in; None when there is none any more.
+
+    Outside a sandbox none holds that was made in one, on the same database.
+    """
+    rows = await unit.run(_TAKE(of_digest=ticket.digest, in_sandbox=in_sandbox))
     if not rows or rows[0]["expires_at"] <= unit.now:
         return None
     row = rows[0]

@@ -1,7 +1,7 @@
 """A sign-in that was begun: all of it is in a cookie of the browser that began it, under our authenticator.
 
     cookie    := base64url(body | HMAC(body))
-    body      := 1 | language (1) | seconds since the epoch (8) | provider (16) | random (32)
+    body      := 2 | language (1) | anew (1) | seconds since the epoch (8) | provider (16) | random (32)
     state, nonce, code verifier := base64url of an HMAC over the body, each with a label of its own
 
 Nobody who proved nothing makes us store anything, and what only we may know of it (the verifier, RFC 7636) is nowhere.
@@ -26,19 +26,20 @@ LASTS: Final = timedelta(minutes=10)
 """How long somebody may take at their provider."""
 LANGUAGES: Final = ("nl", "en")
 
-_VERSION: Final = 1
-_BODY: Final = 58
+_VERSION: Final = 2
+_BODY: Final = 59
 _TAG: Final = 32
 _TEXT_MOST: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One of them. `expected` are the state, nonce and verifier that belong to it."""
+    """One of them. `anew`: the person proves anew who they are, also where their provider knows them already."""
 
     provider_id: UUID
     begun_at: datetime
     language: str
+    anew: bool
     cookie: str = field(repr=False)
     state: str = field(repr=False)
     nonce: str = field(repr=False)
@@ -53,10 +54,11 @@ class Pending:
         return self.begun_at + LASTS
 
 
-def begin(mac: Mac, provider_id: UUID, language: str, now: datetime) -> Pending:
+def begin(mac: Mac, provider_id: UUID, language: str, now: datetime, *, anew: bool = False) -> Pending:
     """Begin one."""
     second = int(now.timestamp()).to_bytes(8, "big")
-    return _of(mac, bytes((_VERSION, LANGUAGES.index(language))) + second + provider_id.bytes + secrets.token_bytes(32))
+    head = bytes((_VERSION, LANGUAGES.index(language), anew))
+    return _of(mac, head + second + provider_id.bytes + secrets.token_bytes(32))
 
 
 def read(mac: Mac, cookie: str) -> Pending | None:
@@ -69,9 +71,10 @@ def read(mac: Mac, cookie: str) -> Pending | None:
 
 def _of(mac: Mac, body: bytes) -> Pending:
     return Pending(
-        provider_id=UUID(bytes=body[10:26]),
-        begun_at=datetime.fromtimestamp(int.from_bytes(body[2:10], "big"), UTC),
+        provider_id=UUID(bytes=body[11:27]),
+        begun_at=datetime.fromtimestamp(int.from_bytes(body[3:11], "big"), UTC),
         language=LANGUAGES[body[1]],
+        anew=bool(body[2]),
         cookie=packed(body + mac.tag(b"cookie", body)),
         state=packed(mac.tag(b"state", body)),
         nonce=packed(mac.tag(b"nonce", body)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlencode
 
@@ -19,13 +20,13 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[im
 from api.errors import KetenbrugError, Unavailable
 from api.oauth import discovery, jose
 from api.oauth.endpoint import ASSERTION_TYPE
-from api.oauth.people import id_token
+from api.oauth.people import id_token, sessions
 from api.oauth.people.id_token import Expected
 from api.oauth.remote import Remote, taken
 from api.outbound import NotFetched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from api.oauth.jose import PublicKey
@@ -112,9 +113,11 @@ class _Known:
 class Relying:
     """We, as the client of every provider."""
 
-    __slots__ = ("_fetcher", "_known", "_us", "base_url")
+    __slots__ = ("_clock", "_fetcher", "_known", "_us", "base_url")
 
-    def __init__(self, us: Issuer, base_url: str, fetcher: Fetcher) -> None:
+    def __init__(self, us: Issuer, base_url: str, fetcher: Fetcher, clock: Callable[[], datetime]) -> None:
+        """`clock` is read anew for what a provider says after our request began, since it may have taken long."""
+        self._clock = clock
         self._us = us
         self._fetcher = fetcher
         self._known: dict[str, _Known] = {}
@@ -144,7 +147,8 @@ class Relying:
         return f"{metadata.authorization}{_joint(metadata.authorization)}{asked}"
 
     def _asked(self, provider: Provider, pending: Pending) -> dict[str, str]:
-        return {
+        anew = {"prompt": "login"} if pending.anew else {}
+        return anew | {
             "response_type": "code",
             "client_id": provider.client_id,
             "redirect_uri": self._callback(provider),
@@ -153,6 +157,7 @@ class Relying:
             "nonce": pending.nonce,
             "code_challenge": cast("str", create_s256_code_challenge(pending.verifier)),
             "code_challenge_method": "S256",
+            "max_age": str(int(sessions.LASTS.total_seconds())),
         }
 
     async def redeem(self, provider: Provider, pending: Pending, code: str, now: datetime) -> dict[str, Any]:
@@ -174,9 +179,12 @@ class Relying:
         try:
             unverified = jose.peek(text if isinstance(text, str) else "")
             kid = unverified.header.get("kid")
-            _, keys = await known.find(kid if isinstance(kid, str) else "", now.timestamp())
-            expected = Expected(provider.issuer, provider.client_id, pending.nonce)
-            return id_token.verify(unverified, keys, expected, now.timestamp())
+            at = self._clock().timestamp()
+            _, keys = await known.find(kid if isinstance(kid, str) else "", at)
+            lasts = timedelta() if pending.anew else sessions.LASTS
+            since = (pending.begun_at - lasts).timestamp()
+            expected = Expected(provider.issuer, provider.client_id, pending.nonce, since)
+            return id_token.verify(unverified, keys, expected, at)
         except jose.Unreadable:
             raise Unproven from None
 

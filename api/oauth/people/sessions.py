@@ -19,7 +19,7 @@ from api.errors import Undecryptable
 from api.oauth import registry
 from api.oauth.people.model import SignedIn
 from api.oauth.people.ticket import Ticket
-from api.oauth.tables import organisation, provider, session
+from api.oauth.tables import link, organisation, provider, session
 from api.principal import Principal
 from api.storage.statement import statement
 from api.vocabulary import ClientId, Result, Role
@@ -92,6 +92,8 @@ _ALL: Final = statement(delete(session).returning(session.c.id))
 _OF_ONE: Final = statement(
     delete(session).where(session.c.organisation_id == bindparam("of_organisation", type_=Uuid)).returning(session.c.id)
 )
+_NO_LINKS: Final = statement(delete(link))
+_NO_LINKS_OF: Final = statement(delete(link).where(link.c.organisation_id == bindparam("of_organisation", type_=Uuid)))
 _SWEEP: Final = statement(
     delete(session).where(
         or_(
@@ -139,9 +141,16 @@ async def end_of_provider(unit: Unit, provider_id: UUID) -> None:
 
 
 async def end(unit: Unit, actor: Principal, organisation_id: OrganisationId | None) -> int:
-    """End every session of an organisation, or every one there is; how many. One entry says so."""
-    of_one = None if organisation_id is None else _OF_ONE(of_organisation=organisation_id)
-    rows = await unit.run(_ALL() if of_one is None else of_one)
+    """End every session of an organisation, or every one there is; how many. One entry says so.
+
+    Links go first: one that is used meanwhile has its session by then.
+    """
+    if organisation_id is None:
+        await unit.run(_NO_LINKS())
+        rows = await unit.run(_ALL())
+    else:
+        await unit.run(_NO_LINKS_OF(of_organisation=organisation_id))
+        rows = await unit.run(_OF_ONE(of_organisation=organisation_id))
     thing = Thing("sessions", organisation_id)
     log.append(
         unit,
