@@ -1,7 +1,7 @@
 """What signs the payloads of a client, and which payloads an organisation always signs (`api.oauth.payloads`).
 
-A payload key has that one use, and one client: a signature of it is evidence of who said something. Two operators
-register it, as they let the client in. Both changes count from the next request.
+A payload key is let in for that one use, and one client: a signature of it is evidence of who said something. Two
+operators register it, as they let the client in. Both changes count from the next request.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Column, Table
+    from sqlalchemy import Table
     from sqlalchemy.types import TypeEngine
 
     Cell = Callable[[Any], bytes]
@@ -55,7 +55,7 @@ class Form:
         self.table: Final = table
         self.columns: Final = tuple(columns)
         self._begin = _count(len(self.columns))
-        self._cells = tuple(_cell(table.c[name]) for name in self.columns)
+        self._cells = tuple(_cell(name, table.c[name].type) for name in self.columns)
 
     def __call__(self, rows: Iterable[bytes]) -> Copied:
         """Put rows that were made by `row` together."""
@@ -105,10 +105,10 @@ _CELLS: Final[tuple[tuple[type[TypeEngine[Any]], Cell], ...]] = (
 )
 
 
-def _cell(column: Column[Any]) -> Cell:
-    if isinstance(column.type, ARRAY) and isinstance(cast("Any", column.type).item_type, Text):
+def _cell(name: str, of: Any) -> Cell:  # noqa: ANN401 - the type of a column
+    if isinstance(of, ARRAY) and isinstance(cast("Any", of).item_type, Text):
         return _texts
     for kind, cell in _CELLS:
-        if isinstance(column.type, kind):
+        if isinstance(of, kind):
             return cell
-    raise TypeError("no binary form is known for the column", column.name)
+    raise TypeError("no binary form is known for the column", name)
