@@ -35,7 +35,7 @@ NOT_OPENED: Final = "not-sealed-to-us"
 _CONTENT: Final = "A256GCM"
 _KEPT: Final = 300
 _STEP: Final = 256
-_RSA_LEAST: Final = 512
+_RSA_LEAST: Final = 3_072
 _FIT: Final[Mapping[tuple[str, str, str], tuple[type[Native], str]]] = {
     ("ECDH-ES+A256KW", "OKP", "X25519"): (OKPKey, "application/jose"),
     ("ECDH-ES+A256KW", "EC", "P-256"): (ECKey, "application/jose"),
@@ -79,11 +79,11 @@ def taken(jwk: Mapping[str, object]) -> SealingKey | None:
     if kind not in _FIT or jwk.get("use", "enc") != "enc":
         return None
     taker, media_type = _FIT[kind]
-    if taker is RSAKey and len(str(jwk.get("n"))) < _RSA_LEAST:
-        return None
     members = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
     try:
         native = taker.import_key(cast("dict[str, str | list[str]]", members))
+        if isinstance(native, RSAKey) and native.public_key.key_size < _RSA_LEAST:
+            return None
         key = SealingKey(kind[0], media_type, native.thumbprint(), native)
         key.seal(b"")
     except (JoseError, ValueError, TypeError):

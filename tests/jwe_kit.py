@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
 from typing import Any, Final
 
@@ -33,3 +34,9 @@ def private(kind: str) -> dict[str, Any]:
 def public(kind: str) -> dict[str, Any]:
     """What the operator registers."""
     return {**_native(kind).as_dict(private=False), "alg": KINDS[kind][0], "use": "enc", "kid": kind}
+
+
+def with_zeros(jwk: dict[str, Any]) -> dict[str, Any]:
+    """The same RSA key, with zeros before its modulus until that is as long as one of 3072 bits."""
+    modulus = urlsafe_b64decode(jwk["n"] + "==")
+    return jwk | {"n": urlsafe_b64encode(modulus.rjust(3_072 // 8, b"\0")).decode()}

@@ -44,6 +44,8 @@ _FIT: Final = {
 }
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MODULUS: Final = re.compile(r"[A-Za-z0-9_-]{512,1024}")
+_RSA_LEAST: Final = 3_072
+_SMALL: Final = "an RSA key has 3072 bits at least and the exponent 65537"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,12 @@ def recipient(offered: Mapping[str, object]) -> Recipient:
         raise _unfit("use is enc")
     values = {name: offered.get(name) for name in _MEMBERS[kind]}
     if kind == "RSA" and not (_MODULUS.fullmatch(str(values["n"])) and values["e"] == "AQAB"):
-        raise _unfit("an RSA key has 3072 bits at least and the exponent 65537")
+        raise _unfit(_SMALL)
     try:
         native: Native = _TAKERS[kind].import_key(cast("dict[str, str | list[str]]", values))
+        # Of the number itself: zeros before a small one make its text as long as that of another.
+        if isinstance(native, RSAKey) and native.public_key.key_size < _RSA_LEAST:
+            raise _unfit(_SMALL)
         named = offered.get("kid")
         kid = named if isinstance(named, str) else native.thumbprint()
         taken = {**values, "alg": algorithm, "kid": kid, "use": "enc"}
