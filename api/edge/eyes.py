@@ -23,7 +23,7 @@ from api.crypto.padding import padded
 from api.edge import media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Collection
 
     from fastapi import Request
 
@@ -37,6 +37,9 @@ FORMS: Final[dict[str, Any]] = {kind: {"schema": {"type": "string"}} for kind in
 STREAMED: Final[dict[str, Any]] = {release.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 """The same, of what streams."""
 
+_WHOLE: Final = frozenset({"application/json", "application/octet-stream"})
+"""What is made before it leaves. Any other answer streams."""
+
 _TO: Final = "eyes"
 _JSON: Final = "application/json"
 _STEP: Final = 256
@@ -45,6 +48,11 @@ _KEPT: Final = frozenset({b"location", b"link", b"content-disposition", b"idempo
 """Header fields that stay beside a sealed answer. Any other may be a digest of the content, or its length."""
 
 _TAG: Final = b"etag"
+
+
+def forms(produces: Collection[str]) -> dict[str, Any]:
+    """The forms of a sealed answer, each with how it is described. `produces`: what the answer is in the clear."""
+    return STREAMED if _WHOLE.isdisjoint(produces) else FORMS
 
 
 def hold(request: Request, operation: Operation, caller: Principal, produces: frozenset[str]) -> None:
@@ -58,7 +66,7 @@ def hold(request: Request, operation: Operation, caller: Principal, produces: fr
     accept = request.headers.get("accept")
     if caller.encryption_jwk is not None:
         to = jwe.stored(caller.encryption_jwk)
-        media.check_accept(accept, to.media_type if produces else release.MEDIA_TYPE)
+        media.check_accept(accept, to.media_type if to.media_type in forms(produces) else release.MEDIA_TYPE)
         setattr(request.state, _TO, to)
     elif produces:
         media.check_any(accept, produces)

@@ -127,7 +127,7 @@ def _complete(operation: dict[str, Any], *, seals: bool) -> dict[str, list[Probl
             **answer.get("headers", {}),
         }
         if seals and "content" in answer:
-            answer["content"] |= eyes.FORMS if routing.JSON in answer["content"] else eyes.STREAMED
+            answer["content"] |= eyes.forms(answer["content"])
     if operation.get("security") and routing.JSON in good.get("200", {}).get("content", ()):
         good["200"]["headers"] |= _headers("ETag")
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)

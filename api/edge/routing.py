@@ -58,7 +58,7 @@ class EdgeRoute(APIRoute):
         """FastAPI's handler, behind our checks."""
         handle = super().get_route_handler()
         produces, consumes = self.produces, self.takes
-        forms = produces | frozenset(eyes.FORMS) if produces and self.seals else produces
+        forms = produces | frozenset(eyes.forms(produces)) if produces and self.seals else produces
         strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
         proves = self.proves
 

@@ -345,7 +345,8 @@ async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchan
     async with sealing(exchange, "p-256"):
         listed = await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)
         assert (listed.status_code, listed.headers["content-type"]) == (200, "application/jose")
-        answer = await dossier.read(at, Range="bytes=0-3")
+        refused(await dossier.read(at, Accept="application/jose"), 406, "not-acceptable")
+        answer = await dossier.read(at, Range="bytes=0-3", Accept=release.MEDIA_TYPE)
         assert (answer.status_code, answer.headers["content-type"]) == (200, release.MEDIA_TYPE)
         assert content[:64] not in answer.content
         assert "etag" not in answer.headers
