@@ -108,6 +108,10 @@ class Session:
 
     def _sealing(self, call: Call[T], trace: Trace, refused: SealingKey | None = None) -> Flow[SealingKey | None]:
         """The key that the body of a call is sealed to; None where it goes in the clear, or has none."""
+        if self._sealer is not None and call.source is not None and not call.unsealed:
+            raise Misconfigured(
+                "seals no content that streams: say `unsealed=True` to send it in the clear", "seal_posts"
+            )
         if self._sealer is None or call.body is None:
             return None
         return (yield from self._sealer.current(trace, refused))
@@ -129,7 +133,7 @@ class Session:
         self, call: Call[T], key: SealingKey | None, token: Token, person: str | None, trace: Trace
     ) -> Flow[Response]:
         url = f"{self._base}/{call.target}"
-        into = None if call.into is None else Receiver(call.into, self._opener)
+        into = None if call.into is None else Receiver(call.into, self._opener, call.start)
 
         def made(nonce: str | None) -> Request:
             request = self._request(call, url, token, nonce, person, trace)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -33,8 +32,8 @@ class Sink(Protocol):
 class Receives(Protocol):
     """Who takes an answer as it comes."""
 
-    def begin(self, media_type: str) -> Sink:
-        """Where what comes now goes."""
+    def begin(self, media_type: str, first: int | None) -> Sink:
+        """Where what comes now goes. `first`: its place in the file; None when the answer does not tell."""
         ...
 
 
@@ -45,7 +44,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class Request:
     """An HTTP request. Headers and body hold tokens and personal data, so that no repr shows them.
 
-    `into`: where the body of a 200 goes as it comes, of a 206 if a range was asked, instead of into the response.
+    `into`: takes the body of a 200 or 206 as it comes, instead of the response.
     `source`: reads the body, from its beginning, where that is too large for `content`.
     """
 
@@ -55,11 +54,6 @@ class Request:
     content: bytes = field(default=b"", repr=False)
     into: Receives | None = field(default=None, repr=False)
     source: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
-
-    @property
-    def file_status(self) -> int:
-        """The status of an answer whose body goes into the file."""
-        return HTTPStatus.PARTIAL_CONTENT if "Range" in self.headers else HTTPStatus.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +91,8 @@ class Call(Generic[T]):
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
     `signed`: its body can be signed for evidence.
-    `source`: reads the body that is sent, as often as it is sent. `headers`: what else is said.
+    `source`: reads the body that is sent, as often as it is sent; in the clear, and only where `unsealed` says so if
+    posts are to be sealed. `start`: the place in the file from which on it is asked. `headers`: what else is said.
     """
 
     method: str
@@ -113,6 +108,8 @@ class Call(Generic[T]):
     into: Sink | None = field(default=None, repr=False)
     signed: bool = False
     source: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
+    unsealed: bool = False
+    start: int = 0
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property

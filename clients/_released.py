@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MEDIA_TYPE: Final = "application/vnd.ketenbrug.sealed-stream"
 _CIPHER: Final = "c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM"
 _OK: Final = 200
+_PARTIAL: Final = 206
 _CHUNK: Final = 16_384 + 16
 _SALT: Final = 24
 _HEADER: Final = 56
@@ -36,29 +37,53 @@ _LINE_MOST: Final = 4_096
 class Receiver:
     """Where a file goes as it comes: opened if it is sealed, else as it is."""
 
-    __slots__ = ("_into", "_opener", "_released")
+    __slots__ = ("_into", "_opener", "_released", "_start")
 
-    def __init__(self, into: Sink, opener: Opener | None) -> None:
+    def __init__(self, into: Sink, opener: Opener | None, start: int = 0) -> None:
+        """`start`: the place in the file from which on it is wanted."""
         self._into = into
         self._opener = opener
+        self._start = start
         self._released: _Released | None = None
 
-    def begin(self, media_type: str) -> Sink:
-        """An answer of this media type comes. Raises `UnexpectedAnswer` when it is sealed and there is no key."""
+    def begin(self, media_type: str, first: int | None) -> Sink:
+        """An answer of this media type comes, which begins at a place in the file: what is before `start` is dropped.
+
+        Raises `UnexpectedAnswer` when it is sealed and there is no key, or begins behind where it is wanted.
+        """
         self._released = None
+        if first is None or first > self._start:
+            raise UnexpectedAnswer("the answer does not begin where it was asked", _PARTIAL)
+        into = _Behind(self._into, self._start - first) if first < self._start else self._into
         if media_type != MEDIA_TYPE:
-            return self._into
+            return into
         if self._opener is None:
             raise UnexpectedAnswer(
                 "the file is sealed to a key that this client has not: give it as `opening_key`", _OK
             )
-        self._released = _Released(self._into, self._opener)
+        self._released = _Released(into, self._opener)
         return self._released
 
     def end(self) -> None:
         """It came to its end. Raises `UnexpectedAnswer` when what came is not whole."""
         if self._released is not None:
             self._released.end()
+
+
+class _Behind:
+    """A sink that drops what comes first: so many bytes."""
+
+    __slots__ = ("_into", "_left")
+
+    def __init__(self, into: Sink, count: int) -> None:
+        self._into = into
+        self._left = count
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more."""
+        dropped = min(self._left, len(data))
+        self._left -= dropped
+        return self._into.write(data[dropped:])
 
 
 class _Released:

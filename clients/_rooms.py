@@ -230,12 +230,13 @@ def takes(at: str, wanted: Wire, into: Sink) -> Call[None]:
 def fetches(at: str, into: Sink, start: int, purpose: Purpose | None = None) -> Call[None]:
     """Describe a GET whose answer is a file, from byte `start` on."""
     headers = (("Range", f"bytes={start}-"),) if start else ()
-    return Call("GET", at, _nothing, purpose=purpose, into=into, headers=headers)
+    return Call("GET", at, _nothing, purpose=purpose, into=into, start=start, headers=headers)
 
 
-def stores(at: str, content: Content) -> Call[None]:
+def stores(at: str, content: Content, *, unsealed: bool = False) -> Call[None]:
     """Describe a PUT of a content. It may be sent again: it has one effect."""
-    return Call("PUT", at, _nothing, safe=True, source=content.blocks, headers=content.headers())
+    headers = content.headers()
+    return Call("PUT", at, _nothing, safe=True, source=content.blocks, unsealed=unsealed, headers=headers)
 
 
 def _nothing(_content: bytes) -> None:

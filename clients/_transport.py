@@ -6,8 +6,10 @@ but the arguments. No exception of the library leaves this module: its requests 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -29,6 +31,8 @@ _CAUSES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ConnectionRefusedError, "refused"),
     (httpx.TimeoutException, "timeout"),
 )
+_FILES: Final = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+_RANGE: Final = re.compile(r"bytes (\d{1,15})-", re.ASCII)
 _USER_AGENT: Final = "ketenbrug-clients"
 
 
@@ -50,8 +54,8 @@ class Http:
         try:
             content = request.content if request.source is None else request.source()
             with self._http.stream(**_asked(request), content=content) as came:
-                if request.into is not None and came.status_code == request.file_status:
-                    into = request.into.begin(came.headers.get("content-type", ""))
+                if request.into is not None and came.status_code in _FILES:
+                    into = request.into.begin(came.headers.get("content-type", ""), _first(came))
                     for part in came.iter_bytes():
                         into.write(part)
                     return _response(came, b"")
@@ -80,8 +84,8 @@ class AsyncHttp:
         try:
             content = request.content if request.source is None else _awaiting(request.source())
             async with self._http.stream(**_asked(request), content=content) as came:
-                if request.into is not None and came.status_code == request.file_status:
-                    into = request.into.begin(came.headers.get("content-type", ""))
+                if request.into is not None and came.status_code in _FILES:
+                    into = request.into.begin(came.headers.get("content-type", ""), _first(came))
                     async for part in came.aiter_bytes():
                         into.write(part)
                     return _response(came, b"")
@@ -123,6 +127,14 @@ def _asked(request: Request) -> dict[str, Any]:
         "url": request.url,
         "headers": dict(request.headers),
     }
+
+
+def _first(came: httpx.Response) -> int | None:
+    """The place in the file of what comes (RFC 9110 section 14.4)."""
+    if came.status_code == HTTPStatus.OK:
+        return 0
+    told = _RANGE.match(came.headers.get("content-range", ""))
+    return None if told is None else int(told[1])
 
 
 async def _awaiting(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -267,7 +267,7 @@ def _advise(made: Played, case: UUID) -> None:
 
 def _attack(made: Played) -> None:
     """Every operation, with canaries where none belongs: in each member, in the address, in the headers."""
-    document = httpx.get(f"{made.running.base_url}/openapi.json").json()
+    document = httpx.get(f"{made.running.base_url}/openapi.json", timeout=60).json()
     clients = (made.cast.ngo, made.cast.ind, made.cast.municipality, made.cast.auditor, made.cast.operator)
     scopes = [set(made.cast.who[key].scope.split()) for key in ("ngo", "ind", "municipality", "auditor", "operator")]
     for path, item in document["paths"].items():

@@ -14,8 +14,11 @@ import pytest_asyncio
 from api.crypto import release
 from api.crypto.stream import CHUNK
 from api.dossiers import document_store
-from api.vocabulary import DOCUMENT_MOST
+from api.vocabulary import DOCUMENT_MOST, DocumentType
 from clients import _transport
+from clients.chain import AsyncChainClient
+from clients.documents import Content
+from clients.errors import Misconfigured
 from clients.ngo import AsyncNgoClient
 from tests import oauth_kit as kit
 from tests.actor import reasons, refused
@@ -362,7 +365,33 @@ async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchan
             transport=_transport.AsyncHttp(timeout=30, inner=httpx.ASGITransport(app=exchange.app)),
         ) as ngo:
             await ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), into, purpose=SCREENING)
+            rest = io.BytesIO()
+            await ngo.documents.read(
+                dossier.dossier, UUID(at.rpartition("/")[2]), rest, purpose=SCREENING, start=CHUNK + 1
+            )
+    assert rest.getvalue() == content[CHUNK + 1 :], "no range is sealed: what it has already is dropped"
     assert into.getvalue() == content
     plain = io.BytesIO()
     await exchange.ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), plain, purpose=SCREENING, start=9)
     assert plain.getvalue() == content[9:]
+
+
+async def test_a_client_that_seals_its_posts_sends_no_content_in_the_clear_unless_it_says_so(
+    exchange: Exchange,
+) -> None:
+    dossier, member = await Attached.to(exchange), exchange.members["ind"]
+    document = UUID((await dossier.awaited()).rpartition("/")[2])
+    async with AsyncChainClient(
+        f"{BASE}/v1",
+        issuer=BASE,
+        client_id=member.client_id,
+        key=member.jwk,
+        scope=member.part.scopes,
+        seal_posts=True,
+        transport=_transport.AsyncHttp(timeout=30, inner=httpx.ASGITransport(app=exchange.app)),
+    ) as ind:
+        content = Content.of(GOOD, DocumentType.PDF)
+        with pytest.raises(Misconfigured, match="seal_posts"):
+            await ind.documents.store(dossier.dossier, document, content)
+        await ind.documents.store(dossier.dossier, document, content, unsealed=True)
+    assert (await dossier.read(f"{dossier.path}/{document}")).content == GOOD

@@ -33,7 +33,7 @@ def opened(sent: bytes, kind: str = KIND, block: int = 5_000) -> bytes:
     """What is written of it, if it is whole."""
     file = io.BytesIO()
     receiver = Receiver(file, _opening.Opener(private(kind)))
-    into = receiver.begin(MEDIA_TYPE)
+    into = receiver.begin(MEDIA_TYPE, 0)
     for at in range(0, len(sent), block):
         into.write(sent[at : at + block])
     receiver.end()
@@ -55,13 +55,13 @@ async def test_only_the_recipient_opens_it() -> None:
     with pytest.raises(UnexpectedAnswer, match="not for this client"):
         opened(sent, "p-256")
     with pytest.raises(UnexpectedAnswer, match="opening_key"):
-        Receiver(io.BytesIO(), None).begin(MEDIA_TYPE)
+        Receiver(io.BytesIO(), None).begin(MEDIA_TYPE, 0)
 
 
 async def test_a_file_in_the_clear_goes_through_as_it_is() -> None:
     file = io.BytesIO()
     receiver = Receiver(file, None)
-    receiver.begin("text/csv").write(b"a,b")
+    receiver.begin("text/csv", 0).write(b"a,b")
     receiver.end()
     assert file.getvalue() == b"a,b"
 
