@@ -88,7 +88,7 @@ class Session:
     def call(self, call: Call[T], person: str | None = None, parent: str | None = None) -> Flow[Answer[T]]:
         """The answer to a call. `parent`: the `traceparent` of what it is made for.
 
-        Raises any `KetenbrugClientError` but `Misconfigured`.
+        Raises any `KetenbrugClientError`.
         """
         trace = Trace.of(parent)
         try:

@@ -104,6 +104,7 @@ class BlockingClient(Client[Blocking]):
     sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
     `opening_key`: the private JWK that answers are sealed to, or its file, where its public half is registered.
     `seal_posts`: what is posted is sealed to a key that the service publishes; given thumbprints, to one of those only.
+    Contents of documents are not, and are sent only as `unsealed`.
     `payload_key`: the private JWK that signs outcomes and advice for evidence, or its file; with the `kid` of its
     registered public half, if that has one.
     `tls`: for certificates of your own. `transport`: sends in place of HTTP.
