@@ -34,7 +34,7 @@ _KINDS: Final[Mapping[tuple[str, str], tuple[str, type[ECKey | OKPKey], tuple[st
     ("EC", "P-256"): ("ES256", ECKey, ("kty", "crv", "x", "y")),
     ("OKP", "Ed25519"): ("Ed25519", OKPKey, ("kty", "crv", "x")),
 }
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FILE_MOST: Final = 16_384
 
 
@@ -155,7 +155,7 @@ def read(file: Path) -> dict[str, Any]:
     except OSError:
         raise Misconfigured("the key file cannot be read", str(file)) from None
     # Windows has no such bits; its access lists are the administrator's.
-    if os.name == "posix" and mode & _OTHERS:
+    if os.name == "posix" and mode & OTHERS:
         raise Misconfigured("the key file is open to group or world: give it the mode 0400", str(file))
     try:
         jwk: object = json.loads(content)

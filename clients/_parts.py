@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Collection, Iterable
     from datetime import date
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -107,7 +108,9 @@ class BlockingClient(Client[Blocking]):
     Contents of documents are not, and are sent only as `unsealed`.
     `payload_key`: the private JWK that signs outcomes and advice for evidence, or its file; with the `kid` of its
     registered public half, if that has one.
-    `tls`: for certificates of your own. `transport`: sends in place of HTTP.
+    `certificate`: a PEM file with the certificate by which the client is registered and its private key (RFC 8705);
+    then `base_url` is of the address for certificates, and `key` any key, for proofs. `tls`: for certificates of your
+    own; the other one is loaded into it. `transport`: sends in place of HTTP, and shows the certificate itself.
     """
 
     def __init__(
@@ -125,12 +128,13 @@ class BlockingClient(Client[Blocking]):
         opening_key: KeySource | None = None,
         seal_posts: bool | Collection[str] = False,
         payload_key: KeySource | None = None,
+        certificate: str | Path | None = None,
         tls: ssl.SSLContext | None = None,
         transport: Transport | None = None,
     ) -> None:
         session = _session(
             base_url,
-            Account(issuer, client_id, _words(scope)),
+            Account(issuer, client_id, _words(scope), certificate is not None),
             key,
             Retries(most=retries),
             keep,
@@ -140,6 +144,7 @@ class BlockingClient(Client[Blocking]):
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
+            tls = tls if certificate is None else _transport.showing(certificate, tls)
             transport = _transport.Http(timeout=timeout, tls=tls)
         super().__init__(Blocking(session, transport, person))
 
@@ -172,12 +177,13 @@ class AwaitingClient(Client[Awaiting]):
         opening_key: KeySource | None = None,
         seal_posts: bool | Collection[str] = False,
         payload_key: KeySource | None = None,
+        certificate: str | Path | None = None,
         tls: ssl.SSLContext | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         session = _session(
             base_url,
-            Account(issuer, client_id, _words(scope)),
+            Account(issuer, client_id, _words(scope), certificate is not None),
             key,
             Retries(most=retries),
             keep,
@@ -187,6 +193,7 @@ class AwaitingClient(Client[Awaiting]):
         )
         person = None if acting_person is None else checked_person(acting_person)
         if transport is None:
+            tls = tls if certificate is None else _transport.showing(certificate, tls)
             transport = _transport.AsyncHttp(timeout=timeout, tls=tls)
         super().__init__(Awaiting(session, transport, person))
 

@@ -1,7 +1,8 @@
 """The access token of one client: in memory only, renewed when 80 % of its life has passed, by one flow at a time.
 
 (1) metadata of the issuer   RFC 8414; the document must be of that issuer
-(2) token request            client_credentials (RFC 6749 section 4.4), private_key_jwt (RFC 7523), DPoP (RFC 9449)
+(2) token request            client_credentials (RFC 6749 section 4.4), DPoP (RFC 9449), and private_key_jwt (RFC 7523)
+                             or tls_client_auth (RFC 8705), which is at an address of its own
 (3) the token                must be bound to our key: of the type DPoP
 
 What another flow renewed in the meantime is used, not renewed again.
@@ -45,9 +46,14 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
+class _Aliases(_Document):
+    token_endpoint: str | None = None
+
+
 class _Metadata(_Document):
     issuer: str
     token_endpoint: str
+    mtls_endpoint_aliases: _Aliases = _Aliases()
 
 
 class _Grant(_Document):
@@ -63,11 +69,15 @@ D = TypeVar("D", bound=_Document)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """With whom a client is registered, and as what. `scope`: separated by spaces."""
+    """With whom a client is registered, and as what. `scope`: separated by spaces.
+
+    `by_certificate`: it proves itself by the certificate of its connection, not by its key.
+    """
 
     issuer: str
     client_id: str
     scope: str
+    by_certificate: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,18 +160,22 @@ class Tokens:
         # RFC 8414 section 3.3: otherwise another server could pose as this issuer.
         if metadata.issuer != issuer:
             raise UnexpectedAnswer("the metadata is of another issuer", response.status)
-        if not is_secure(metadata.token_endpoint):
+        aliases = metadata.mtls_endpoint_aliases
+        endpoint = aliases.token_endpoint if self._account.by_certificate else metadata.token_endpoint
+        if endpoint is None:
+            raise UnexpectedAnswer("the issuer has no address for clients with a certificate", response.status)
+        if not is_secure(endpoint):
             raise UnexpectedAnswer("the metadata names a token endpoint without HTTPS", response.status)
-        return metadata.token_endpoint
+        return endpoint
 
     def _request(self, endpoint: str, nonce: str | None, trace: Trace) -> Request:
         account, now = self._account, self._clock()
-        form = {
-            "grant_type": "client_credentials",
-            "scope": account.scope,
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self._signer.assertion(account.client_id, account.issuer, now),
-        }
+        form = {"grant_type": "client_credentials", "scope": account.scope}
+        if account.by_certificate:
+            form["client_id"] = account.client_id
+        else:
+            form["client_assertion_type"] = ASSERTION_TYPE
+            form["client_assertion"] = self._signer.assertion(account.client_id, account.issuer, now)
         headers = {
             "Accept": "application/json",
             tracing.HEADER: trace.child(),

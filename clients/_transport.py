@@ -6,16 +6,19 @@ but the arguments. No exception of the library leaves this module: its requests 
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from clients._keys import OTHERS
 from clients._messages import Response
-from clients.errors import ConnectionFailed
+from clients.errors import ConnectionFailed, Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -97,6 +100,24 @@ class AsyncHttp:
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
+
+
+def showing(certificate: str | Path, tls: ssl.SSLContext | None) -> ssl.SSLContext:
+    """A context that shows the certificate of a PEM file, which holds its private key too. Raises `Misconfigured`.
+
+    `tls`: the context into which it is loaded; a new one when there is none.
+    """
+    context = httpx.create_ssl_context(trust_env=False) if tls is None else tls
+    file = Path(certificate)
+    try:
+        if os.name == "posix" and file.stat().st_mode & OTHERS:
+            raise Misconfigured("the file is open to group or world: give it the mode 0400", str(file))
+        context.load_cert_chain(file, password=lambda: "")  # else it would ask at the terminal
+    except (OSError, ValueError):
+        raise Misconfigured(
+            "it must hold a certificate and its private key (PEM, without password)", str(file)
+        ) from None
+    return context
 
 
 def _kind(error: BaseException) -> str:

@@ -144,14 +144,11 @@ class Exchange:
             return refused
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
         assert form["grant_type"] == "client_credentials"
-        assert form["client_assertion_type"] == ASSERTION_TYPE
-        public = {name: value for name, value in self.jwk.items() if name != "d"}
-        unverified = jose.peek(form["client_assertion"])
-        claims = jose.verify(unverified, jose.key_ring([public]).choose(unverified.header))
-        assert claims["iss"] == claims["sub"] == CLIENT_ID
-        assert claims["aud"] == self.issuer
-        assert claims["jti"] not in {each["jti"] for each in self.assertions}
-        self.assertions.append(claims)
+        if "client_id" in form:  # proven by the certificate of its connection
+            assert set(form) == {"grant_type", "scope", "client_id"}
+            assert form["client_id"] == CLIENT_ID
+        else:
+            self._asserted(form)
         token = f"token-{len(self.issued) + 1}"
         self.issued.append(token)
         return reply(
@@ -164,6 +161,16 @@ class Exchange:
                 "client_keys_renew_by": self.renew_by,
             },
         )
+
+    def _asserted(self, form: dict[str, str]) -> None:
+        assert form["client_assertion_type"] == ASSERTION_TYPE
+        public = {name: value for name, value in self.jwk.items() if name != "d"}
+        unverified = jose.peek(form["client_assertion"])
+        claims = jose.verify(unverified, jose.key_ring([public]).choose(unverified.header))
+        assert claims["iss"] == claims["sub"] == CLIENT_ID
+        assert claims["aud"] == self.issuer
+        assert claims["jti"] not in {each["jti"] for each in self.assertions}
+        self.assertions.append(claims)
 
     def _api(self, request: Request) -> Response:
         scheme, _, token = request.headers["Authorization"].partition(" ")
@@ -233,9 +240,15 @@ def with_a_case() -> Exchange:
     )
 
 
-def session(exchange: Exchange, *, retries: Retries | None = None, seals: frozenset[str] | None = None) -> Session:
+def session(
+    exchange: Exchange,
+    *,
+    retries: Retries | None = None,
+    seals: frozenset[str] | None = None,
+    by_certificate: bool = False,
+) -> Session:
     """The session of a client of the small exchange. Its jitter is a half."""
-    account = Account(exchange.issuer, CLIENT_ID, SCOPE)
+    account = Account(exchange.issuer, CLIENT_ID, SCOPE, by_certificate)
     patient = Retries(chance=lambda: 0.5) if retries is None else retries
     return Session(
         f"{exchange.origin}/v1",

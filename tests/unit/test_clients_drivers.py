@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -11,16 +12,19 @@ from uuid import UUID
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from api.schemas.cases import CaseSearch, NewCase
 from api.vocabulary import CareFunction, Municipality, Purpose, Scope
-from clients._transport import AsyncHttp
+from clients._transport import AsyncHttp, showing
 from clients.errors import ConnectionFailed, KeysAreOld, Misconfigured, NotFound
 from clients.ngo import AsyncNgoClient, NgoClient
-from tests.clients_kit import CASE, CASE_ID, CLIENT_ID, ORIGIN, Asgi, Exchange, problem, reply, served
+from tests import mtls_kit
+from tests.clients_kit import CASE, CASE_ID, CLIENT_ID, ORIGIN, Asgi, Exchange, private_jwk, problem, reply, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from clients._messages import Request, Response
 
@@ -181,6 +185,32 @@ async def test_an_answer_to_try_again_is_obeyed_by_the_awaiting_client(exchange:
     async with awaiting(exchange) as client:
         assert (await client.cases.read(CASE_ID)).status == 200
     assert len(exchange.api_requests()) == 2
+
+
+def test_a_certificate_is_loaded_with_its_key_from_a_file_of_ones_own(tmp_path: Path) -> None:
+    """What is no such file is said at once; a password is never asked for at a terminal."""
+    made, file = mtls_kit.certificate("ours"), tmp_path / "client.pem"
+    file.write_text(made.pem + made.key_pem)
+    file.chmod(0o400)
+    given = ssl.create_default_context(cadata=mtls_kit.authority().root.pem)
+    assert showing(file, given) is given
+    assert showing(str(file), None).verify_mode is ssl.CERT_REQUIRED
+    client = NgoClient(
+        "https://a.test/v1", issuer="https://a.test", client_id="x", key=private_jwk(), scope="y", certificate=file
+    )
+    client.close()
+    locked = made.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    ).decode()
+    wrong = ((made.pem, 0o400), (made.pem + locked, 0o400), ("", 0o400), (made.pem + made.key_pem, 0o440))
+    for number, (content, mode) in enumerate(wrong):
+        bad = tmp_path / str(number)
+        bad.write_text(content)
+        bad.chmod(mode)
+        with pytest.raises(Misconfigured):
+            showing(bad, None)
+    with pytest.raises(Misconfigured):
+        showing(tmp_path / "absent", None)
 
 
 def test_where_nobody_listens_the_blocking_client_says_so(exchange: Exchange) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.oauth import jose
 from api.schemas.base import Page
 from api.schemas.cases import CaseSummary
 from clients._rooms import reads
@@ -75,6 +76,28 @@ def test_an_assertion_is_for_the_issuer_alone_and_for_one_minute(exchange: Excha
     assert claims["exp"] - claims["iat"] == 60
     assert claims["iss"] == CLIENT_ID
     assert SCOPE.replace(" ", "+").replace(":", "%3A").encode() in exchange.token_requests()[0].content
+
+
+def test_a_client_with_a_certificate_asks_at_the_address_for_it_and_signs_no_assertion(
+    exchange: Exchange, hand: Hand
+) -> None:
+    """RFC 8705 sections 2 and 5; the proof names that address."""
+    alias = "https://mtls.exchange.test/oauth/token"
+    exchange.metadata = {"mtls_endpoint_aliases": {"token_endpoint": alias}}
+    assert hand.run(session(exchange, by_certificate=True).call(READ)).value.id == CASE_ID
+    (asked,) = exchange.token_requests()
+    assert asked.url == alias
+    assert exchange.assertions == []
+    assert jose.peek(asked.headers["DPoP"]).claims["htu"] == alias
+
+
+@pytest.mark.parametrize("aliases", [{}, {"mtls_endpoint_aliases": {"revocation_endpoint": "https://x"}}], ids=str)
+def test_an_issuer_without_such_an_address_is_not_asked(
+    exchange: Exchange, hand: Hand, aliases: dict[str, object]
+) -> None:
+    exchange.metadata = aliases
+    with pytest.raises(UnexpectedAnswer, match="no address for clients with a certificate"):
+        hand.run(session(exchange, by_certificate=True).call(READ))
 
 
 def test_each_request_has_a_proof_of_its_own_over_the_token(exchange: Exchange, hand: Hand) -> None:
