@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """Who is planted, and what is called when somebody comes to one of them; of whom, it is not told."""
+    """What is planted, by each of its ids, and what is called when somebody comes to it; to which, it is not told."""
 
-    persons: frozenset[UUID] = frozenset()
+    planted: frozenset[UUID] = frozenset()
     tell: Callable[[], None] = field(default=lambda: None)
 
     def look(self, persons: Iterable[UUID]) -> None:
         """Tell, once, when one of these is planted."""
-        if not self.persons.isdisjoint(persons):
+        if not self.planted.isdisjoint(persons):
             self.tell()
 
 

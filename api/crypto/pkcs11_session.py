@@ -3,16 +3,19 @@
 The library is not made for threads: two of them corrupt its memory, in one process also with two sessions. So all
 calls of a process are made in one thread, which is started at the first call: when the workers have been forked. A
 login counts for the whole process, and a logout too: so there is one session for each token, whoever asks. One that
-fails is opened anew at the next call. A module that hangs holds its thread; nobody waits longer than `PATIENCE` for it.
+fails is opened anew at the next call. A module that hangs holds its thread; nobody waits longer than `PATIENCE` for it,
+and the process ends without it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pkcs11
@@ -56,9 +59,34 @@ def _session(_process: int, module: Path, token: str, pin: Path) -> Session:
 
 
 @cache
-def _thread(_process: int) -> ThreadPoolExecutor:
-    """The one thread of this process that touches the library."""
-    return ThreadPoolExecutor(1, "pkcs11")
+def _turns(_process: int) -> Turns:
+    return Turns()
+
+
+class Turns:
+    """The one thread of this process that touches the library, and who waits for it."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        # An executor's thread would be waited for at the end of the process, however long the module hangs.
+        Thread(target=self._run, name="pkcs11", daemon=True).start()
+
+    def take(self, turn: Callable[[], T]) -> Future[T]:
+        """Queue up. Who gives up before it is their turn takes none."""
+        done: Future[T] = Future()
+        self._waiting.put((done, turn))
+        return done
+
+    def _run(self) -> None:
+        while True:
+            done, turn = self._waiting.get()
+            if done.set_running_or_notify_cancel():
+                try:
+                    done.set_result(turn())
+                except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                    done.set_exception(error)
 
 
 class Session:
@@ -97,9 +125,9 @@ class Session:
                 structlog.get_logger("ketenbrug.crypto").error("key-service-away", kind=type(error).__name__)
                 raise KeyServiceAway(self._sentence(error)) from None
 
-        done = asyncio.get_running_loop().run_in_executor(_thread(os.getpid()), turn)
+        done = _turns(os.getpid()).take(turn)
         try:
-            return await asyncio.wait_for(done, PATIENCE)
+            return await asyncio.wait_for(asyncio.wrap_future(done), PATIENCE)
         except TimeoutError:
             why = f"the module of token {self._token} does not answer"
             raise KeyServiceAway(why) from None

@@ -27,6 +27,7 @@ from api.storage.unit import Unit
 from api.vocabulary import Purpose, Reach, Reason
 
 _KEY: Final = r'^"?[A-Za-z0-9_-]{8,128}"?$'
+_SIGNED: Final = b"signed"
 
 IdempotencyKey = Annotated[
     str | None,
@@ -82,7 +83,7 @@ def creates_signed(operation: Operation) -> Any:  # noqa: ANN401 - as above
     ) -> Call:
         _provable(request, operation)
         held = await signed.held(request, operation, caller, unit.now)
-        once = await _once(request, operation, unit, caller, key)
+        once = await _once(request, operation, unit, caller, key, signed_too=held is not None)
         return replace(_call(request, operation, unit, caller, once), signed=held)
 
     return Depends(call, scope="function")
@@ -103,13 +104,16 @@ def had_no_effect(call: Call, status: int) -> None:
         idempotency.note(call.unit, call.caller.client_id, call.operation.name, call.once.key, status)
 
 
-async def _once(request: Request, operation: Operation, unit: Unit, caller: Principal, key: str | None) -> Once:
+async def _once(
+    request: Request, operation: Operation, unit: Unit, caller: Principal, key: str | None, *, signed_too: bool = False
+) -> Once:
     if key is None:
         raise BadRequest(Reason.IDEMPOTENCY_KEY_MISSING)
     bare = key.strip('"')
-    fingerprint = state.of(request).fingerprints.tag(
-        request.method.encode(), request.scope["path"].encode(), await request.body()
-    )
+    asked = [request.method.encode(), request.scope["path"].encode(), await request.body()]
+    if signed_too:
+        asked.append(_SIGNED)  # else the entry of a retry could say `signed` where the effect kept no evidence
+    fingerprint = state.of(request).fingerprints.tag(*asked)
     claim = await idempotency.claim(unit, caller.client_id, operation.name, bare, fingerprint, uuid_utils.uuid7())
     if claim.reused:
         raise BadRequest(Reason.IDEMPOTENCY_KEY_REUSED)

@@ -126,7 +126,7 @@ async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
 
 async def look(unit: Unit, eye: Eye, index: BlindIndex, v_number: str) -> None:
     """Let an eye look at whose V-number is sought, whoever may see them. Where nothing is planted nothing is asked."""
-    if eye.persons and (who := await find(unit, index, v_number)) is not None:
+    if eye.planted and (who := await find(unit, index, v_number)) is not None:
         eye.look((who.id,))
 
 

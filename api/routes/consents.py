@@ -84,7 +84,10 @@ async def read_receipt(
 ) -> Response:
     """What the person gets in hand: the consent as it stands, readable and signed."""
     outcome = await consents.receipt(call, ConsentId(consent_id))
-    jws = "" if isinstance(outcome, Refusal) else await state.of(request).receipts.sign(outcome, call.unit.now)
+    if isinstance(outcome, Refusal):
+        return replies.refused(outcome)
+    await call.unit.finish()  # the connection is given back: whoever signs may be slow, or away
+    jws = await state.of(request).receipts.sign(outcome, call.unit.now)
     return replies.shown(request, outcome, lambda made: wire.ConsentReceipt(receipt=made, jws=jws))
 
 

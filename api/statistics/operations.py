@@ -28,7 +28,7 @@ async def flow(
     profile = model.profile_of(call.caller.organisation.kind)
     day = model.as_of(reference_date, call.unit.now.astimezone(AMSTERDAM).date(), profile)
     reported = await store.reported(call.unit, day)
-    counts = await store.counts(call.unit, day, _end_of(day))
+    counts = await store.counts(call.unit, day, _end_of(day), call.eye.planted)
     return figures.flow(day, SCHEMES[scheme], profile, counts, reported)
 
 

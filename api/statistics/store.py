@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Date, DateTime, bindparam, func, insert, literal_column, or_, select
+from sqlalchemy import ARRAY, Date, DateTime, Uuid, all_, bindparam, func, insert, literal_column, or_, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -16,8 +16,9 @@ from api.storage.statement import statement
 from api.vocabulary import LeavingReason, Municipality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import date, datetime
+    from uuid import UUID
 
     from api.storage.unit import Record, Unit
 
@@ -25,6 +26,7 @@ _REASON: Final = sql_case((case.c.closed_date <= bindparam("day", type_=Date), c
 _COUNT: Final = statement(
     select(case.c.municipality, case.c.with_status, _REASON.label("reason"), func.count().label("cases"))
     .where(case.c.opened_at < bindparam("before", type_=DateTime(timezone=True)))
+    .where(case.c.id != all_(bindparam("planted", type_=ARRAY(Uuid))))
     .group_by(case.c.municipality, case.c.with_status, literal_column("reason"))
 )
 _REPORTED: Final = statement(
@@ -50,9 +52,12 @@ async def reported(unit: Unit, day: date) -> tuple[Reported, ...]:
     return tuple(_reported(row) for row in await unit.all(_REPORTED(day=day)))
 
 
-async def counts(unit: Unit, day: date, before: datetime) -> dict[Municipality, Counts]:
-    """Cases opened before an instant, and closed by the end of a day. This is the unit's last statement."""
-    rows = await unit.last(_COUNT(day=day, before=before))
+async def counts(unit: Unit, day: date, before: datetime, planted: Collection[UUID]) -> dict[Municipality, Counts]:
+    """Cases opened before an instant, and closed by the end of a day, but for what is planted: it is of nobody.
+
+    This is the unit's last statement.
+    """
+    rows = await unit.last(_COUNT(day=day, before=before, planted=list(planted)))
     of: dict[Municipality, list[Record]] = {}
     for row in rows:
         of.setdefault(Municipality(row["municipality"]), []).append(row)

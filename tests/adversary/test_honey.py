@@ -83,6 +83,8 @@ async def test_who_comes_to_a_planted_record_is_told(
                 ("cases.search", None),
             ]
             (planted,) = await exchange.entries("honey.plant")
+            figures = await exchange.actor("municipality").get(f"/statistics/flow?referenceDate={world.today()}")
+            assert figures.json()["total"]["inflow"]["total"]["value"] == 0, "what was published stays as it was"
             (row,) = await exchange.rows("SELECT * FROM exchange.person WHERE id = $1", person)
     for each in ids:
         assert str(each) not in json.dumps(planted)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+from api.crypto.signers import KeyServiceAway
+from api.edge import state
+from api.storage.unit import Unit
 from api.vocabulary import CareFunction, ConsentKind, DataCategory, Municipality, Party, Purpose
 from tests import exchange as world
 from tests.actor import Actor, reasons, refused, told
 from tests.dealings import IDENTITY, ORDINARY, Dealings, wire
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     import httpx
 
+    from api.storage.pool import Database
     from tests import servers
     from tests.exchange import Exchange, Furnished
 
@@ -63,6 +69,57 @@ async def test_the_person_gets_a_receipt_of_the_consent_as_it_stands(exchange: E
     assert "withdrawn" in withdrawn.text
     assert withdrawn.json()["jws"] != given.json()["jws"]
     refused(await ngo.get(f"/consents/{uuid4()}/receipt"), 404, "not-found")
+
+
+class Lending:
+    """The pool, and how many of its connections are lent."""
+
+    def __init__(self, pool: Database) -> None:
+        self._pool = pool
+        self.lent = 0
+
+    def unit(self, now: datetime) -> Unit:
+        """A unit that borrows here."""
+        return Unit(self, now)
+
+    async def acquire(self) -> Any:
+        """Borrow one."""
+        self.lent += 1
+        return await self._pool.acquire()
+
+    async def release(self, connection: Any) -> None:
+        """Give it back."""
+        self.lent -= 1
+        await self._pool.release(connection)
+
+
+class Away:
+    """Who signs receipts does not answer, and looks how many connections wait for that."""
+
+    def __init__(self, pool: Lending) -> None:
+        self._pool = pool
+        self.waiting: list[int] = []
+
+    async def sign(self, *_: object) -> str:
+        """Sign it not."""
+        self.waiting.append(self._pool.lent)
+        raise KeyServiceAway("the module does not answer")
+
+
+async def test_no_connection_waits_for_who_signs_a_receipt(exchange: Exchange) -> None:
+    """A token that hangs does not drain the pool; what was permitted by then is written down, and that it failed."""
+    made = await (await Dealings.begin(exchange)).consent(SCREENING, "ngo", ORDINARY)
+    inner: Any = exchange.app.app
+    here, pool = inner.state.ketenbrug, Lending(exchange.database)
+    away = Away(pool)
+    state.install(inner, replace(here, database=pool, receipts=away))
+    try:
+        answer = await exchange.actor("ngo").get(f"/consents/{made.id}/receipt")
+    finally:
+        state.install(inner, here)
+    assert (answer.status_code, away.waiting, pool.lent) == (503, [0], 0)
+    entries = await exchange.entries_of(answer.headers["request-id"])
+    assert [each["result"] for each in entries] == ["permitted", "failed"]
 
 
 async def test_a_no_is_recorded_and_needs_no_evidence(exchange: Exchange) -> None:

@@ -123,6 +123,19 @@ async def test_a_retry_is_verified_too_and_keeps_what_was_kept_first(exchange: E
     refused(broken, 400, "payload-signature-invalid")
 
 
+async def test_signed_and_unsigned_are_two_requests_to_one_key(exchange: Exchange) -> None:
+    """No entry says `signed` of an effect that kept no evidence, nor the other way round."""
+    ind, at = exchange.actor("ind"), exchange.clock().timestamp()
+    for signed_first in (True, False):
+        body, key = await new_advice(exchange), str(uuid4())
+        ways: list[dict[str, str]] = [sign.signed(KEYS["ind"], body, at), {}]
+        first, then = ways if signed_first else reversed(ways)
+        assert (await ind.post("/advice", body, key=key, headers=first)).status_code == 201
+        answer = await ind.post("/advice", body, key=key, headers=then)
+        refused(answer, 422, "idempotency-key-reused")
+        assert "signed" not in await exchange.entry(answer.headers["request-id"])
+
+
 async def test_an_invalid_signature_is_one_refusal_without_any_effect(exchange: Exchange) -> None:
     """The key of another party, another body, no digest, no JWS, too old."""
     body = await new_advice(exchange)

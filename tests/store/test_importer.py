@@ -163,7 +163,7 @@ async def test_the_database_counts_as_the_tables_say(pool: Database) -> None:
         (date(2021, 12, 31), datetime(2021, 12, 31, 23, tzinfo=UTC)),
     ):
         unit = pool.unit(NOW)
-        assert await statistics.counts(unit, day, midnight) == kit.counted(people, day)
+        assert await statistics.counts(unit, day, midnight, ()) == kit.counted(people, day)
         await unit.finish()
 
 

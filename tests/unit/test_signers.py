@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
+import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.crypto import signers, signing_choice
+from api.crypto import pkcs11_session, signers, signing_choice
 from api.crypto.signers import FileSigner, FileWorkshop, KeyServiceAway
 from api.crypto.signing_choice import SigningChoice, SigningKind
 from api.errors import Misconfigured
@@ -128,6 +131,39 @@ def test_what_a_token_needs_is_told_at_once(tmp_path: Path) -> None:
         "KETENBRUG_SIGNING_MODULE: pkcs11 needs it",
         "KETENBRUG_SIGNING_TOKEN: pkcs11 needs it",
     ]
+
+
+HUNG = """
+import asyncio, contextlib, threading
+from pathlib import Path
+from api.crypto import pkcs11_session
+
+async def given_up() -> None:
+    session = pkcs11_session.session(Path("none.so"), "t", Path("pin"))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(session.do(lambda _: threading.Event().wait(), login=False), 0.1)
+    print("over")
+
+asyncio.run(given_up())
+"""
+
+
+def test_a_process_ends_while_its_module_hangs() -> None:
+    words = (sys.executable, "-c", HUNG)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 - our own words
+    assert ended.stdout == "over\n"
+
+
+async def test_who_gave_up_waiting_for_a_module_takes_no_turn(tmp_path: Path) -> None:
+    session = pkcs11_session.session(tmp_path / "none.so", "t", tmp_path / "pin")
+    free, taken = threading.Event(), list[str]()
+    held = asyncio.create_task(session.do(lambda _: free.wait(20), login=False))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(session.do(lambda _: taken.append("late"), login=False), 0.05)
+    free.set()
+    assert await held
+    await session.do(lambda _: taken.append("next"), login=False)
+    assert taken == ["next"]
 
 
 async def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
