@@ -184,6 +184,7 @@ _BY_STATUS: Final[Mapping[int, type[ProblemError]]] = {
     413: InvalidInput,
     414: InvalidInput,
     415: InvalidInput,
+    416: InvalidInput,
     422: InvalidInput,
     428: Conflict,
     429: Overloaded,

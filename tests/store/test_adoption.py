@@ -331,5 +331,5 @@ class _Dying:
     async def fetch(self, sql: str, *args: Any) -> Any:
         return await self._connection.fetch(sql, *args)
 
-    async def copy_records_to_table(self, _table: str, **_options: Any) -> None:
+    async def copy_to_table(self, _table: str, **_options: Any) -> None:
         raise asyncpg.InterfaceError("killed")

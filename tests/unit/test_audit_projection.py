@@ -102,3 +102,8 @@ JSON = st.recursive(
 @given(st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_can_stop_the_log(leaf: bytes) -> None:
     projection.of(leaf)
+
+
+def test_what_is_no_word_stands_beside_words_without_harm() -> None:
+    assert of(ground=[{"an": "object"}, ["a list"], "vw-107-8", True, 1, None]).grounds == ("vw-107-8",)
+    assert of(ground=[True, 1, None]).grounds is None
