@@ -78,6 +78,7 @@ class Outbound:
     """Calls that share connections. Leave the context to close them.
 
     `authorities`: a file of certificates to trust in place of the machine's. `inner` stands in place of the network.
+    `most`: bytes of an answer.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class Outbound:
         patience: float = _PATIENCE,
         authorities: Path | None = None,
         inner: httpx.AsyncBaseTransport | None = None,
+        most: int = SIZE_MOST,
     ) -> None:
         self._patience = patience
+        self._most = most
         self._client = httpx.AsyncClient(
             headers=_AS_IT_IS,
             timeout=patience,
@@ -117,7 +120,7 @@ class Outbound:
                 told = bytearray()
                 async for part in answer.aiter_raw():
                     told += part
-                    if len(told) > SIZE_MOST:
+                    if len(told) > self._most:
                         raise Unavailable("peer")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable("peer") from error

@@ -15,6 +15,7 @@ from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, PositiveInt, Se
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.audit.places import BucketSettings, GuardSettings
 from api.crypto.choice import Choice, Kind
 from api.crypto.signing_choice import SigningChoice
 from api.errors import Misconfigured
@@ -92,7 +93,7 @@ class TrustedIssuer(BaseModel):
     own_network: bool = Field(default=False, description="It stands in the own network: private addresses are taken.")
 
 
-class Settings(DatabaseSettings, KeySettings, HopSettings):
+class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, HopSettings):
     """What `serve` and `work` need."""
 
     public_url: str = Field(description="As clients see us: scheme, host and port, nothing behind it.")
@@ -117,13 +118,6 @@ class Settings(DatabaseSettings, KeySettings, HopSettings):
     merge_bound: Annotated[
         float, Field(gt=0, description="Seconds that the tree may be behind before nothing is disclosed.")
     ] = 30.0
-    log_guard: Path = Field(
-        Path("ketenbrug.guard"), description="The signer guard: kept by the machine that signs, not with the database."
-    )
-    log_guard_url: str = Field(
-        "", description="The guard as an S3 object, for several machines: https://BUCKET.s3.REGION.amazonaws.com/NAME."
-    )
-    log_guard_region: str = "us-east-1"
     log_witnesses: Path | None = Field(None, description="C2SP tlog-policy file: witnesses that are asked to cosign.")
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     ldv_collector: str = Field("", description="Where LDV records go (OTLP over HTTP): https://…/v1/traces.")
@@ -187,6 +181,15 @@ def signing() -> tuple[Path, SigningChoice]:
     return (found := _keys()).signing_file, found
 
 
+def bucket(url: str | None, region: str | None) -> BucketSettings:
+    """Where the log is published; `url` and `region` in place of what is set. Raises `Misconfigured`."""
+    given = {"log_bucket_url": url, "log_bucket_region": region}
+    found = _read(BucketSettings).model_copy(update={name: each for name, each in given.items() if each is not None})
+    if faults := found.bucket_faults():
+        raise Misconfigured(tuple(faults))
+    return found
+
+
 def serving() -> Settings:
     """What `serve` and `work` need. Raises `Misconfigured` with every fault."""
     settings, faults = examined()
@@ -240,9 +243,7 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
     faults += [*settings.custody.faults(), *settings.signing_faults()]
     faults += _issuer_faults(settings) + settings.hop_faults()
-    faults += _logbook_faults(settings)
-    if settings.log_guard_url and not _is_object(settings.log_guard_url):
-        faults.append("KETENBRUG_LOG_GUARD_URL: the https address of an object, without query; http on loopback only")
+    faults += _logbook_faults(settings) + settings.guard_faults() + settings.bucket_faults()
     if settings.sandbox and parts.hostname and not loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
     return faults
@@ -263,13 +264,6 @@ def _issuer_faults(settings: Settings) -> list[str]:
     if not known and not settings.embedded_issuer:
         faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
     return faults
-
-
-def _is_object(url: str) -> bool:
-    parts = urlsplit(url)
-    near = parts.scheme == "http" and loopback(parts.hostname or "")
-    named = len(parts.path) > 1 and not parts.path.endswith("/") and not (parts.query or parts.fragment)
-    return bool(parts.hostname) and not parts.username and named and (parts.scheme == "https" or near)
 
 
 def _logbook_faults(settings: Settings) -> list[str]:

@@ -7,8 +7,8 @@ itself here. The steps, each resting on the ones before; the first thing that do
                      elsewhere, else the `vkeys` of the export (C2SP signed-note)
     (2) checkpoint   signed by the log under its own name, and cosigned by as many witnesses as the policy demands
                      (C2SP tlog-checkpoint, tlog-cosignature: Ed25519 and ML-DSA-44)
-    (3) tile/        exactly the tiles of a tree of the signed size; their right edge gives the signed root, and every
-                     hash above level 0 is the root of the tile below it (C2SP tlog-tiles, RFC 6962 section 2.1)
+    (3) tile/        exactly the tiles of a tree of the signed size or of earlier ones; their right edge gives its root,
+                     and each hash above level 0 is the root of a tile below it (C2SP tlog-tiles, RFC 6962 section 2.1)
     (4) tile/entries the entries alone give the signed root once more; else the first foreign one is named. Those below
                      the number in `retained` are past their term: their hashes stand for them, their bodies must not be
                      there
@@ -73,7 +73,6 @@ _PUBLIC: Final = {Kind.ED25519: 32, Kind.COSIGNATURE: 32, Kind.ML_DSA_44: 1312}
 """Bytes of a public key."""
 
 _NAMES: Final = {Kind.ED25519: "Ed25519", Kind.COSIGNATURE: "an Ed25519 cosignature", Kind.ML_DSA_44: "ML-DSA-44"}
-"""For a reader."""
 
 
 class DoesNotHold(Exception):
@@ -135,8 +134,7 @@ class Report:
 
     def _proven(self) -> Iterator[str]:
         head = self.checkpoint
-        root = base64.b64encode(head.root).decode()
-        yield f"It holds: log {head.origin}, {head.size} entries, root {root}."
+        yield f"It holds: log {head.origin}, {head.size} entries, root {base64.b64encode(head.root).decode()}."
         yield f"Proven: the log signed this head, with {' and '.join(self.signed)}."
         if self.whole and self.retained:
             yield f"Proven: entries {self.retained} and on are exactly those that it was signed for, in this order."
@@ -229,8 +227,7 @@ def verify(
             raise DoesNotHold("entries", f"entry {index} is of the sample, and is not there")
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
-    outside = vkeys is not None or policy is not None
-    return Report(head, signed, cosigned, proven, older, whole, outside, retained, sample)
+    return Report(head, signed, cosigned, proven, older, whole, bool(vkeys or policy), retained, sample)
 
 
 @contextmanager
@@ -484,16 +481,19 @@ def _tiles(directory: Path, head: Checkpoint, retained: int, progress: Callable[
 
 
 def _exactly(directory: Path, rows: Sequence[_Row], retained: int) -> None:
-    """Nothing is missing and nothing is there too much. A size that promises more than is there ends at once."""
+    """Nothing is missing, or too much but partial tiles of earlier heads. A size that promises more ends at once."""
+    ours: dict[str, str] = {}
     there = {path.relative_to(directory).as_posix() for path in (directory / "tile").rglob("*") if not path.is_dir()}
     bundles = (_at("entries", n, width) for row in rows[:1] for n, width in _each(row) if n >= retained // _WIDTH)
-    tiles = (_at(row.level, n, width) for row in rows for n, width in _each(row))
-    for where in itertools.chain(bundles, tiles):
+    for where in itertools.chain(bundles, (_at(row.level, n, width) for row in rows for n, width in _each(row))):
         if where not in there:
             raise DoesNotHold(where, "is not there")
         there.remove(where)
+        ours[where.partition(".p/")[0]] = where
     for where in sorted(there):
-        raise DoesNotHold(where, "is no tile of a log of this size")
+        now = ours.get(where.partition(".p/")[0])
+        if now is None or not _read(directory, now).startswith(_read(directory, where)):
+            raise DoesNotHold(where, "is no tile of a log of this size")
 
 
 def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> None:

@@ -5,6 +5,8 @@ log          append a leaf in the transaction of the deed; the only thing that a
 tree         pure: hashes, the right edge that grows, inclusion and consistency proofs from 256-wide tiles
 checkpoint   the signed head of the tree: signed note, verifier key, signer
 guard        the last signed head, outside the database
+objects      the client for objects of an S3 bucket, written under conditions
+bucket       the guard in such an object, for several machines
 standing     where the log stands, and whether it may be continued from here
 adoption     going on after a move, under another name, or with a lost guard
 batch        pure: entries, the tree that they make, and the rows that say so
@@ -21,6 +23,9 @@ query        pure: the language in which auditors ask, from text to terms
 search       entries by terms, newest first
 retention    what entries said goes when its term is over; their hashes stay
 export       what outsiders need to check the log, as a directory
+publication  the log as objects of a bucket: hashes for everybody
+places       settings of what is kept outside the database
+lead         what one process does at a time, behind the log
 tables       `entry` is written by requests; everything else by the sequencer; nothing is ever changed
 
 The way of an entry:

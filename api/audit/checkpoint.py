@@ -173,6 +173,11 @@ def signed(head: Head, keys: Sequence[Ed25519Key]) -> str:
     return f"{head.text()}\n" + "".join(f"{key.line(head)}\n" for key in keys)
 
 
+def own(note: str) -> str:
+    """Of a checkpoint what the log signed, without the lines below: of one head it is always the same bytes."""
+    return "".join(note.splitlines(keepends=True)[:5])
+
+
 def tlog_proof(index: int, path: Sequence[bytes], note: str) -> str:
     """An inclusion proof that stands alone (C2SP tlog-proof), over a checkpoint as it was signed."""
     return f"c2sp.org/tlog-proof@v1\nindex {index}\n{hash_lines(path)}\n{note}"

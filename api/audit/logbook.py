@@ -13,16 +13,13 @@ Laws, each held by a test:
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-import asyncpg
 import orjson
 from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.audit import views
+from api.audit import lead, views
 from api.audit.projection import content
 from api.audit.tables import delivery, entry, leaf, projection
 from api.errors import LogbookRefused
@@ -56,7 +53,6 @@ _SERVER: Final = 2
 """A span of kind SERVER."""
 _NANOSECONDS: Final = 1_000_000
 
-_LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", LOCK, type_=BigInteger))))
 _BEGIN: Final = statement(
     upsert(delivery).values(next=0, at=func.now()).on_conflict_do_nothing().returning(delivery.c.next), "name"
 )
@@ -172,27 +168,7 @@ async def run(
     longest: float = LONGEST,
 ) -> None:
     """Deliver, or wait to, until cancelled. After each fault, of which `notice` hears, it waits twice as long."""
-    wait = every
-    while True:
-        try:
-            async with database.connection() as connection:
-                bound = _LEAD()
-                if (await connection.fetch(bound.sql, *bound.args))[0][0]:
-                    try:
-                        while True:
-                            # Whoever lost this session lost the lead with it: that is asked here, and raises.
-                            await connection.execute("SELECT 1")
-                            count = await logbook.deliver()
-                            wait = every
-                            if not count:
-                                await asyncio.sleep(every)
-                    finally:
-                        with suppress(asyncpg.InterfaceError):
-                            connection.terminate()
-        except Exception as fault:  # noqa: BLE001 - an odd answer of a logbook stops nothing that runs beside this
-            notice(fault)
-            wait = min(2 * wait, longest)
-        await asyncio.sleep(wait)
+    await lead.run(database, LOCK, logbook.deliver, notice, every=every, longest=longest)
 
 
 def otlp(records: Views) -> bytes:

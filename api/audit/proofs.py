@@ -66,6 +66,14 @@ _SIGNED: Final = select(
 )
 _LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
 _AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
+_LAST_WITHIN: Final = statement(
+    _SIGNED.where(
+        checkpoint.c.size > bindparam("after", type_=BigInteger),
+        checkpoint.c.size <= bindparam("most", type_=BigInteger),
+    )
+    .order_by(checkpoint.c.size.desc())
+    .limit(1)
+)
 _VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))
 _LOGGED: Final = statement(
     select(leaf.c.index, entry.c.leaf)
@@ -115,6 +123,11 @@ async def latest(reader: Reader) -> Checkpoint | None:
 async def at(reader: Reader, size: int) -> Checkpoint | None:
     """The head of exactly this size, if one was signed."""
     return _checkpoint(await reader.all(_AT(size=size)))
+
+
+async def last_within(reader: Reader, after: int, most: int) -> Checkpoint | None:
+    """The largest head of more than `after` entries and at most `most`, if one was signed."""
+    return _checkpoint(await reader.all(_LAST_WITHIN(after=after, most=most)))
 
 
 async def vkeys(reader: Reader) -> list[str]:

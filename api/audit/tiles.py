@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 ENTRIES: Final = "entries"
 
+NOTE: Final = "text/plain; charset=utf-8"
+OCTETS: Final = "application/octet-stream"
+"""What a checkpoint is, and what everything else is."""
+MOVES: Final = "public, no-cache"
+NEVER_CHANGES: Final = "public, max-age=31536000, immutable"
+"""How long anybody may keep a checkpoint, and how long everything else (Cache-Control)."""
+
 _LEVELS: Final = 64
 _END: Final = 2**63
 _PLACE: Final = re.compile(r"((?:x[0-9]{3}/){0,5})([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
@@ -84,16 +91,20 @@ def read(level: str, place: str) -> At | None:
 async def hashes(reader: Reader, at: At) -> bytes | None:
     """A tile of hashes. None when no checkpoint rests on it. Raises `LogDamaged` when one does, and it is not whole."""
     if at.level == 0 and at.width < tree.WIDTH:
-        rows = await reader.all(_OF_LEAVES(first=at.n * tree.WIDTH, end=at.end))
-        data = b"".join(row["leaf_hash"] for row in rows)
+        data = b"".join(await leaf_hashes(reader, at.n * tree.WIDTH, at.end))
     else:
         rows = await reader.all(_TILE(level=at.level, n=at.n, width=at.width))
         data = rows[0]["data"] if rows else b""
-    if not rows:
+    if not data:
         return None
     if len(data) != at.width * tree.HASH:
         raise LogDamaged("a published tile is not whole")
     return data
+
+
+async def leaf_hashes(reader: Reader, first: int, end: int) -> list[bytes]:
+    """The hashes of the leaves from `first` to below `end`, which is a size that was signed; those that there are."""
+    return [row["leaf_hash"] for row in await reader.all(_OF_LEAVES(first=first, end=end))]
 
 
 async def bundle(reader: Reader, at: At) -> bytes | None:

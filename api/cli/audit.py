@@ -21,7 +21,7 @@ from api.audit.digest import Digest, of_week
 from api.audit.entry import Entry, Thing
 from api.audit.standing import Generation
 from api.cli import digest as digests
-from api.cli import guards, keeping
+from api.cli import guards, keeping, publishing
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
 from api.oauth import operator
@@ -32,7 +32,7 @@ from clients import verifier
 
 app: Final = typer.Typer(help="Export the audit log and check it.", no_args_is_help=True)
 
-for each in (keeping.archive, keeping.retain, keeping.reindex):
+for each in (keeping.archive, keeping.retain, keeping.reindex, publishing.publish):
     app.command()(each)
 
 _Directory = Annotated[Path, typer.Option("--dir", help="The directory of the export.")]

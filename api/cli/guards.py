@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from api.audit.bucket import BucketGuard
 from api.audit.guard import FileGuard
-from api.errors import Misconfigured
-from api.outbound import Outbound
+from api.cli import buckets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -23,17 +22,8 @@ async def opened(found: Settings, *, examined: bool = False) -> AsyncGenerator[G
     if not found.log_guard_url:
         yield FileGuard(found.log_guard)
         return
-    bucket, session = _library("api.audit.bucket"), _library("botocore.session")
-    async with Outbound() as outbound:
-        sign = bucket.SigV4(found.log_guard_region, session.get_session().get_credentials())
-        guard = bucket.BucketGuard(found.log_guard_url, outbound, sign)
+    async with buckets.opened("KETENBRUG_LOG_GUARD_URL", found.log_guard_region) as objects:
+        guard = BucketGuard(found.log_guard_url, objects)
         if examined:
             await guard.examine()
         yield guard
-
-
-def _library(name: str) -> Any:  # noqa: ANN401 - a module
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise Misconfigured(("KETENBRUG_LOG_GUARD_URL: needs a library: install ketenbrug[s3]",)) from None

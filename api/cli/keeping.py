@@ -15,7 +15,7 @@ import uuid_utils.compat as uuid_utils
 from api import settings
 from api.audit import export as exports
 from api.audit import reprojection, retention
-from api.audit.entry import Entry, Thing
+from api.audit.entry import Entry, Stated, Thing
 from api.custody import custodian
 from api.disclosure.authority import EXPORT_LOG, RETAIN_LOG
 from api.errors import NotExportable
@@ -58,11 +58,16 @@ def reindex() -> None:
 
 async def exported(url: str, directory: Path, entries: Sequence[int] = (), older: int | None = None) -> int:
     """Export the log as it was signed last; its size. That it was done is an entry before anything is read."""
-    async with _opened(url) as database:
-        async with _unit(database) as unit:
-            custodian.write_down(unit, operator.local(), EXPORT_LOG, "audit-log")
-        async with _unit(database) as unit:
+    async with opened(url) as database:
+        await taken_out(database)
+        async with within(database) as unit:
             return (await exports.write(unit, directory, entries=entries, older=older)).size
+
+
+async def taken_out(database: Database, why: Stated | None = None) -> None:
+    """Write down that entries are about to leave."""
+    async with within(database) as unit:
+        custodian.write_down(unit, operator.local(), EXPORT_LOG, "audit-log", stated=why)
 
 
 def _archived(directory: Path, *, below: int = 0) -> tuple[int, bytes]:
@@ -78,31 +83,32 @@ def _archived(directory: Path, *, below: int = 0) -> tuple[int, bytes]:
 
 
 async def _retain(url: str, days: int, directory: Path) -> tuple[int, int]:
-    async with _opened(url) as database:
+    async with opened(url) as database:
         gone = 0
-        async with _unit(database) as unit:
+        async with within(database) as unit:
             before, to = await retention.below(unit), await retention.due(unit, unit.now - timedelta(days=days))
             if to > before:
                 await retention.mark(unit, to, _archived(directory, below=before), _told(unit, to))
         for first in range(0, to, retention.STEP):
-            async with _unit(database) as unit:
+            async with within(database) as unit:
                 gone += await retention.forget(unit, first)
     return to, gone
 
 
 async def _reindex(url: str) -> int:
-    async with _opened(url) as database:
+    async with opened(url) as database:
         read = 0
-        async with _unit(database) as unit:
+        async with within(database) as unit:
             size = await reprojection.size(unit)
         for first in range(0, size, reprojection.STEP):
-            async with _unit(database) as unit:
+            async with within(database) as unit:
                 read += await reprojection.again(unit, first, min(first + reprojection.STEP, size))
     return read
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncGenerator[Database]:
+async def opened(url: str) -> AsyncGenerator[Database]:
+    """The database, for as long as the context lasts."""
     database = await Database.open(url, size=1)
     try:
         yield database
@@ -111,7 +117,8 @@ async def _opened(url: str) -> AsyncGenerator[Database]:
 
 
 @asynccontextmanager
-async def _unit(database: Database) -> AsyncGenerator[Unit]:
+async def within(database: Database) -> AsyncGenerator[Unit]:
+    """A unit of work on it."""
     unit = database.unit(settings.now())
     try:
         yield unit

@@ -1,7 +1,8 @@
 """`ketenbrug work`: what happens without a request.
 
 The log's sequencer, and the rules that look through what it wrote; delivering the log to a logbook of processing;
-forgetting what has expired; summarising who was turned away without having proven who they are.
+publishing its hashes in a bucket; forgetting what has expired; summarising who was turned away without having proven
+who they are.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
             ]
             if found.ldv_collector:
                 running.append(tasks.create_task(logbook.run(database, _logbook(found, database), _not_delivered)))
+            if found.log_bucket_url:
+                running.append(tasks.create_task(_publishing(database, found)))
             if trusted is not None:
                 running.append(tasks.create_task(_witnessing(database, trusted)))
             await stop.wait()
@@ -113,6 +116,13 @@ def _policy(found: Settings) -> Policy | None:
         return policy.parse(found.log_witnesses.read_text())
     except (OSError, UnicodeDecodeError):
         raise Misconfigured((f"KETENBRUG_LOG_WITNESSES: {found.log_witnesses} cannot be read",)) from None
+
+
+async def _publishing(database: Database, found: Settings) -> None:
+    # It counts, and so must not be imported before it is known where to (`metrics.told`).
+    from api.cli import publishing  # noqa: PLC0415
+
+    await publishing.run(database, found)
 
 
 async def _witnessing(database: Database, trusted: Policy) -> None:

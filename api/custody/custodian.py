@@ -14,6 +14,7 @@ from api.vocabulary import Result
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from api.audit.entry import Stated
     from api.principal import Principal
     from api.storage.unit import Unit
 
@@ -70,10 +71,11 @@ def write_down(
     person: UUID | None = None,
     *,
     refused: str | None = None,
+    stated: Stated | None = None,
 ) -> None:
     """Carry the entry of one act of custody: committed with the act, or neither is. `person` is an alias of the log.
 
-    `refused`: the reason why it was not done.
+    `refused`: the reason why it was not done. `stated`: why it was.
     """
     log.append(
         unit,
@@ -86,5 +88,6 @@ def write_down(
             thing=Thing(kind, row),
             reason=refused,
             persons=() if person is None else (person,),
+            stated=stated,
         ),
     )

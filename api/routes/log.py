@@ -28,14 +28,14 @@ from api.supervision import operations
 routes: Final = router(described=False)
 
 _OPEN: Final = {"Access-Control-Allow-Origin": "*"}
-_MOVES: Final = _OPEN | {"Cache-Control": "public, no-cache"}
-_NEVER_CHANGES: Final = _OPEN | {"Cache-Control": "public, max-age=31536000, immutable"}
+_MOVES: Final = _OPEN | {"Cache-Control": tiles.MOVES}
+_NEVER_CHANGES: Final = _OPEN | {"Cache-Control": tiles.NEVER_CHANGES}
 
 
 class Octets(Response):
     """Bytes."""
 
-    media_type = "application/octet-stream"
+    media_type = tiles.OCTETS
 
 
 @routes.get("/log/checkpoint", response_class=PlainTextResponse)
@@ -45,7 +45,7 @@ async def checkpoint(request: Request, unit: UnitOfWork) -> Response:
         found = await proofs.latest(unit)
     if found is None:
         return ProblemResponse(Problem(problems.NOT_FOUND))
-    return PlainTextResponse(found.note, headers=_MOVES)
+    return PlainTextResponse(found.note, headers=_MOVES, media_type=tiles.NOTE)
 
 
 @routes.get(

@@ -1,4 +1,4 @@
-"""The signer guard in a bucket of an S3 server that we did not write, and two machines that sign one log with it."""
+"""Buckets of an S3 server that we did not write: the signer guard of two machines, and the log for everybody."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 from botocore.credentials import Credentials
 
-from api.audit.bucket import BucketGuard, SigV4
+from api.audit.bucket import BucketGuard
+from api.audit.objects import Objects, SigV4
 from api.crypto import keyfile
 from api.errors import LogStopped, Misconfigured
 from api.outbound import Outbound
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 60.0
 REGION: Final = "eu-west-1"
+PUBLIC: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::guards/log/*"}
+    ],
+}
+"""What a bucket is told so that everybody may fetch what is below `log`, and nothing else."""
+NEVER_CHANGES: Final = "public, max-age=31536000, immutable"
 NEWEST: Final = "SELECT note FROM audit.checkpoint ORDER BY size DESC LIMIT 1"
 
 
@@ -42,6 +52,7 @@ def bucket() -> Iterator[str]:
     url = f"http://{host}:{port}/guards"
     made = httpx.put(url, content=f"<x><LocationConstraint>{REGION}</LocationConstraint></x>", trust_env=False)
     assert made.status_code == 200, made.text
+    assert httpx.put(f"{url}?policy", content=orjson.dumps(PUBLIC), trust_env=False).status_code < 300
     yield url
     server.stop()
 
@@ -49,8 +60,8 @@ def bucket() -> Iterator[str]:
 @contextmanager
 def guarded(url: str) -> Generator[Any]:
     """A way to make guards there, on one set of connections."""
-    sign = SigV4(REGION, Credentials("example", "example"))
-    yield lambda outbound: BucketGuard(url, outbound, sign)
+    sign = SigV4(REGION, Credentials("example", "example"), "KETENBRUG_LOG_GUARD_URL")
+    yield lambda outbound: BucketGuard(url, Objects(outbound, sign, "KETENBRUG_LOG_GUARD_URL"))
 
 
 async def test_one_of_two_moves_the_guard(bucket: str) -> None:
@@ -127,6 +138,57 @@ def test_two_machines_sign_one_log_and_a_third_with_a_guard_of_its_own_does_not_
         for each in machines:
             each.process.terminate()
             each.process.wait(PATIENCE)
+
+
+def test_the_log_is_published_while_it_grows_and_taken_out_with_a_reason(
+    bucket: str, database: servers.Database, tmp_path: Path
+) -> None:
+    """`ketenbrug work` on two machines, each of which dies in turn; then the command, which finds all of it there."""
+    keyfile.create(tmp_path / "keys")
+    settings = {
+        "database_url": database.app_url,
+        "key_file": tmp_path / "keys",
+        "public_url": "https://ketenbrug.example",
+        "log_guard_url": f"{bucket}/published",
+        "log_guard_region": REGION,
+        "log_bucket_url": f"{bucket}/log",
+        "log_bucket_region": REGION,
+        "merge_interval": 0.1,
+        "AWS_ACCESS_KEY_ID": "example",
+        "AWS_SECRET_ACCESS_KEY": "example",
+    }
+    machines = [Machine.start(live.environment(**settings), tmp_path / "said") for _ in range(2)]
+    try:
+        for killed, committed in ((0, 300), (1, 700)):
+            grow(database, committed)
+            live.until(lambda wanted=committed: head(bucket) == wanted, PATIENCE)  # type: ignore[misc]
+            machines[killed].process.kill()
+            machines[killed].process.wait(PATIENCE)
+            machines[killed] = Machine.start(live.environment(**settings), tmp_path / "said")
+    finally:
+        for each in machines:
+            each.process.terminate()
+            each.process.wait(PATIENCE)
+    for name in ("tile/0/000", "tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"):
+        answer = httpx.get(f"{bucket}/log/{name}", trust_env=False)
+        kept = {each: answer.headers[each] for each in ("content-type", "cache-control")}
+        assert kept == {"content-type": "application/octet-stream", "cache-control": NEVER_CHANGES}
+    assert httpx.get(f"{bucket}/log/tile/entries/000", trust_env=False).status_code in {403, 404}
+    again = live.command("audit", "publish", **settings)
+    assert (again.returncode, again.stdout) == (0, f"{bucket}/log has the log of 700 entries.\n")
+    words = ("--entries", "--reason", "incident", "--reference", "AUD-2026-14")
+    taken = live.command("audit", "publish", "--to", f"{bucket}/taken", *words, **settings)
+    assert (taken.returncode, taken.stdout) == (0, f"{bucket}/taken has the log of 700 entries.\n")
+    assert httpx.get(f"{bucket}/taken/tile/entries/000", trust_env=False).status_code == 403
+    stated = {"reason": "incident", "reference": "AUD-2026-14"}
+    entry = asked(database, "SELECT leaf FROM audit.entry ORDER BY id DESC LIMIT 1")
+    assert (orjson.loads(entry)["action"], orjson.loads(entry)["stated"]) == ("audit.export-log", stated)
+
+
+def head(bucket: str) -> int:
+    """Of how many entries the head is that everybody can fetch."""
+    answer = httpx.get(f"{bucket}/log/checkpoint", trust_env=False)
+    return int(answer.text.splitlines()[1]) if answer.status_code == 200 else -1
 
 
 async def kept(url: str) -> str | None:

@@ -1,72 +1,30 @@
 """The signer guard in a bucket: one writer wins, whatever is unclear is looked at again, and an unfit store is refused.
 
-`Store` plays S3 as its documentation has it; `make test-foreign` asks a server that we did not write.
+`make test-foreign` asks a server that we did not write.
 """
 
 from __future__ import annotations
 
 import re
-from hashlib import md5, sha256
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 
-from api.audit.bucket import BucketGuard, SigV4
+from api.audit.bucket import BucketGuard
+from api.audit.objects import SigV4
 from api.errors import LogStopped, Misconfigured, Unavailable
 from api.outbound import Answer
+from tests.bucket_kit import Store, etag, objects
 
 URL = "https://guards.s3.eu-central-1.amazonaws.com/log"
-SIGNED = {"Authorization": "signed"}
-
-
-class Store:
-    """Objects with ETags, and conditional writes. `answers` are given first, in their order."""
-
-    def __init__(self, *, heeds: bool = True) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.answers: list[Answer | Exception] = []
-        self.loses = 0
-        """Answers to writes that are lost on the way, though the writes are done."""
-        self._heeds = heeds
-
-    async def send(self, method: str, url: str, body: bytes | None = None, **headers: str) -> Answer:
-        """Answer."""
-        assert headers.pop("Authorization") == "signed"
-        self.asked.append((method, headers))
-        if self.answers:
-            answer = self.answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-        return self._written(url, body or b"", headers) if method == "PUT" else self._shown(url)
-
-    def _shown(self, url: str) -> Answer:
-        if url not in self.objects:
-            return Answer(404, "application/xml", b"<Error><Code>NoSuchKey</Code></Error>")
-        return Answer(200, "text/plain", self.objects[url], etag(self.objects[url]))
-
-    def _written(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-        held = self.objects.get(url)
-        if self._heeds and headers.get("If-None-Match") == "*" and held is not None:
-            return Answer(412, "application/xml", b"")
-        if self._heeds and "If-Match" in headers and (held is None or headers["If-Match"] != etag(held)):
-            return Answer(404 if held is None else 412, "application/xml", b"")
-        self.objects[url] = body
-        if self.loses:
-            self.loses -= 1
-            raise Unavailable("peer")
-        return Answer(200, "", b"", etag(body))
-
-
-def etag(body: bytes) -> str:
-    return f'"{md5(body, usedforsecurity=False).hexdigest()}"'
+SETTING = "KETENBRUG_LOG_GUARD_URL"
 
 
 def guard(store: Store) -> BucketGuard:
-    return BucketGuard(URL, store, lambda _method, _url, headers, _body: {**headers, **SIGNED})
+    return BucketGuard(URL, objects(store))
 
 
 @pytest.fixture
@@ -181,7 +139,7 @@ async def test_a_store_that_takes_no_notice_of_conditions_is_found_out_before_an
 
 def test_a_request_is_signed_with_what_it_sends() -> None:
     """AWS Signature Version 4: the condition and the body are signed, so that nobody on the way takes either off."""
-    sign = SigV4("eu-central-1", Credentials("AKIDEXAMPLE", "an example secret"))
+    sign = SigV4("eu-central-1", Credentials("AKIDEXAMPLE", "an example secret"), SETTING)
     assert repr(sign) == "<SigV4>"
     headers = sign("PUT", URL, {"If-Match": '"x"'}, b"body")
     assert headers["X-Amz-Content-SHA256"] == sha256(b"body").hexdigest()
@@ -197,7 +155,7 @@ def test_a_request_is_signed_with_what_it_sends() -> None:
 
 def test_without_credentials_nothing_starts() -> None:
     with pytest.raises(Misconfigured, match="no credentials"):
-        SigV4("eu-central-1", None)
+        SigV4("eu-central-1", None, SETTING)
 
 
 def test_credentials_that_cannot_be_had_now_are_away() -> None:
@@ -208,4 +166,4 @@ def test_credentials_that_cannot_be_had_now_are_away() -> None:
             raise BotoCoreError
 
     with pytest.raises(Unavailable):
-        SigV4("eu-central-1", Role())("GET", URL, {}, b"")
+        SigV4("eu-central-1", Role(), SETTING)("GET", URL, {}, b"")

@@ -147,6 +147,14 @@ def test_a_guard_that_machines_share_is_an_object(address: str) -> None:
     assert fault.startswith("KETENBRUG_LOG_GUARD_URL: ")
 
 
+@pytest.mark.parametrize("address", ["http://log.s3.example", "https://log.s3.example/", "https://log.s3.example?x=1"])
+def test_the_log_is_published_below_an_address(address: str) -> None:
+    (fault,) = refused(settings.serving, GOOD | {"KETENBRUG_LOG_BUCKET_URL": address})
+    assert fault.startswith("KETENBRUG_LOG_BUCKET_URL: ")
+    for good in ("https://log.s3.example", "https://log.s3.example/tree", "http://127.0.0.1:9000/log"):
+        assert read(settings.serving, GOOD | {"KETENBRUG_LOG_BUCKET_URL": good}).log_bucket_url == good
+
+
 def test_an_object_of_a_bucket_may_be_the_guard() -> None:
     address = "https://guards.s3.eu-central-1.amazonaws.com/log"
     assert read(settings.serving, GOOD | {"KETENBRUG_LOG_GUARD_URL": address}).log_guard_url == address

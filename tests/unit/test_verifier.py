@@ -222,6 +222,15 @@ def test_what_is_there_too_much_is_named(export: Path) -> None:
     assert fault(export) == "tile/0/002.p/87: is no tile of a log of this size"
 
 
+def test_the_partial_tiles_of_earlier_heads_may_be_there_still(export: Path) -> None:
+    """As in a bucket that was published in step by step. They are the beginning of what is there now."""
+    for name, now in {"tile/0/002.p/87": "tile/0/002.p/88", "tile/0/001.p/3": "tile/0/001"}.items():
+        write(export / name, (export / now).read_bytes()[: 32 * int(name.rpartition("/")[2])])
+    verifier.verify(export)
+    write(export / "tile/0/003.p/1", bytes(32))
+    assert fault(export) == "tile/0/003.p/1: is no tile of a log of this size"
+
+
 def test_a_size_that_nobody_could_export_ends_at_once(export: Path) -> None:
     write(export / "checkpoint", note(f"{ORIGIN}\n{10**17}\n{base64.b64encode(EMPTY).decode()}\n", KEY))
     assert fault(export).endswith("is not there")
