@@ -62,9 +62,9 @@ MALFORMED_JSON: Final = _row(
 )
 NOT_SEALED_TO_US: Final = _row(
     "not-sealed-to-us", 400, "The body does not open here", "De body kan hier niet geopend worden",
-    "It was sent as JOSE, and is no compact JWE that a present key of this service opens, or not as it is taken here.",
+    "No present key of this service opens it, or it is not as it is taken here: cut, changed, or for another document.",
     "Fetch `/.well-known/encryption-keys` anew, seal with `alg` and `kid` of a key of it and A256GCM, without `zip` or "
-    "`crit`, and send it again.",
+    "`crit`, and send it again, whole.",
 )
 DUPLICATE_KEY: Final = _row(
     "duplicate-key", 400, "A JSON object repeats a key", "Een JSON-object herhaalt een sleutel",
@@ -118,7 +118,7 @@ PRECONDITION_FAILED: Final = _row(
 )
 NOT_AS_DECLARED: Final = _row(
     "content-not-as-declared", 400, "The content is not what was announced", "De inhoud is niet wat is aangekondigd",
-    "Length, SHA-256 digest or kind of what came differ from `Content-Length`, `Content-Digest` or `mediaType`.",
+    "Length, SHA-256 digest or kind of what came differ from what was announced: in the head or, if sealed, within.",
     "Nothing was kept. See that the file is whole and of the kind that you announced, and send it again.",
 )
 PAYLOAD_TOO_LARGE: Final = _row(

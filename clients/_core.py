@@ -19,6 +19,7 @@ from clients import _tracing as tracing
 from clients._messages import Request, is_secure
 from clients._opening import MEDIA_TYPES
 from clients._released import Receiver
+from clients._releasing import released
 from clients._sealing import NOT_OPENED, Sealer
 from clients._sending import Sender, forget, receipts, retry_after
 from clients._tokens import Tokens
@@ -108,11 +109,7 @@ class Session:
 
     def _sealing(self, call: Call[T], trace: Trace, refused: SealingKey | None = None) -> Flow[SealingKey | None]:
         """The key that the body of a call is sealed to; None where it goes in the clear, or has none."""
-        if self._sealer is not None and call.source is not None and not call.unsealed:
-            raise Misconfigured(
-                "seals no content that streams: say `unsealed=True` to send it in the clear", "seal_posts"
-            )
-        if self._sealer is None or call.body is None:
+        if self._sealer is None or (call.body is None and call.content is None):
             return None
         return (yield from self._sealer.current(trace, refused))
 
@@ -137,7 +134,7 @@ class Session:
 
         def made(nonce: str | None) -> Request:
             request = self._request(call, url, token, nonce, person, trace)
-            return replace(request if key is None else _sealed(request, key), into=into)
+            return replace(request if key is None else _sealed(call, request, key), into=into)
 
         response = yield from self._sender.send(url, made, replayable=call.replayable)
         if into is not None and response.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
@@ -167,7 +164,10 @@ class Session:
         if call.version is not None:
             headers["If-Match"] = f'"{call.version}"'
         headers |= dict(call.headers)
-        return Request(call.method, url, headers, call.body or b"", source=call.source)
+        if call.content is None:
+            return Request(call.method, url, headers, call.body or b"")
+        content, _ = call.content
+        return Request(call.method, url, headers | dict(content.headers()), source=content.blocks)
 
 
 def checked_person(person: str) -> str:
@@ -177,8 +177,10 @@ def checked_person(person: str) -> str:
     return person
 
 
-def _sealed(request: Request, key: SealingKey) -> Request:
-    """The request with its body sealed, anew with each attempt; whatever is said of the body is said of the text."""
+def _sealed(call: Call[T], request: Request, key: SealingKey) -> Request:
+    """The request with its body sealed, anew with each attempt; whatever is said of a text is said of it unsealed."""
+    if call.content is not None:
+        return released(request, key, *call.content)
     posted = key.seal(request.content)
     return replace(request, headers={**request.headers, "Content-Type": posted.media_type}, content=posted.content)
 

@@ -50,12 +50,9 @@ class SuppliedDocuments(Room[D]):
         return creates(path("dossiers", dossier_id, "documents"), Document, new, key)
 
     @operation("documents.store")
-    def store(self, dossier_id: UUID, document_id: UUID, content: Content, *, unsealed: bool = False) -> Call[None]:
-        """Send the content of a document. It is there once all of it came; the same one may be sent again.
-
-        `unsealed`: a content goes in the clear inside TLS; a client that seals its posts has to say that it may.
-        """
-        return stores(path("dossiers", dossier_id, "documents", document_id), content, unsealed=unsealed)
+    def store(self, dossier_id: UUID, document_id: UUID, content: Content) -> Call[None]:
+        """Send the content of a document. It is there once all of it came; the same one may be sent again."""
+        return stores(path("dossiers", dossier_id, "documents", document_id), content, document_id)
 
     @listing("documents.list")
     def list(self, dossier_id: UUID, *, limit: int | None = None) -> Series[Page[ListedDocument], ListedDocument]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from api.vocabulary import Purpose
     from clients.answers import Answer
+    from clients.documents import Content
 
 T = TypeVar("T")
 
@@ -91,8 +92,8 @@ class Call(Generic[T]):
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
     `signed`: its body can be signed for evidence.
-    `source`: reads the body that is sent, as often as it is sent; in the clear, and only where `unsealed` says so if
-    posts are to be sealed. `start`: the place in the file from which on it is asked. `headers`: what else is said.
+    `content`: what is sent in place of a body, and of which document it is. `start`: the place in the file
+    from which on it is asked. `headers`: what else is said.
     """
 
     method: str
@@ -107,8 +108,7 @@ class Call(Generic[T]):
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
     signed: bool = False
-    source: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False)
-    unsealed: bool = False
+    content: tuple[Content, UUID] | None = field(default=None, repr=False)
     start: int = 0
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 

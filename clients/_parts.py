@@ -104,8 +104,8 @@ class BlockingClient(Client[Blocking]):
     client, for the audit log. `retries`: how often a request is sent again. `timeout`: seconds for each of connecting,
     sending and receiving. `keep`: is given each `Audit-Receipt` that comes, as a `clients.receipts.Keeper` is.
     `opening_key`: the private JWK that answers are sealed to, or its file, where its public half is registered.
-    `seal_posts`: what is posted is sealed to a key that the service publishes; given thumbprints, to one of those only.
-    Contents of documents are not, and are sent only as `unsealed`.
+    `seal_posts`: what is posted, and contents of documents, are sealed to a key that the service publishes; given
+    thumbprints, to one of those only.
     `payload_key`: the private JWK that signs outcomes and advice for evidence, or its file; with the `kid` of its
     registered public half, if that has one.
     `certificate`: a PEM file with the certificate by which the client is registered and its private key (RFC 8705);

@@ -1,7 +1,7 @@
 """Opening a file that was sealed to a client's own key while it comes: a JWE, a line feed, and a stream of chunks.
 
     JWE       to the client's key; holds the key of the stream, which is made for it alone
-    stream    C2SP chunked-encryption@v1, Cobblestone-256 (c2sp.org/chunked-encryption); its context is the JWE
+    stream    under that key (`clients._chunks`)
 
 What is written on was authenticated; a file that was cut, or changed, is an error, at the latest at its end.
 """
@@ -14,23 +14,16 @@ from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from clients._chunks import CIPHER, HEADER, MEDIA_TYPE, SALT, SEALED, Chunks
 from clients.errors import UnexpectedAnswer
 
 if TYPE_CHECKING:
     from clients._messages import Sink
     from clients._opening import Opener
 
-MEDIA_TYPE: Final = "application/vnd.ketenbrug.sealed-stream"
-_CIPHER: Final = "c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM"
 _OK: Final = 200
 _PARTIAL: Final = 206
-_CHUNK: Final = 16_384 + 16
-_SALT: Final = 24
-_HEADER: Final = 56
 _LINE_MOST: Final = 4_096
 
 
@@ -89,26 +82,25 @@ class _Behind:
 class _Released:
     """A sealed file that is opened into a sink."""
 
-    __slots__ = ("_cipher", "_held", "_into", "_line", "_nonce", "_number", "_opener")
+    __slots__ = ("_chunks", "_held", "_into", "_line", "_number", "_opener")
 
     def __init__(self, into: Sink, opener: Opener) -> None:
         self._into = into
         self._opener = opener
         self._held = bytearray()
         self._line: bytes | None = None
-        self._cipher: AESGCM | None = None
-        self._nonce = 0
+        self._chunks: Chunks | None = None
         self._number = 0
 
     def write(self, data: bytes, /) -> object:
         """Take some more, and write on what it completes."""
         self._held += data
         try:
-            if self._cipher is None:
+            if self._chunks is None:
                 self._begin()
-            while self._cipher is not None and len(self._held) >= _CHUNK:
-                self._into.write(self._open(bytes(self._held[:_CHUNK])))
-                del self._held[:_CHUNK]
+            while self._chunks is not None and len(self._held) >= SEALED:
+                self._into.write(self._open(bytes(self._held[:SEALED])))
+                del self._held[:SEALED]
         except (ValueError, KeyError, TypeError, InvalidTag):
             raise _broken() from None
         return len(data)
@@ -128,23 +120,23 @@ class _Released:
             if not found:
                 return
             self._line, self._held = line, bytearray(rest)
-        if len(self._held) < _HEADER:
+        if len(self._held) < HEADER:
             return
         told = json.loads(self._opener.open(self._line))
         key = urlsafe_b64decode(told["key"] + "=")
-        if told["cipher"] != _CIPHER:
+        if told["cipher"] != CIPHER:
             raise ValueError
-        salt, commitment = bytes(self._held[:_SALT]), bytes(self._held[_SALT:_HEADER])
-        made = HKDFExpand(SHA512(), 76, _CIPHER.encode() + b"\0" + salt + self._line).derive(key)
-        if not hmac.compare_digest(made[44:], commitment):
+        salt, commitment = bytes(self._held[:SALT]), bytes(self._held[SALT:HEADER])
+        chunks = Chunks(key, salt, self._line)
+        if not hmac.compare_digest(chunks.commitment, commitment):
             raise ValueError
-        self._cipher, self._nonce = AESGCM(made[:32]), int.from_bytes(made[32:44], "big")
-        del self._held[:_HEADER]
+        self._chunks = chunks
+        del self._held[:HEADER]
 
     def _open(self, chunk: bytes) -> bytes:
-        if self._cipher is None:
+        if self._chunks is None:
             raise ValueError
-        text = self._cipher.decrypt((self._nonce ^ self._number).to_bytes(12, "big"), chunk, None)
+        text = self._chunks.open(self._number, chunk)
         self._number += 1
         return text
 

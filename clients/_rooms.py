@@ -233,10 +233,9 @@ def fetches(at: str, into: Sink, start: int, purpose: Purpose | None = None) -> 
     return Call("GET", at, _nothing, purpose=purpose, into=into, start=start, headers=headers)
 
 
-def stores(at: str, content: Content, *, unsealed: bool = False) -> Call[None]:
-    """Describe a PUT of a content. It may be sent again: it has one effect."""
-    headers = content.headers()
-    return Call("PUT", at, _nothing, safe=True, source=content.blocks, unsealed=unsealed, headers=headers)
+def stores(at: str, content: Content, document_id: UUID) -> Call[None]:
+    """Describe a PUT of the content of a document. It may be sent again: it has one effect."""
+    return Call("PUT", at, _nothing, safe=True, content=(content, document_id))
 
 
 def _nothing(_content: bytes) -> None:

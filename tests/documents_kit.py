@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from api.vocabulary import DataCategory, Purpose
+from tests import oauth_kit as kit
 from tests.dealings import Dealings
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from tests.actor import Actor
     from tests.exchange import Exchange
 
 SCREENING: Final = Purpose.LEGAL_SCREENING
@@ -31,6 +33,31 @@ def announced(content: bytes, kind: str = "application/pdf", **headers: str) -> 
     """What is said of a content in the head of its request."""
     digest = b64encode(sha256(content).digest()).decode()
     return {"Content-Type": kind, "Content-Digest": f"sha-256=:{digest}:", **headers}
+
+
+async def proven(actor: Actor, method: str, at: str) -> dict[str, str]:
+    """What a request that is made by hand has in its head to prove who calls."""
+    token = await actor.token()
+    proof = kit.proof(actor.key, method, f"{actor.base}/v1{at}", token=token, at=actor.clock().timestamp())
+    return {"Authorization": f"DPoP {token}", "DPoP": proof}
+
+
+async def scope(actor: Actor, method: str, at: str, headers: dict[str, str]) -> dict[str, Any]:
+    """A request as the server hands it to the application."""
+    sent = headers | await proven(actor, method, at)
+    return {
+        "type": "http",
+        "method": method,
+        "path": f"/v1{at}",
+        "raw_path": f"/v1{at}".encode(),
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("127.0.0.1", 9),
+        "root_path": "",
+    }
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from fastapi.security import OAuth2
 
 from api.disclosure.authority import LOOKUPS, Operation
 from api.edge import eyes, passage, routing, state
-from api.edge.posts import SealedPost
+from api.edge.posts import Sealed
 from api.edge.routing import Proof
 from api.edge.unit import USED, Acting, UnitOfWork, act
 from api.errors import Refused, TooManyRequests, Unauthenticated
@@ -100,7 +100,7 @@ class Guard(Proof):
         # (8) the request as it came in; whose eyes its answer is for; opened if it is sealed to us
         self.raise_objection(request)
         eyes.hold(request, self.operation, caller, routing.produced(request))
-        if isinstance(request, SealedPost):
+        if isinstance(request, Sealed):
             at = unit.now.timestamp()
             request.open(here.inbox.at(at), at)
         return caller

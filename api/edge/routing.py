@@ -23,7 +23,7 @@ from starlette.routing import Match, compile_path
 from starlette.types import Receive, Scope, Send
 
 from api.edge import again, eyes, media, posts, strict_json
-from api.edge.posts import SealedPost
+from api.edge.posts import Sealed, SealedFile, SealedPost
 from api.problems import Stopped
 
 if TYPE_CHECKING:
@@ -60,15 +60,17 @@ class EdgeRoute(APIRoute):
         produces, consumes = self.produces, self.takes
         forms = produces | frozenset(eyes.forms(produces)) if produces and self.seals else produces
         strict = any(kind == JSON or kind.endswith("+json") for kind in consumes)
-        proves = self.proves
+        files, proves = consumes & posts.FILES, self.proves
 
         async def checked(request: Request) -> Response:
             taken = self._taken(request) if strict else request
+            if files and media.is_of(request.headers, files):
+                taken = SealedFile(request.scope, request.receive)
             try:
                 if forms:
                     media.check_any(request.headers.get("accept"), forms)
                 media.check_content(request.headers, consumes)
-                if isinstance(taken, _ReadOnce | SealedPost):
+                if isinstance(taken, _ReadOnce | Sealed):
                     await taken.read()
             except Stopped as objection:
                 if not proves:

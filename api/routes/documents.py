@@ -14,7 +14,7 @@ from api.disclosure.permit import Refusal
 from api.dossiers import documents
 from api.dossiers.contents import Content
 from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument
-from api.edge import downloads, replies, state, uploads
+from api.edge import downloads, eyes, replies, state, uploads
 from api.edge.call import AskedPurpose, calls, creates
 from api.edge.downloads import File
 from api.edge.openapi import told
@@ -97,24 +97,28 @@ async def attach_document(
     status_code=204,
     response_model=None,
     response_class=Response,
-    responses=told(*_SENT, problems.NOT_AS_DECLARED, problems.PAYLOAD_TOO_LARGE),
-    openapi_extra={"requestBody": {"required": True, "content": _KINDS}},
+    responses=told(*_SENT, problems.NOT_AS_DECLARED, problems.NOT_SEALED_TO_US, problems.PAYLOAD_TOO_LARGE),
+    openapi_extra={"requestBody": {"required": True, "content": _KINDS | eyes.STREAMED}},
 )
 async def store_document(
     request: Request,
     dossier_id: DossierIdPath,
     document_id: DocumentIdPath,
     call: Annotated[Call, calls(authority.STORE_DOCUMENT)],
-    content_digest: ContentDigest,
+    content_digest: ContentDigest = None,
     repr_digest: ReprDigest = None,
 ) -> Response:
     """Send the content of a document, 50 MiB at most. It is there once all of it came as announced, or not at all.
 
-    The same content may be sent again, and has one effect. A content is never replaced.
+    The same content may be sent again, and has one effect. A content is never replaced. Sealed, it is a JWE to a key of
+    `/.well-known/encryption-keys` with `cipher`, `key`, `mediaType`, `digest` and `documentId`, a line feed, and the
+    stream of sealed chunks under that key.
     """
-    announced = _announced(request, document_id, content_digest, repr_digest)
+    coming = uploads.coming(request, DOCUMENT_MOST, document_id, content_digest, repr_digest)
+    fingerprint = state.of(request).fingerprints.tag(b"document", document_id.bytes, coming.digest)
+    announced = Announced(coming.media_type, coming.length, coming.digest, fingerprint)
     outcome = await documents.send(
-        call, DossierId(dossier_id), DocumentId(document_id), announced, request.stream(), partial(_unit, request)
+        call, DossierId(dossier_id), DocumentId(document_id), announced, coming.blocks, partial(_unit, request)
     )
     return replies.done(outcome)
 
@@ -155,15 +159,6 @@ async def read_document(
     """The content of a document, or one range of it. Each request is decided and written down by itself."""
     outcome = await documents.read(call, DossierId(dossier_id), DocumentId(document_id), purpose)
     return replies.refused(outcome) if isinstance(outcome, Refusal) else _sent(request, call, outcome)
-
-
-def _announced(request: Request, document_id: UUID, *headers: str | None) -> Announced:
-    length, named = uploads.awaits(request, DOCUMENT_MOST), uploads.digests(*headers)
-    # Two digests that differ are met by no content.
-    digest = next(iter(named)) if len(named) == 1 else b""
-    fingerprint = state.of(request).fingerprints.tag(b"document", document_id.bytes, digest)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Announced(media_type, length, digest, fingerprint)
 
 
 def _unit(request: Request) -> Unit:

@@ -12,9 +12,8 @@ import pytest
 from api.crypto.stream import CHUNK, SEALED_CHUNK
 from api.schemas.erasures import NewErasure
 from api.vocabulary import ErasureGround
-from tests import oauth_kit as kit
 from tests.actor import refused
-from tests.documents_kit import SCREENING, Attached, announced, pdf
+from tests.documents_kit import SCREENING, Attached, pdf, proven, scope
 from tests.http.test_edge_wire import serving
 
 if TYPE_CHECKING:
@@ -73,12 +72,7 @@ async def _stored(superuser: Any, document: str, contents: list[bytes]) -> None:
 async def _downloaded(exchange: Exchange, port: int, at: str) -> tuple[int, bytes, bool]:
     """Status, what came of the body, and whether it came to its end, over a real connection."""
     ngo, came = exchange.actor("ngo"), bytearray()
-    token = await ngo.token()
-    headers = {
-        "Authorization": f"DPoP {token}",
-        "DPoP": kit.proof(ngo.key, "GET", f"{ngo.base}/v1{at}", token=token, at=ngo.clock().timestamp()),
-        "Purpose": str(SCREENING),
-    }
+    headers = {"Purpose": str(SCREENING)} | await proven(ngo, "GET", at)
     async with (
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
         client.stream("GET", f"/v1{at}", headers=headers) as answer,
@@ -154,25 +148,6 @@ async def test_a_download_holds_no_connection_while_its_reader_is_slow(exchange:
     ngo = exchange.actor("ngo")
     state = exchange.app.app.state.ketenbrug  # type: ignore[attr-defined] # Starlette's own
     pool = state.database._pool
-    token = await ngo.token()
-    headers = announced(b"") | {
-        "Authorization": f"DPoP {token}",
-        "DPoP": kit.proof(ngo.key, "GET", f"{ngo.base}/v1{at}", token=token, at=ngo.clock().timestamp()),
-        "Purpose": str(SCREENING),
-    }
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": f"/v1{at}",
-        "raw_path": f"/v1{at}".encode(),
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": ("127.0.0.1", 9),
-        "root_path": "",
-    }
     largest, asked = 0, list[None]()
 
     async def receive() -> dict[str, Any]:
@@ -187,7 +162,7 @@ async def test_a_download_holds_no_connection_while_its_reader_is_slow(exchange:
             largest = max(largest, len(message.get("body", b"")))
             free.append(pool.get_size() - pool.get_idle_size())
 
-    await exchange.app(scope, receive, send)
+    await exchange.app(await scope(ngo, "GET", at, {"Purpose": str(SCREENING)}), receive, send)
     assert len(free) > 3
     assert set(free) == {0}
     assert largest <= PART

@@ -51,3 +51,26 @@ async def test_a_file_that_was_sealed_while_it_streamed_opens_with_jose_and_node
     sent = b"".join([part async for part in release.sealed(to, blocks(), "application/x-ndjson")])
     found = node.run("release", {"release": b64encode(sent).decode(), "jwk": private("x25519")})
     assert (found["mediaType"], b64decode(found["text"])) == ("application/x-ndjson", text)
+
+
+async def test_a_file_that_jose_and_node_seal_to_our_published_keys_opens_as_it_comes(
+    node: Node, tmp_path: Path
+) -> None:
+    """Of each kind of key; once of a whole number of chunks, whose last one is empty."""
+    file, now = tmp_path / "keys.inbox", datetime(2026, 11, 26, tzinfo=UTC)
+    for kind in Kind:
+        inbox.rotate(file, kind, now, now, compromised=False, like=file)
+    ours, at = inbox.read(file), now.timestamp()
+    for number, jwk in enumerate(ours.published(at)):
+        text = TEXT.encode()[:16_384] * 2 + b"x" * number
+        says = {"mediaType": "text/plain", "digest": "A" * 43, "documentId": "one"}
+        story = {"text": b64encode(text).decode(), "jwk": jwk, "says": says}
+        line, _, rest = b64decode(node.run("releasing", story)).partition(b"\n")
+        told = release.received(line, ours, at)
+
+        async def came(rest: bytes = rest) -> AsyncIterator[bytes]:
+            yield rest[:9_000]
+            yield rest[9_000:]
+
+        assert (told.media_type, told.document) == ("text/plain", "one")
+        assert b"".join([part async for part in told.opened(came())]) == text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -10,21 +12,23 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
+from joserfc.jwk import OKPKey
 
-from api.crypto import release
-from api.crypto.stream import CHUNK
+from api.crypto import release, stream
+from api.crypto.inbox import Kind
+from api.crypto.stream import CHUNK, HEADER, SEALED_CHUNK
 from api.dossiers import document_store
 from api.vocabulary import DOCUMENT_MOST, DocumentType
-from clients import _transport
+from clients import _releasing, _sealing, _transport
+from clients._messages import Request
 from clients.chain import AsyncChainClient
 from clients.documents import Content
-from clients.errors import Misconfigured
+from clients.errors import Conflict
 from clients.ngo import AsyncNgoClient
-from tests import oauth_kit as kit
-from tests.actor import reasons, refused
-from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf
+from tests.actor import OCCURRENCE, reasons, refused
+from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf, proven, scope
 from tests.exchange import BASE
-from tests.http.test_eyes_only import sealing
+from tests.http.test_eyes_only import posted_to, sealing
 from tests.jwe_kit import private
 
 if TYPE_CHECKING:
@@ -220,18 +224,10 @@ async def test_a_digest_stands_among_others_and_a_length_need_not_be_told(exchan
 
     named = f"sha-512=:AAAA:, {announced(GOOD)['Content-Digest']}"
     url = f"{dossier.exchange.actor('ind').base}/v1{at}"
-    sent = await _signed(exchange, "PUT", at)
+    sent = await proven(exchange.actor("ind"), "PUT", at)
     answer = await exchange.http.put(url, content=chunks(), headers=_said(GOOD, **sent, **{"Content-Digest": named}))
     assert answer.status_code == 204, answer.text
     assert (await dossier.read(at)).content == GOOD
-
-
-async def _signed(exchange: Exchange, method: str, at: str) -> dict[str, str]:
-    """Authorization of the IND for one request that is made by hand."""
-    ind = exchange.actor("ind")
-    token = await ind.token()
-    proof = kit.proof(ind.key, method, f"{ind.base}/v1{at}", token=token, at=ind.clock().timestamp())
-    return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(exchange: Exchange) -> None:
@@ -239,7 +235,6 @@ async def test_an_upload_that_breaks_off_leaves_nothing(exchange: Exchange) -> N
     dossier, before = await Attached.to(exchange), await parts(exchange)
     at = await dossier.awaited()
     content, seen = pdf(2 * PART), list[int]()
-    headers = announced(content) | await _signed(exchange, "PUT", at)
 
     async def receive() -> dict[str, Any]:
         seen.append(await parts(exchange))
@@ -250,20 +245,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(exchange: Exchange) -> N
     async def send(_message: Any) -> None:
         raise AssertionError("nobody is there to be answered")
 
-    scope = {
-        "type": "http",
-        "method": "PUT",
-        "path": f"/v1{at}",
-        "raw_path": f"/v1{at}".encode(),
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": ("127.0.0.1", 9),
-        "root_path": "",
-    }
-    await exchange.app(scope, receive, send)
+    await exchange.app(await scope(exchange.actor("ind"), "PUT", at, announced(content)), receive, send)
     assert seen[-1] > before, "the control: a part was stored"
     assert await parts(exchange) == before
     refused(await dossier.read(at), 404, "not-found")
@@ -376,22 +358,125 @@ async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchan
     assert plain.getvalue() == content[9:]
 
 
-async def test_a_client_that_seals_its_posts_sends_no_content_in_the_clear_unless_it_says_so(
-    exchange: Exchange,
-) -> None:
-    dossier, member = await Attached.to(exchange), exchange.members["ind"]
-    document = UUID((await dossier.awaited()).rpartition("/")[2])
+# sealed to us
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def key(exchange: Exchange) -> _sealing.SealingKey:
+    """A key that the service publishes."""
+    taken = _sealing.taken((await posted_to(exchange, Kind.X25519))[0])
+    assert taken is not None
+    return taken
+
+
+def sealed(key: _sealing.SealingKey, at: str, content: bytes, **changes: Any) -> tuple[bytes, dict[str, str]]:
+    """A content as our client seals it for the document at an address, and what it says of it."""
+    told = replace(Content.of(content, DocumentType.PDF), **changes)
+    request = _releasing.released(Request("PUT", at, dict(told.headers())), key, told, UUID(at.rpartition("/")[2]))
+    assert request.source is not None
+    return b"".join(request.source()), dict(request.headers)
+
+
+async def test_a_client_that_seals_its_posts_seals_contents(exchange: Exchange, key: _sealing.SealingKey) -> None:
+    """What is seen on the way is a release; within it is the content that was sent in the clear, once more."""
+    dossier, member, seen = await Attached.to(exchange), exchange.members["ind"], list[httpx.Request]()
+    at, before = await dossier.awaited(), await parts(exchange)
+    content = pdf(PART + CHUNK + 7)
+
+    class Watched(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            seen.append(request)
+            return await super().handle_async_request(request)
+
     async with AsyncChainClient(
         f"{BASE}/v1",
         issuer=BASE,
         client_id=member.client_id,
         key=member.jwk,
         scope=member.part.scopes,
-        seal_posts=True,
-        transport=_transport.AsyncHttp(timeout=30, inner=httpx.ASGITransport(app=exchange.app)),
+        seal_posts=[key.kid],
+        transport=_transport.AsyncHttp(timeout=30, inner=Watched(app=exchange.app)),
     ) as ind:
-        content = Content.of(GOOD, DocumentType.PDF)
-        with pytest.raises(Misconfigured, match="seal_posts"):
-            await ind.documents.store(dossier.dossier, document, content)
-        await ind.documents.store(dossier.dossier, document, content, unsealed=True)
-    assert (await dossier.read(f"{dossier.path}/{document}")).content == GOOD
+        document, told = UUID(at.rpartition("/")[2]), Content.of(content, DocumentType.PDF)
+        await ind.documents.store(dossier.dossier, document, told)
+        await ind.documents.store(dossier.dossier, document, told)
+        with pytest.raises(Conflict):
+            await ind.documents.store(dossier.dossier, document, Content.of(content + b"x", DocumentType.PDF))
+    assert (await dossier.read(at)).content == content
+    assert (await dossier.send(at, content)).status_code == 204, "sealed or not, it is the same content"
+    assert await parts(exchange) == before + 2
+    sent = [each for each in seen if each.method == "PUT"]
+    assert {each.headers["content-type"] for each in sent} == {release.MEDIA_TYPE}
+    assert not any("content-digest" in each.headers or content[:32] in each.content for each in sent)
+    assert len({each.content[:2_000] for each in sent}) == 3, "each is under a key of its own"
+
+
+async def test_a_release_that_does_not_open_leaves_nothing_and_is_one_problem(
+    exchange: Exchange, key: _sealing.SealingKey
+) -> None:
+    """Cut, turned, changed, under another key, for another document: nobody is told which, and not a part stays."""
+    dossier = await Attached.to(exchange)
+    at, elsewhere = await dossier.awaited(), await dossier.awaited()
+    content = pdf(PART + 2 * CHUNK + 5)
+    good, headers = sealed(key, at, content)
+    line, _, body = good.partition(b"\n")
+    other = sealed(key, at, content)[0].partition(b"\n")[2]
+    unknown = replace(key, native=OKPKey.generate_key("X25519"))
+    second = HEADER + SEALED_CHUNK
+    bad = {
+        "no line": body,
+        "a line alone": line,
+        "an endless line": b"e" * 70_000,
+        "nothing behind its line": line + b"\n",
+        "without its last chunk": good[: -(5 + 16)],
+        "cut in a chunk": good[:-1],
+        "with more": good + b"x",
+        "turned round": line
+        + b"\n"
+        + body[:HEADER]
+        + body[second : second + SEALED_CHUNK]
+        + body[HEADER:second]
+        + body[second + SEALED_CHUNK :],
+        "flipped": good[:-9] + bytes((good[-9] ^ 1,)) + good[-8:],
+        "under the key of another": line + b"\n" + other,
+        "for another document": sealed(key, elsewhere, content)[0],
+        "to a key of somebody else": sealed(unknown, at, content)[0],
+    }
+    before, texts = await parts(exchange), set[str]()
+    for name, each in bad.items():
+        answer = await dossier.send(at, each, {"Content-Type": release.MEDIA_TYPE})
+        problem = refused(answer, 400, "not-sealed-to-us")
+        texts.add(json.dumps({member: text for member, text in problem.items() if member not in OCCURRENCE}))
+        (entry,) = await exchange.entries_of(answer.headers["request-id"])
+        told = ("documents.store", "refused", "not-sealed-to-us")
+        assert (entry["action"], entry["result"], entry["reason"]) == told, name
+        assert await parts(exchange) == before, name
+    assert len(texts) == 1
+    refused(await dossier.read(at), 404, "not-found")
+    unproven = await exchange.http.put(f"{BASE}/v1{at}", content=good, headers=headers)
+    assert unproven.status_code == 401
+    assert (await dossier.send(at, good, headers)).status_code == 204
+    assert (await dossier.read(at)).content == content
+
+
+async def test_what_was_opened_is_held_to_what_is_said_of_it(exchange: Exchange, key: _sealing.SealingKey) -> None:
+    """Within: digest and kind. In the head: the digest of what is sent, if there is one, and a length that fits."""
+    dossier = await Attached.to(exchange)
+    at, before = await dossier.awaited(), await parts(exchange)
+    good, headers = sealed(key, at, GOOD)
+    ciphered = announced(good, release.MEDIA_TYPE)
+    most = good.index(b"\n") + 1 + stream.sealed_length(DOCUMENT_MOST)
+    for body, said, status, problem in (
+        (sealed(key, at, GOOD, digest=bytes(32))[0], headers, 400, "content-not-as-declared"),
+        (sealed(key, at, GOOD, media_type=DocumentType.PNG)[0], headers, 400, "content-not-as-declared"),
+        (good, ciphered | {"Repr-Digest": announced(GOOD)["Content-Digest"]}, 400, "content-not-as-declared"),
+        (good, headers | {"Content-Digest": announced(GOOD)["Content-Digest"]}, 400, "content-not-as-declared"),
+        (good, headers | {"Content-Length": str(most + 1)}, 413, "payload-too-large"),
+        (good, headers | {"Content-Encoding": "gzip"}, 415, "unsupported-media-type"),
+        (good, {"Content-Type": "application/jose"}, 415, "unsupported-media-type"),
+    ):
+        refused(await dossier.send(at, body, said), status, problem)
+        assert await parts(exchange) == before
+    assert (await dossier.send(at, good, ciphered | {"Content-Length": str(most)})).status_code == 204
+    assert (await dossier.read(at)).content == GOOD

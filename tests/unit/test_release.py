@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
+import pickle
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import pytest
 
-from api.crypto import jwe, release, stream
-from clients import _opening
-from clients._released import MEDIA_TYPE, Receiver
+from api.crypto import inbox, jwe, release, stream
+from api.crypto.inbox import Inbox, Kind
+from api.errors import Undecryptable
+from api.vocabulary import DocumentType
+from clients import _opening, _releasing, _sealing
+from clients._chunks import MEDIA_TYPE
+from clients._messages import Request
+from clients._released import Receiver
+from clients.documents import Content
 from clients.errors import UnexpectedAnswer
 from tests.jwe_kit import private, public
 
@@ -17,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 KIND: Final = "x25519"
+NOW: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
+AT: Final = NOW.timestamp()
+DOCUMENT: Final = UUID(int=7)
 SIZES: Final = (0, 1, 16_383, 16_384, 16_385, 40_000)
 
 
@@ -117,3 +131,83 @@ async def test_what_breaks_off_inside_is_not_whole() -> None:
         await served()
     with pytest.raises(UnexpectedAnswer):
         opened(b"".join(parts))
+
+
+# to us
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Inbox:
+    """An inbox with one key."""
+    file = tmp_path_factory.mktemp("inbox") / "keys.inbox"
+    inbox.rotate(file, Kind.X25519, NOW, NOW, compromised=False, like=file)
+    return inbox.read(file)
+
+
+def sent_to(ours: Inbox, text: bytes) -> tuple[bytes, bytes]:
+    """The line and the rest of what our client sends."""
+    key = _sealing.taken(ours.published(AT)[0])
+    assert key is not None
+    content = Content.of(text, DocumentType.PDF)
+    request = _releasing.released(Request("PUT", "", dict(content.headers())), key, content, DOCUMENT)
+    assert request.source is not None
+    sent = b"".join(request.source())
+    assert request.headers == {"Content-Type": release.MEDIA_TYPE, "Content-Length": str(len(sent))}
+    line, _, rest = sent.partition(b"\n")
+    return line, rest
+
+
+async def came(told: release.Release, rest: bytes, block: int) -> bytes:
+    """What comes of it."""
+
+    async def blocks() -> AsyncIterator[bytes]:
+        for at in range(0, len(rest), block):
+            yield rest[at : at + block]
+
+    return b"".join([part async for part in told.opened(blocks())])
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_our_client_sends_opens_here(ours: Inbox, size: int) -> None:
+    text = bytes(number % 251 for number in range(size))
+    line, rest = sent_to(ours, text)
+    told = release.received(line, ours, AT)
+    assert (told.media_type, told.document, told.digest) == ("application/pdf", str(DOCUMENT), sha256(text).digest())
+    assert await came(told, rest, 5_000) == text
+    with pytest.raises(Undecryptable):
+        await came(told, rest[:-1], 5_000)
+    with pytest.raises(TypeError, match="not serialised"):
+        pickle.dumps(told)
+    assert "key=" not in repr(told)
+
+
+GOOD: Final = {
+    "cipher": release.CIPHER,
+    "key": "A" * 43,
+    "mediaType": "application/pdf",
+    "digest": "A" * 43,
+    "documentId": str(DOCUMENT),
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({name: value for name, value in GOOD.items() if name != left_out} for left_out in GOOD),
+        GOOD | {"cipher": "none"},
+        GOOD | {"key": "A" * 42},
+        GOOD | {"key": "A" * 43 + "="},
+        GOOD | {"digest": 7},
+        [GOOD],
+        "text",
+    ],
+    ids=str,
+)
+def test_a_line_to_us_says_all_of_it(ours: Inbox, told: object) -> None:
+    key = _sealing.taken(ours.published(AT)[0])
+    assert key is not None
+    assert release.received(key.seal(json.dumps(GOOD).encode()).content, ours, AT).document == str(DOCUMENT)
+    with pytest.raises(Undecryptable):
+        release.received(key.seal(json.dumps(told).encode()).content, ours, AT)
+    with pytest.raises(Undecryptable):
+        release.received(key.seal(b"{").content, ours, AT)
