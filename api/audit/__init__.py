@@ -8,6 +8,7 @@ guard        the last signed head, outside the database
 objects      the client for objects of an S3 bucket, written under conditions
 bucket       the guard in such an object, for several machines
 standing     where the log stands, and whether it may be continued from here
+starting     whether a process may start that signs
 adoption     going on after a move, under another name, or with a lost guard
 batch        pure: entries, the tree that they make, and the rows that say so
 sequencer    one leader puts committed entries into the tree, in an order that never changes, and signs

@@ -60,7 +60,7 @@ ALL: Final = 2**63 - 1
 
 
 _LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", LOCK, type_=BigInteger))))
-_NEXT: Final = statement(
+NEXT: Final = statement(
     select(entry.c.id, entry.c.xid, entry.c.leaf)
     .where(
         tuple_(entry.c.xid, entry.c.id)
@@ -156,9 +156,7 @@ async def take_up(connection: Any, signer: Signer, guard: Guard) -> Standing:  #
     """
     found = await standing.read(lambda bound: _fetch(connection, bound))
     kept = await guard.last()
-    promised = standing.continued(found, kept, signer.origin)
-    if kept is not None and signer.signed(Head.of(kept)) != kept:
-        raise LogStopped("guard-of-another-key")
+    promised = standing.continued(found, kept, signer)
     for vkey in signer.vkeys:
         await _fetch(connection, _VERIFIER(vkey=vkey))
     stands = Standing(found.edge, kept, found.generation, found.last_xid, found.last_id, found.present, promised)
@@ -218,7 +216,7 @@ async def _taken(
         # Nothing is left of the earlier generation: a head that is promised all the same is one of the present one.
         stands = replace(stands, generation=stands.present.number, last_xid=0, last_id=0)
     marks = {"last_xid": stands.last_xid, "last_id": stands.last_id, "after": stands.present.after}
-    return stands, await _fetch(connection, _NEXT(**marks, most=most))
+    return stands, await _fetch(connection, NEXT(**marks, most=most))
 
 
 async def _ahead(connection: Any, grown: Standing, made: Batch, most: int) -> list[Record]:  # noqa: ANN401 - as above

@@ -22,8 +22,9 @@ from api.errors import LogDamaged, LogStopped
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from api.audit.checkpoint import Signer
     from api.audit.tree import Edge
     from api.storage.statement import Bound
     from api.storage.unit import Record
@@ -134,16 +135,19 @@ async def read(fetch: Fetch) -> Recorded:
     return Recorded(edge, latest["note"], latest["generation"], latest["last_xid"], latest["last_id"], *facts)
 
 
-def continued(found: Recorded, kept: str | None, origin: str) -> Head | None:
-    """See that heads under this name, with a guard that holds this, continue what the tables say.
+def continued(found: Recorded, kept: str | None, signer: Signer) -> Head | None:
+    """See that heads by this signer, with a guard that holds this, continue what the tables say.
 
     Returns what `promised` returns. Raises `LogStopped`.
     """
     if why := found.out_of_place():
         raise LogStopped(why)
-    if found.misnamed(origin):
+    if found.misnamed(signer.origin):
         raise LogStopped("another-name")
-    return promised(found, kept, origin)
+    head = promised(found, kept, signer.origin)
+    if kept is not None and signer.signed(Head.of(kept)) != kept:
+        raise LogStopped("guard-of-another-key")
+    return head
 
 
 def promised(found: Recorded, kept: str | None, origin: str) -> Head | None:
@@ -169,6 +173,15 @@ def promised(found: Recorded, kept: str | None, origin: str) -> Head | None:
     if head.root != found.edge.root():
         raise LogStopped("guard-differs")
     return None
+
+
+def fulfilled(found: Recorded, leaves: Sequence[bytes], head: Head) -> None:
+    """See that the leaves which come next give the head that was promised. Raises `LogStopped` when they never can."""
+    if found.edge.size + len(leaves) < head.size:
+        raise LogStopped("guard-ahead")
+    edge, _ = found.edge.grown(tree.leaf_hash(each) for each in leaves)
+    if edge.root() != head.root:
+        raise LogStopped("guard-differs")
 
 
 async def _edge(fetch: Fetch, size: int) -> Edge:

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from api import settings
-from api.audit import standing as standing_of_log
+from api.audit import starting
+from api.audit.checkpoint import Signer
 from api.cli import guards
 from api.crypto import keyfile, memory, signing_choice
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
@@ -55,15 +56,13 @@ async def _signing(keys: KeyFile, found: Settings) -> tuple[Schedule, tuple[str,
 
 
 async def _of_log(found: Settings) -> None:
+    keys = keyfile.load(found.key_file)
+    signer = Signer.from_seeds(found.origin, keys.log, keys.log_post_quantum, settings.now)
     database = await Database.open(found.database_url.get_secret_value(), size=1)
     unit = database.unit(settings.now())
     try:
-        recorded = await standing_of_log.read(unit.all)
         async with guards.opened(found, examined=True) as guard:
-            standing_of_log.continued(recorded, await guard.last(), found.origin)
-    except LogStopped as error:
-        if error.why != "guard-ahead":  # the leader of now may have signed between our two looks: the next one judges
-            raise
+            await starting.examine(unit, guard, signer)
     finally:
         await unit.finish()
         await database.close()

@@ -104,6 +104,8 @@ def test_a_machine_whose_guard_is_not_the_logs_does_not_start_to_sign(
     again = live.command("audit", "adopt", database_url=database.owner_url, **settings)
     assert again.returncode == 1
     assert "nothing-to-adopt" in again.stderr
+    (said,) = refused("work", database_url=database.app_url, key_file=keys, **settings)
+    assert "guard-of-another-key" in said, "it was signed by the key of the tests"
 
 
 def test_witnesses_that_cannot_be_read_are_told_before_anything_starts(

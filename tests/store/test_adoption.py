@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from api.audit import adoption, sequencer
+from api.audit import adoption, sequencer, starting
 from api.audit.checkpoint import Head, Signer
 from api.audit.entry import Entry, Thing
 from api.audit.guard import FileGuard
@@ -19,7 +19,7 @@ from api.settings import now
 from api.storage.pool import Database
 from api.vocabulary import Result
 from tests.audit_kit import ORIGIN
-from tests.audit_store import SEED, SIGNER, MemoryGuard, append, guard_of, integrate, settle, take_up, tamper
+from tests.audit_store import SEED, SIGNER, MemoryGuard, Rows, append, guard_of, integrate, settle, take_up, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,10 +80,12 @@ async def indexes(connection: Any) -> list[int]:
 
 
 async def stopped(connection: Any, why: str, signer: Signer = SIGNER, guard: MemoryGuard | None = None) -> None:
-    """It is not taken up, for this reason."""
-    with pytest.raises(LogStopped) as refused:
-        await sequencer.take_up(connection, signer, guard or await guard_of(connection))
-    assert refused.value.why == why
+    """It is not taken up, for this reason, which is told at the start of a process already."""
+    held = guard or await guard_of(connection)
+    for each in (sequencer.take_up(connection, signer, held), starting.examine(Rows(connection), held, signer)):
+        with pytest.raises(LogStopped) as refused:
+            await each
+        assert refused.value.why == why
 
 
 async def test_a_leader_that_died_after_the_guard_was_moved_is_continued_with_the_same_head(connection: Any) -> None:
@@ -95,6 +97,7 @@ async def test_a_leader_that_died_after_the_guard_was_moved_is_continued_with_th
         await integrate(_Dying(connection), standing, 3)
     promised = guard.note
     assert Head.of(promised or "").size == 43
+    await starting.examine(Rows(connection), guard, SIGNER)
     await append(connection, 4)
     await settle(connection)
     rows = await connection.fetch("SELECT size, note FROM audit.checkpoint ORDER BY size")
@@ -114,11 +117,13 @@ async def test_a_head_whose_entries_are_gone_or_others_is_not_continued(
         await integrate(_Dying(connection), standing, 3)
     await tamper(database, "DELETE FROM audit.entry WHERE id = 43")
     taken = await take_up(connection)
-    with pytest.raises(LogStopped, match="guard-ahead"):
-        await integrate(connection, taken)
+    for each in (integrate(connection, taken), starting.examine(Rows(connection), guard, SIGNER)):
+        with pytest.raises(LogStopped, match="guard-ahead"):
+            await each
     await append(connection, 1)
-    with pytest.raises(LogStopped, match="guard-differs"):
-        await integrate(connection, await take_up(connection))
+    for each in (integrate(connection, await take_up(connection)), starting.examine(Rows(connection), guard, SIGNER)):
+        with pytest.raises(LogStopped, match="guard-differs"):
+            await each
     assert Head.of(guard.note or "").size == 43
 
 
@@ -130,6 +135,39 @@ async def test_a_database_without_what_was_signed_is_not_continued(connection: A
     await stopped(connection, "guard-ahead")
     await tamper(database, WIPED)
     await stopped(connection, "guard-ahead")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_who_starts_while_another_leads_is_not_refused(
+    connection: Any, database: servers.Database, *, begun: bool
+) -> None:
+    """The leader signs on between each two looks, more than a batch at a time; where that is no race, it is told."""
+    if not begun:
+        await tamper(database, WIPED)
+    guard = MemoryGuard((await guard_of(connection)).note if begun else None)
+
+    async def lead(count: int) -> None:
+        await append(connection, count)
+        await sequencer.integrate(connection, await sequencer.take_up(connection, SIGNER, guard), SIGNER, guard)
+
+    class Watched(MemoryGuard):
+        async def last(self) -> str | None:
+            held = await guard.last()
+            await lead(1)
+            return held
+
+    class Slow(Rows):
+        async def all(self, bound: Any) -> list[Any]:
+            rows = await super().all(bound)
+            if "pg_control_system" in bound.sql:
+                await lead(BATCH + 1)
+            return rows
+
+    await starting.examine(Rows(connection), Watched(), SIGNER)
+    await starting.examine(Slow(connection), Watched(), SIGNER)
+    gone = MemoryGuard(SIGNER.signed(Head(ORIGIN, 10**6, bytes(32))))
+    with pytest.raises(LogStopped, match="guard-ahead"):
+        await starting.examine(Rows(connection), gone, SIGNER)
 
 
 async def test_another_history_of_the_same_size_is_not_continued(connection: Any, database: servers.Database) -> None:
@@ -254,6 +292,7 @@ async def test_a_leader_that_dies_after_an_adoption_is_continued_with_the_same_h
             await integrate(_Dying(connection), standing)
         promised = guard.note
         assert Head.of(promised or "").size == size
+        await starting.examine(Rows(connection), guard, SIGNER)
         _, taken = await integrate(connection, await take_up(connection))
         assert taken == size - standing.edge.size
         assert await connection.fetchval("SELECT note FROM audit.checkpoint WHERE size = $1", size) == promised
