@@ -50,6 +50,7 @@ class EventType(StrEnum):
     DOSSIER_DELIVERED = "dossier-request.delivered"
     DOSSIER_COMPLETED = "dossier-request.completed"
     DOCUMENT_STORED = "dossier.document-stored"
+    DOCUMENT_WITHDRAWN = "dossier.document-withdrawn"
     DOSSIER_REFUSED = "dossier-request.refused"
     DOSSIER_CANCELLED = "dossier-request.cancelled"
     OUTCOME_SHARED = "screening-outcome.shared"

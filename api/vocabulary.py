@@ -407,6 +407,17 @@ class DocumentState(StrEnum):
 
     AWAITED = "awaited"
     STORED = "stored"
+    WITHDRAWN = "withdrawn"
+
+
+class DocumentWithdrawalReason(StrEnum):
+    """Why a supplier takes a document back (intrekking van een stuk), in words that need no sealing."""
+
+    WRONG_PERSON = "wrong-person"
+    WRONG_DOCUMENT = "wrong-document"
+    """Of this person, and not the one that was meant."""
+    TOO_MUCH = "too-much"
+    """It holds what may not cross, or was not asked for: a face on a scan, somebody else's part of an interview."""
 
 
 class Criterion(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.schemas.base import Page
-from api.schemas.documents import Document, ListedDocument, NewDocument
+from api.schemas.documents import Document, ListedDocument, NewDocument, NewDocumentWithdrawal
 from clients._messages import path
 from clients._rooms import D, Room, creates, fetches, listing, operation, paged, reads, stores
 
@@ -54,9 +54,17 @@ class SuppliedDocuments(Room[D]):
         """Send the content of a document. It is there once all of it came; the same one may be sent again."""
         return stores(path("dossiers", dossier_id, "documents", document_id), content, document_id)
 
+    @operation("documents.withdraw")
+    def withdraw(
+        self, dossier_id: UUID, document_id: UUID, withdrawal: NewDocumentWithdrawal, *, key: UUID | None = None
+    ) -> Call[Document]:
+        """Take a document back, at any time: what it says is destroyed, and the NGO is told to delete what it has."""
+        at = path("dossiers", dossier_id, "documents", document_id, "withdrawals")
+        return creates(at, Document, withdrawal, key)
+
     @listing("documents.list")
     def list(self, dossier_id: UUID, *, limit: int | None = None) -> Series[Page[ListedDocument], ListedDocument]:
-        """The documents that you supplied, newest first, also those whose content is awaited."""
+        """The documents that you supplied, newest first, also those that are awaited or were taken back."""
         at, query = path("dossiers", dossier_id, "documents"), (("limit", limit),)
         return paged(reads(at, Page[ListedDocument], query=query))
 

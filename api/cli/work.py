@@ -24,7 +24,7 @@ from api.audit.signals import Watch
 from api.audit.views import Register
 from api.cli import checks, guards, metrics
 from api.crypto import keyfile
-from api.dossiers import document_store
+from api.dossiers import document_store, withdrawal_store
 from api.errors import KetenbrugError, LogStopped, Misconfigured
 from api.oauth import replay, revocation, unproven
 from api.oauth.people import links, sessions
@@ -49,6 +49,7 @@ TASKS: Final[tuple[Task, ...]] = (
     idempotency.sweep,
     witnessing.sweep,
     unproven.summarise,
+    withdrawal_store.collect,
     document_store.collect,
 )
 """What is done each minute."""

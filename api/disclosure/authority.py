@@ -86,6 +86,7 @@ ATTACH_DOCUMENT: Final = Operation("documents.attach", Scope.DOSSIERS_WRITE, Rea
 STORE_DOCUMENT: Final = Operation(
     "documents.store", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES, clear="it says nothing but that it is done"
 )
+WITHDRAW_DOCUMENT: Final = Operation("documents.withdraw", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
 LIST_DOCUMENTS: Final = Operation("documents.list", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
 READ_DOCUMENT: Final = Operation("documents.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
 

@@ -14,7 +14,7 @@ from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.document_keys import Secret
 from api.dossiers.model import DocumentFacts, Listed
-from api.dossiers.tables import DOCUMENT, document, document_part, dossier
+from api.dossiers.tables import DOCUMENT, document, document_part, document_withdrawal, dossier
 from api.errors import Overloaded
 from api.persons import store as persons
 from api.storage.statement import statement
@@ -37,6 +37,9 @@ _ABANDONED: Final = timedelta(hours=1)
 _AWAITED: Final = timedelta(days=1)
 """How long a content is awaited: as long as the idempotency key of its announcement is known."""
 
+_THERE: Final = ~exists().where(document_withdrawal.c.document_id == document.c.id)
+"""A legal hold may keep what was withdrawn; nobody gets it."""
+
 _FACTS: Final = requests.FACTS.add_columns(
     document.c.id.label("document_id"),
     document.c.category,
@@ -49,7 +52,7 @@ _FACTS: Final = requests.FACTS.add_columns(
     document.c.seal.label("document_seal"),
 ).join(document, document.c.dossier_id == dossier.c.id)
 _FIND: Final = statement(
-    _FACTS.where(dossier.c.id == bindparam("dossier_id"), document.c.id == bindparam("document_id"))
+    _FACTS.where(dossier.c.id == bindparam("dossier_id"), document.c.id == bindparam("document_id"), _THERE)
 )
 _INSERT: Final = statement(
     insert(document),
@@ -98,6 +101,7 @@ _LIST: Final = statement(
         document.c.category == any_(bindparam("categories", type_=ARRAY(Text))),
         document.c.upload.is_not(None) | bindparam("awaited_too"),
         document.c.id < bindparam("before"),
+        _THERE,
     )
     .order_by(document.c.id.desc())
     .limit(bindparam("most", type_=Integer))
@@ -109,6 +113,7 @@ _OPEN: Final = statement(
         document.c.id == bindparam("document_id"),
         document.c.person_id == bindparam("person_id"),
         document.c.upload == bindparam("of_upload"),
+        _THERE,
     )
 )
 _ADD_PART: Final = statement(insert(document_part), "upload", "number", "content", "stored_at")
@@ -119,6 +124,7 @@ _PART: Final = statement(
         document.c.id == bindparam("document_id"),
         document_part.c.upload == bindparam("of_upload"),
         document_part.c.number == bindparam("of_number"),
+        _THERE,
     )
 )
 _DISCARD: Final = statement(delete(document_part).where(document_part.c.upload == bindparam("of_upload")))

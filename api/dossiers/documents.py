@@ -1,6 +1,8 @@
-"""The use cases of a document (stuk) of a dossier: announce it, send its content, list, read.
+"""The use cases of a document (stuk) of a dossier: announce it, send its content, list, read, take it back.
 
     awaited ──► stored      by the supplier, while the request runs; a content is never replaced
+       │           │
+       └───────────┴──► withdrawn      by the supplier, at any time: what it said is gone
 
 A document belongs to one category, and crosses as a section of that category does: same decision, same entry. The
 supplier announces it first, so that its title, which is about a person, stands in no address and no header. The content
@@ -23,11 +25,13 @@ from api.disclosure.permit import Refusal
 from api.dossiers import document_store as store
 from api.dossiers import request_store as requests
 from api.dossiers import store as dossiers
+from api.dossiers import withdrawal_store as withdrawals
 from api.dossiers.contents import Content
 from api.dossiers.model import RUNNING
 from api.dossiers.uploads import Upload
 from api.errors import KetenbrugError
 from api.events import EventType
+from api.persons import store as persons
 from api.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -38,7 +42,15 @@ if TYPE_CHECKING:
     from api.disclosure.permit import Answer
     from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument, RequestFacts
     from api.dossiers.uploads import Taken, Units
-    from api.vocabulary import DataCategory, DocumentId, DossierId, PersonAlias, PersonId, Purpose
+    from api.vocabulary import (
+        DataCategory,
+        DocumentId,
+        DocumentWithdrawalReason,
+        DossierId,
+        PersonAlias,
+        PersonId,
+        Purpose,
+    )
 
     Holdings = Mapping[DataCategory, tuple[str, ...]]
 
@@ -116,7 +128,9 @@ async def listed(
     if isinstance(answer, Refusal) or request is None:
         return gate.refusal(answer)
     mine = _supplies(call, request)
-    return await store.listed(answer, call, dossier_id, before, most, awaited_too=mine)
+    gone = await withdrawals.listed(answer, call, dossier_id, before, most, awaited_too=mine)
+    there = await store.listed(answer, call, dossier_id, before, most, awaited_too=mine)
+    return sorted(there + gone, key=lambda each: each.id, reverse=True)[:most]
 
 
 async def read(
@@ -132,6 +146,35 @@ async def read(
     if isinstance(answer, Refusal) or there is None or there.upload is None or there.length is None:
         return gate.refusal(answer)
     return Content(there, there.upload, there.length, await store.open_secret(answer, call, there))
+
+
+async def withdraw(
+    call: Call, dossier_id: DossierId, document_id: DocumentId, reason: DocumentWithdrawalReason
+) -> Listed | Refusal:
+    """Take a document back, also after the request has ended: who may have it is told, so that it goes there too."""
+    facts = await store.find(call, dossier_id, document_id)
+    if facts is not None and _supplies(call, facts.request):
+        await requests.lock(call.unit, facts.request.id)  # an upload may be about to end
+        await persons.lock(call.unit, facts.request.situation.person)  # a hold to be placed, the person to be erased
+        facts = await store.find(call, dossier_id, document_id)
+    if facts is None or not _supplies(call, facts.request):
+        return await withdrawn(call, dossier_id, document_id)
+    answer = gate.admit(call, Thing("document", document_id), persons=_whom(facts.request), seals=facts.seals)
+    if isinstance(answer, Refusal):
+        return answer
+    if facts.upload is not None:
+        events.tell(call.unit, facts.request.requester, EventType.DOCUMENT_WITHDRAWN, "document", document_id)
+    return await withdrawals.withdraw(call, facts, reason)
+
+
+async def withdrawn(call: Call, dossier_id: DossierId, document_id: DocumentId) -> Listed | Refusal:
+    """What is left of a document, for its supplier: what a repeated withdrawal answers, whatever its reason."""
+    facts = await dossiers.find_dossier(call, dossier_id)
+    gone = await withdrawals.find(call, dossier_id, document_id)
+    if facts is None or gone is None or not _supplies(call, facts.request):
+        return gate.refuse(call, Thing("document", document_id), Reason.NOT_VISIBLE)
+    answer = gate.admit(call, Thing("document", document_id), persons=_whom(facts.request))
+    return answer if isinstance(answer, Refusal) else gone
 
 
 def _asked(

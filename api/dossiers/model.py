@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from api.cases import terms
-from api.vocabulary import DossierRequestState
+from api.vocabulary import DocumentState, DossierRequestState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         DataCategory,
         DocumentId,
         DocumentType,
+        DocumentWithdrawalReason,
         DossierId,
         DossierRequestId,
         MissingReason,
@@ -193,15 +194,36 @@ class DocumentFacts:
     request: RequestFacts
     seals: Mapping[str, bytes]
 
+    @property
+    def state(self) -> DocumentState:
+        """Where it stands."""
+        return DocumentState.AWAITED if self.stored_at is None else DocumentState.STORED
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That a document was taken back."""
+
+    reason: DocumentWithdrawalReason
+    withdrawn_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A document in the list of its dossier, opened."""
+    """A document in the list of its dossier, opened; of one that was withdrawn only that it was there."""
 
     id: DocumentId
     category: DataCategory
     media_type: DocumentType
     added_at: datetime
     stored_at: datetime | None
-    length: int | None
-    title: str = field(repr=False)
+    length: int | None = None
+    title: str | None = field(default=None, repr=False)
+    withdrawal: Withdrawal | None = None
+
+    @property
+    def state(self) -> DocumentState:
+        """Where it stands."""
+        if self.withdrawal is not None:
+            return DocumentState.WITHDRAWN
+        return DocumentState.AWAITED if self.stored_at is None else DocumentState.STORED

@@ -30,6 +30,7 @@ from api.vocabulary import (
     DOSSIER_SECTIONS,
     DataCategory,
     DocumentType,
+    DocumentWithdrawalReason,
     DossierRequestState,
     Purpose,
     RequestRefusalReason,
@@ -120,4 +121,19 @@ document_part: Final = Table(
     PrimaryKeyConstraint("upload", "number"),
     Index("ix_document_part_first", "stored_at", postgresql_where=text("number = 0")),
     schema="exchange",
+)
+
+document_withdrawal: Final = Table(
+    "document_withdrawal",
+    metadata,
+    Column("document_id", Uuid, primary_key=True),
+    Column("dossier_id", Uuid, ForeignKey(dossier.c.id), nullable=False, index=True),
+    *words("category", DOSSIER_SECTIONS),
+    *words("media_type", DocumentType),
+    instant("added_at"),
+    instant("stored_at", nullable=True),
+    *words("reason", DocumentWithdrawalReason),
+    instant("withdrawn_at"),
+    schema="exchange",
+    comment="Documents that were taken back. What they said is gone, once no legal hold keeps it.",
 )

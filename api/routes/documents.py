@@ -25,7 +25,7 @@ from api.routes.dossiers import DossierIdPath
 from api.schemas import documents as wire
 from api.schemas.base import Page
 from api.storage.unit import Unit
-from api.vocabulary import DOCUMENT_MOST, DocumentId, DocumentState, DocumentType, DossierId
+from api.vocabulary import DOCUMENT_MOST, DocumentId, DocumentType, DossierId
 
 routes = router(tags=["documents"])
 
@@ -123,6 +123,32 @@ async def store_document(
     return replies.done(outcome)
 
 
+@routes.post(
+    "/dossiers/{dossierId}/documents/{documentId}/withdrawals",
+    operation_id="withdrawDocument",
+    status_code=201,
+    response_model=wire.Document,
+    responses=told(problems.NOT_FOUND, problems.WRONG_PARTY),
+)
+async def withdraw_document(
+    dossier_id: DossierIdPath,
+    document_id: DocumentIdPath,
+    body: wire.NewDocumentWithdrawal,
+    call: Annotated[Call, creates(authority.WITHDRAW_DOCUMENT)],
+) -> Response:
+    """Take back a document that you supplied, at any time: its content and its title are destroyed.
+
+    While a legal hold (bewaarplicht) stands they are kept, and nobody can read them. Who asked for the dossier is told
+    by an event, and has to delete what it has of it.
+    """
+    where, which = DossierId(dossier_id), DocumentId(document_id)
+    if call.replayed:
+        outcome = await documents.withdrawn(call, where, which)
+    else:
+        outcome = await documents.withdraw(call, where, which, body.reason)
+    return replies.made(call, outcome, partial(_withdrawn, dossier_id), f"/dossiers/{dossier_id}/documents")
+
+
 @routes.get(
     "/dossiers/{dossierId}/documents",
     operation_id="listDocuments",
@@ -183,27 +209,30 @@ def _made(call: Call, outcome: DocumentFacts | Refusal) -> Response:
 
 
 def _document(facts: DocumentFacts) -> wire.Document:
-    return wire.Document(
-        id=facts.id,
-        dossier_id=facts.dossier_id,
-        category=facts.category,
-        media_type=facts.media_type,
-        state=DocumentState.AWAITED if facts.upload is None else DocumentState.STORED,
-        length=facts.length,
-        added_at=facts.added_at,
-        stored_at=facts.stored_at,
-    )
+    return wire.Document(**_told(facts.dossier_id, facts))
+
+
+def _withdrawn(dossier_id: UUID, document: Listed) -> wire.Document:
+    return wire.Document(**_told(dossier_id, document), withdrawal=_withdrawal(document))
 
 
 def _listed(dossier_id: UUID, document: Listed) -> wire.ListedDocument:
-    return wire.ListedDocument(
-        id=document.id,
-        dossier_id=dossier_id,
-        category=document.category,
-        media_type=document.media_type,
-        state=DocumentState.AWAITED if document.stored_at is None else DocumentState.STORED,
-        length=document.length,
-        added_at=document.added_at,
-        stored_at=document.stored_at,
-        title=document.title,
-    )
+    return wire.ListedDocument(**_told(dossier_id, document), withdrawal=_withdrawal(document), title=document.title)
+
+
+def _told(dossier_id: UUID, document: DocumentFacts | Listed) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "dossier_id": dossier_id,
+        "category": document.category,
+        "media_type": document.media_type,
+        "state": document.state,
+        "length": document.length,
+        "added_at": document.added_at,
+        "stored_at": document.stored_at,
+    }
+
+
+def _withdrawal(document: Listed) -> wire.DocumentWithdrawal | None:
+    taken = document.withdrawal
+    return None if taken is None else wire.DocumentWithdrawal(reason=taken.reason, withdrawn_at=taken.withdrawn_at)

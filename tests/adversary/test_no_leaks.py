@@ -191,7 +191,7 @@ def _attach(made: Played, dossier: UUID) -> None:
     listed = made.cast.ngo.documents.list(dossier, purpose=Purpose.LEGAL_SCREENING)
     into = io.BytesIO()
     made.cast.ngo.documents.read(dossier, attached.id, into, purpose=Purpose.LEGAL_SCREENING)
-    made.seen += [*(each.title for each in listed), into.getvalue().decode()]
+    made.seen += [*(each.title or "" for each in listed), into.getvalue().decode()]
 
 
 def _consent(

@@ -233,6 +233,14 @@ ATTACKS: Final[dict[str, Attack]] = {
     "readDocument": Attack(
         authority.READ_DOCUMENT, "GET", f"{_DOCUMENTS}/{{stored}}", "ngo", purpose=SCREENING, about=("stored",)
     ),
+    "withdrawDocument": Attack(
+        authority.WITHDRAW_DOCUMENT,
+        "POST",
+        f"{_DOCUMENTS}/{{mistake}}/withdrawals",
+        "ind",
+        lambda _: {"reason": "wrong-person"},
+        about=("mistake",),
+    ),
     "shareOutcome": Attack(
         authority.SHARE_OUTCOME,
         "POST",
@@ -388,10 +396,12 @@ async def staged(
     (first,) = await exchange.rows("SELECT leaf_hash FROM audit.leaf WHERE index = 0")
     attached = await Attached.of(exchange, dealings)
     stored, awaited = await attached.stored(CONTENT, "identity"), await attached.awaited("identity")
+    mistake = await attached.stored(CONTENT, "identity")
     return {
         "open": attached.dossier,
         "stored": stored.rpartition("/")[2],
         "awaited": awaited.rpartition("/")[2],
+        "mistake": mistake.rpartition("/")[2],
         "leaf": urlsafe_b64encode(first["leaf_hash"]).rstrip(b"=").decode(),
         "case": dealings.id,
         "person": dealings.case.person_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from dataclasses import replace
@@ -17,8 +18,10 @@ from joserfc.jwk import OKPKey
 from api.crypto import release, stream
 from api.crypto.inbox import Kind
 from api.crypto.stream import CHUNK, HEADER, SEALED_CHUNK
-from api.dossiers import document_store
-from api.vocabulary import DOCUMENT_MOST, DocumentType
+from api.dossiers import document_store, withdrawal_store
+from api.oauth import operator
+from api.persons import holds
+from api.vocabulary import DOCUMENT_MOST, DocumentType, HoldGround
 from clients import _releasing, _sealing, _transport
 from clients._messages import Request
 from clients.chain import AsyncChainClient
@@ -271,8 +274,112 @@ async def test_what_nobody_names_is_collected(exchange: Exchange) -> None:
 
 async def _collected(exchange: Exchange, hours: int) -> None:
     unit = exchange.database.unit(exchange.clock() + timedelta(hours=hours))
+    await withdrawal_store.collect(unit)
     await document_store.collect(unit)
     await unit.finish()
+
+
+# taken back
+
+
+async def _withdrawn(exchange: Exchange, at: str, reason: str = "wrong-person", **asked: Any) -> httpx.Response:
+    return await exchange.actor("ind").post(f"{at}/withdrawals", {"reason": reason}, **asked)
+
+
+async def test_what_was_taken_back_is_gone_and_that_it_was_there_stays(exchange: Exchange) -> None:
+    """Also after the request has ended: content, key and title at once; who may have it is told which, and why."""
+    dossier, before = await Attached.to(exchange), await parts(exchange)
+    at, kept, awaited = await dossier.stored(GOOD), await dossier.stored(GOOD), await dossier.awaited()
+    document = at.rpartition("/")[2]
+    await dossier.dealings.delivered(await _request(exchange, dossier), [], complete=True)
+    assert (await dossier.read(at)).content == GOOD
+    key = str(uuid4())
+    answer = await _withdrawn(exchange, at, key=key)
+    told = answer.json()
+    assert (answer.status_code, told["state"], told["withdrawal"]["reason"]) == (201, "withdrawn", "wrong-person")
+    assert (told.get("length"), told["storedAt"] is None) == (None, False)
+    assert answer.headers["location"] == f"/v1{dossier.path}"
+    entry = await exchange.entry(answer.headers["request-id"])
+    assert (entry["action"], entry["result"], entry["object"]["id"]) == ("documents.withdraw", "permitted", document)
+    assert list(entry["seals"]) == [f"exchange.document/{document}"]
+    assert await parts(exchange) == before + 1
+    for who in ("ngo", "ind"):
+        refused(await exchange.actor(who).get(at, purpose=SCREENING), 404, "not-found")
+    refused(await dossier.send(at, GOOD), 404, "not-found")
+    again, another = await _withdrawn(exchange, at, key=key), await _withdrawn(exchange, at, "too-much")
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json() == another.json() == told, "whatever the reason is, it is withdrawn already"
+    assert (await _withdrawn(exchange, awaited)).status_code == 201
+    seen = [each async for each in exchange.ngo.documents.list(dossier.dossier, purpose=SCREENING, limit=1)]
+    assert [(str(each.id), each.state, each.title) for each in seen] == [
+        (kept.rpartition("/")[2], "stored", TITLE),
+        (document, "withdrawn", None),
+    ]
+    supplied = [each async for each in exchange.ind.documents.list(dossier.dossier)]
+    assert [each.state for each in supplied] == ["withdrawn", "stored", "withdrawn"]
+    events = [each async for each in exchange.ngo.events.read() if str(each.subject_id) in {at[-36:], awaited[-36:]}]
+    assert [(each.type, each.subject_type, str(each.subject_id)) for each in events] == [
+        ("dossier.document-withdrawn", "document", document)
+    ]
+    for elsewhere in (at.replace(str(dossier.dossier), str(uuid4())), f"{dossier.path}/{uuid4()}"):
+        refused(await _withdrawn(exchange, elsewhere), 404, "not-found")
+
+
+async def test_while_a_hold_stands_it_is_kept_out_of_reach(exchange: Exchange) -> None:
+    dossier, before = await Attached.to(exchange), await parts(exchange)
+    at = await dossier.stored(GOOD)
+    await _held(exchange, dossier, HoldGround.INVESTIGATION)
+    assert (await _withdrawn(exchange, at)).json()["state"] == "withdrawn"
+    rows = "SELECT 1 FROM exchange.document WHERE dossier_id = $1"
+    for ground, left in ((HoldGround.INVESTIGATION, 1), (None, 0)):
+        await _held(exchange, dossier, ground)
+        await _collected(exchange, 2)
+        for who in ("ngo", "ind"):
+            refused(await exchange.actor(who).get(at, purpose=SCREENING), 404, "not-found")
+            listed = await exchange.actor(who).get(dossier.path, purpose=SCREENING)
+            assert [each["state"] for each in listed.json()["items"]] == ["withdrawn"]
+        assert len(await exchange.rows(rows, dossier.dossier)) == left
+        assert await parts(exchange) == before + left
+
+
+async def _held(exchange: Exchange, dossier: Attached, ground: HoldGround | None) -> None:
+    unit, case = exchange.unit(), dossier.dealings.id
+    await (
+        holds.release(unit, operator.local(), case)
+        if ground is None
+        else holds.place(unit, operator.local(), case, ground)
+    )
+    await unit.finish()
+
+
+async def test_what_is_under_way_when_it_is_taken_back_leaves_nothing(exchange: Exchange) -> None:
+    """An upload that has not ended, and a download."""
+    dossier, before = await Attached.to(exchange), await parts(exchange)
+    at, content = await dossier.awaited(), pdf(2 * PART)
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield content[:PART]
+        assert (await _withdrawn(exchange, at)).status_code == 201
+        yield content[PART:]
+
+    headers = announced(content) | await proven(exchange.actor("ind"), "PUT", at)
+    refused(await exchange.http.put(f"{BASE}/v1{at}", content=blocks(), headers=headers), 404, "not-found")
+    assert await parts(exchange) == before
+    at, came = await dossier.stored(content), bytearray()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody goes away")
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body" and message.get("body"):
+            came.extend(message["body"])
+            await _withdrawn(exchange, at)
+
+    reading = await scope(exchange.actor("ngo"), "GET", at, {"Purpose": str(SCREENING)})
+    await exchange.app(reading, receive, send)
+    assert 0 < len(came) <= PART
+    assert (await exchange.entries("documents.read"))[-1]["result"] == "failed"
 
 
 # who may not

@@ -79,6 +79,7 @@ OFFERED: Final = {
         documents.list               GET  dossiers/{}/documents
         documents.read               GET  dossiers/{}/documents/{}
         documents.store              PUT  dossiers/{}/documents/{}
+        documents.withdraw           POST dossiers/{}/documents/{}/withdrawals key
         dossier_requests.acknowledge POST dossier-requests/{}/acknowledgements key
         dossier_requests.deliver     POST dossier-requests/{}/deliveries key
         dossier_requests.list        GET  dossier-requests
