@@ -6,7 +6,7 @@ custody does with keys (rotation, checks) is done at the key service itself, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ class Eye:
         """Tell, once, when one of these is planted."""
         if not self.planted.isdisjoint(persons):
             self.tell()
+
+    def once(self) -> Eye:
+        """The same eye for one request: it tells once, however often somebody comes to something there."""
+        told: list[None] = []
+
+        def tell() -> None:
+            if not told:
+                told.append(None)
+                self.tell()
+
+        return replace(self, tell=tell)
 
 
 class Watched:

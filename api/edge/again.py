@@ -4,7 +4,7 @@ What a process remembers of clients saves a statement on every request; the mark
 no longer holds. Then nothing of the request was committed, its proof least of all: so it is run again from the guard
 on, with a scope of its own and the body as it came. Nothing is weakened by that: the second run reads the client, and
 its mark compares once more. It is the last one: whose client changes again meanwhile is told to come again, and so is
-who sent more than is kept here.
+who sent more than is kept here. What is counted in memory is counted once all the same: it stands in the passage.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import uuid_utils.compat as uuid_utils
 from fastapi import Depends, Header, Request
 
+from api.crypto.honey import Watched
 from api.crypto.vault import Vault
 from api.disclosure.authority import Operation
 from api.disclosure.call import Call, Once
@@ -92,8 +93,11 @@ def creates_signed(operation: Operation) -> Any:  # noqa: ANN401 - as above
 def looks_up(request: Request, call: Call, v_number: str) -> None:
     """Count a look-up of this person by this client. Raises `TooManyRequests`: who is watched that often is stalked."""
     here, way = state.of(request), passage.of(request.scope)
-    standing = here.limits.look_up(call.caller.client_id, here.index.of_v_number(v_number), call.unit.now)
-    way.told += ((b"ratelimit-policy", standing.quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
+    standing = way.looked_up
+    if standing is None:
+        standing = here.limits.look_up(call.caller.client_id, here.index.of_v_number(v_number), call.unit.now)
+        way.looked_up = standing
+        way.told += ((b"ratelimit-policy", standing.quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
     if not standing.admitted:
         raise TooManyRequests(standing.reset)
 
@@ -121,8 +125,9 @@ async def _once(
 
 
 def _call(request: Request, operation: Operation, unit: Unit, caller: Principal, once: Once | None) -> Call:
-    here = state.of(request)
-    return Call(operation, caller, unit, Vault(here.wrapper), here.index, once, here.eye)
+    here, way = state.of(request), passage.of(request.scope)
+    eye = way.eye = way.eye or here.eye.once()
+    return Call(operation, caller, unit, Vault(Watched(here.wrapper, eye)), here.index, once, eye)
 
 
 def _provable(request: Request, operation: Operation) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from api.crypto.honey import Eye
     from api.oauth.certificate import Certificate
+    from api.oauth.limits import Standing
 
 _KEY: Final = "ketenbrug.passage"
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
@@ -34,7 +36,8 @@ class Passage:
 
     `max_text` stays: what a body that is sealed to us may be once it is opened.
 
-    `repeatable`: whether it may be run once more (`again`), as far as it has come.
+    `repeatable`: whether it may be run once more (`again`), as far as it has come. What counts once all the same stands
+    here: `looked_up` is what came of counting the look-up of a person, `eye` has its one look at planted records.
 
     `certificate` is that of the client's connection, as the pinned hop passed it on; `called_at` is then where clients
     with a certificate see us, else the same as `base_url`.
@@ -53,6 +56,8 @@ class Passage:
     patience: float | None = None
     receipts: str | None = None
     repeatable: bool = False
+    looked_up: Standing | None = None
+    eye: Eye | None = None
     max_text: int = 0
     told: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 

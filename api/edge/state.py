@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from api.crypto.honey import Eye, Watched
+from api.crypto.honey import Eye
 from api.edge import metrics
 from api.edge.narrow import Narrow
 
@@ -65,9 +65,8 @@ class State:
     eye: Eye = field(default_factory=Eye)
 
     def watching(self, honey: Collection[UUID]) -> State:
-        """The same, with an eye on planted records."""
-        eye = Eye(frozenset(honey), metrics.honey)
-        return replace(self, wrapper=Watched(self.wrapper, eye), eye=eye)
+        """The same, with an eye on planted records: of each request, through its `call`."""
+        return replace(self, eye=Eye(frozenset(honey), metrics.honey))
 
 
 def install(app: FastAPI, state: State) -> None:

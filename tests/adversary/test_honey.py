@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from api.audit.signals import Watch
 from api.cli import honey as command
 from api.crypto import keyfile
 from api.errors import NotPossible
+from api.storage.statement import Bound
 from api.vocabulary import SignalRule
 from tests import audit_store
 from tests import exchange as world
@@ -25,6 +27,7 @@ from tests.actor import refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx
     from typer.testing import Result
 
     from tests import servers
@@ -54,6 +57,21 @@ def rung() -> float:
     return REGISTRY.get_sample_value("ketenbrug_honey_touched_total") or 0.0
 
 
+async def changed(exchange: Exchange) -> None:
+    """Change every client as another process would: this one is not told, and runs the next request of each again."""
+    unit = exchange.unit()
+    await unit.run(Bound("UPDATE oauth.client SET epoch = epoch + 1", ()))
+    await unit.finish()
+
+
+def used(answer: httpx.Response) -> list[tuple[str, int]]:
+    """How much of each limit is used up by now, as the answer says: once of each."""
+    policies = re.findall(r'"([a-z-]+)";q=([0-9]+)', answer.headers["ratelimit-policy"])
+    lefts = re.findall(r'"([a-z-]+)";r=([0-9]+)', answer.headers["ratelimit"])
+    assert [name for name, _ in policies] == [name for name, _ in lefts]
+    return [(name, int(most) - int(left)) for (name, most), (_, left) in zip(policies, lefts, strict=True)]
+
+
 async def test_who_comes_to_a_planted_record_is_told(
     furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path
 ) -> None:
@@ -77,6 +95,13 @@ async def test_who_comes_to_a_planted_record_is_told(
             assert rung() == before + 2, "looked for by number"
             in_vain = await exchange.actor("otherNgo").post("/cases/_search", {"vNumber": read["vNumber"]})
             assert (in_vain.json()["items"], rung()) == ([], before + 3)
+            await changed(exchange)
+            once_more = await exchange.actor("otherNgo").post("/cases/_search", {"vNumber": read["vNumber"]})
+            assert (once_more.json()["items"], rung()) == ([], before + 4), "run twice, and it rings once"
+            assert [used(each) for each in (in_vain, once_more)] == [
+                [("requests", 2), ("lookups", 1), ("same-person", 1)],
+                [("requests", 3), ("lookups", 2), ("same-person", 2)],
+            ], "and is counted once"
             assert await found(exchange, ids) == [
                 ("cases.read", "not-found"),
                 ("cases.read", None),
