@@ -6,7 +6,6 @@ Rows go by COPY, and are made ready for it here: on the thread of the batch, not
 from __future__ import annotations
 
 from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, select
@@ -14,6 +13,7 @@ from sqlalchemy import bindparam, func, insert, select
 from api.audit import projection, tree
 from api.audit.tables import leaf, projection_person, tile
 from api.audit.tables import projection as search_columns
+from api.storage import binary
 from api.storage.binary import Form
 from api.storage.statement import statement
 
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 LEAVES: Final = Form(leaf, ("index", "entry_id", "leaf_hash"))
 PERSONS: Final = Form(projection_person, ("person", "index"))
-COLUMNS: Final = Form(search_columns, tuple(search_columns.c.keys()))
+COLUMNS: Final = Form(search_columns, ("index", *projection.COLUMNS))
 
-_in_order: Final = attrgetter(*(name for name in COLUMNS.columns if name != "index"))
 _NAMES: Final = ("level", "n", "width", "data", "middle")
 _LISTS: Final = func.unnest(*(bindparam(name, type_=func.array_agg(tile.c[name]).type) for name in _NAMES))
 _TILES: Final = statement(
@@ -60,7 +59,7 @@ def made(before: Edge, taken: Sequence[Record]) -> Batch:
         taken=len(ids),
         edge=edge,
         rows=(
-            LEAVES(map(LEAVES.row, count(first), ids, hashes)),
+            LEAVES(map(_leaf, count(first), ids, hashes)),
             *found(enumerate((row["leaf"] for row in taken), first)),
         ),
         tiles=_tiles([*full, *_new_partials(before, edge)]),
@@ -72,10 +71,15 @@ def found(entries: Iterable[tuple[int, bytes]]) -> tuple[Copied, Copied]:
     columns: list[bytes] = []
     persons: list[bytes] = []
     for index, each in entries:
-        read = projection.of(each)
-        columns.append(COLUMNS.row(index, *_in_order(read)))
-        persons += [PERSONS.row(person, index) for person in read.persons]
+        at = binary.bigint(index)
+        cells, about = projection.cells(each)
+        columns.append(COLUMNS.row(at, *cells))
+        persons += [PERSONS.row(person, at) for person in about]
     return COLUMNS(columns), PERSONS(persons)
+
+
+def _leaf(index: int, entry: int, hashed: bytes) -> bytes:
+    return LEAVES.row(binary.bigint(index), binary.bigint(entry), binary.data(hashed))
 
 
 def _new_partials(before: Edge, after: Edge) -> list[Tile]:

@@ -14,12 +14,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Text, Uuid, all_, any_, bindparam, exists, func, or_, select, true
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    Text,
+    Uuid,
+    all_,
+    any_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
-from api.audit.tables import entry, leaf, projection, projection_person, signal
+from api.audit.tables import WORDS, entry, leaf, projection, projection_person, signal
 from api.errors import LogDamaged
 from api.storage.statement import statement
 from api.vocabulary import Result
@@ -74,7 +90,9 @@ _LISTS: Final[Mapping[Key, ColumnElement[Any]]] = {
     Key.CATEGORY: projection.c.categories,
     Key.WITHHELD: projection.c.withheld,
 }
-
+_WORDS: Final[ColumnElement[Any]] = literal_column(WORDS, ARRAY(Text))
+_WORDED: Final = frozenset({Key.ACTION, Key.ORG, Key.ACTOR, Key.PURPOSE})
+"""What `_WORDS` holds a word of."""
 
 WINDOW: Final = 5_000
 """Entries that are walked through. What is common fills a page from them; the rest is rare enough for an index."""
@@ -166,8 +184,8 @@ def _name(place: int, number: int) -> str:
     return f"v{place}_{number}"
 
 
-def _found(forms: _Forms) -> tuple[Select[Any], ColumnElement[int]]:
-    """What finds the entries, and the column to order them by."""
+def _found(forms: _Forms, *, sought: bool) -> tuple[Select[Any], ColumnElement[int]]:
+    """What finds the entries, and the column to order them by. `sought`: by the indexes of the terms."""
     index: ColumnElement[int] = projection.c.index
     found = select(index)
     one = next((place for place, each in enumerate(forms) if each == _Form(Key.PERSON, negated=False, kinds="u")), None)
@@ -177,14 +195,14 @@ def _found(forms: _Forms) -> tuple[Select[Any], ColumnElement[int]]:
         found = found.where(
             projection_person.c.person == bindparam(_name(one, 0), type_=projection_person.c.person.type)
         )
-    conditions = [_condition(place, each) for place, each in enumerate(forms) if place != one]
+    conditions = [_condition(place, each, sought=sought) for place, each in enumerate(forms) if place != one]
     above, below = (bindparam(name, type_=BigInteger) for name in ("above", "below"))
     return found.where(index >= above, index < below, *conditions), index
 
 
 @lru_cache(maxsize=256)
 def _chosen(forms: _Forms) -> Statement:
-    found, index = _found(forms)
+    found, index = _found(forms, sought=True)
     # In no order: where there are too many, the first that come are enough to tell.
     some = found.with_only_columns(index.label("index")).limit(bindparam("most", type_=Integer)).subquery()
     return statement(select(func.array_agg(aggregate_order_by(some.c.index, some.c.index)).label("indexes")))
@@ -192,7 +210,7 @@ def _chosen(forms: _Forms) -> Statement:
 
 @lru_cache(maxsize=256)
 def _page(forms: _Forms, *, walked: bool) -> Statement:
-    found, index = _found(forms)
+    found, index = _found(forms, sought=not walked)
     found = found.where(index != all_(bindparam("without", type_=ARRAY(BigInteger))))
     # A sum is no column: no index has its order, so that the terms have to find the rows.
     order = index if walked else index + 0
@@ -204,13 +222,16 @@ def _page(forms: _Forms, *, walked: bool) -> Statement:
     return statement(page, afresh=True)
 
 
-def _condition(place: int, form: _Form) -> ColumnElement[bool]:
-    holds = or_(*(_holds(form.key, kind, _name(place, number)) for number, kind in enumerate(form.kinds)))
+def _condition(place: int, form: _Form, *, sought: bool) -> ColumnElement[bool]:
+    worded = sought and form.key in _WORDED and not form.negated
+    holds = or_(
+        *(_holds(form.key, kind, _name(place, number), worded=worded) for number, kind in enumerate(form.kinds))
+    )
     # What is not there is none of what was named.
     return holds.is_not(true()) if form.negated else holds
 
 
-def _holds(key: Key, kind: str, name: str) -> ColumnElement[bool]:
+def _holds(key: Key, kind: str, name: str, *, worded: bool) -> ColumnElement[bool]:
     if key is Key.PERSON:
         about = projection_person.alias()
         same = about.c.person == bindparam(name, type_=about.c.person.type)
@@ -233,11 +254,18 @@ def _holds(key: Key, kind: str, name: str) -> ColumnElement[bool]:
         case "h":
             return column < high
         case _:
-            return column == bindparam(name, type_=column.type)
+            value = bindparam(name, type_=column.type)
+            same = column == value
+            # The index finds the word, whichever of its columns has it.
+            return _has(_WORDS, array([cast(value, Text)])) & same if worded else same
 
 
 def _in_list(column: ColumnElement[Any], kind: str, name: str) -> ColumnElement[bool]:
     if kind == "p":
         each = func.unnest(column).column_valued("each")
         return exists(select(each).where(each.like(bindparam(name, type_=Text))).correlate(projection))
-    return column.op("@>", is_comparison=True)(bindparam(name, type_=ARRAY(Text)))
+    return _has(column, bindparam(name, type_=ARRAY(Text)))
+
+
+def _has(words: ColumnElement[Any], these: ColumnElement[Any]) -> ColumnElement[bool]:
+    return words.op("@>", is_comparison=True)(these)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.audit import projection
+from api.storage import binary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 A, B = UUID(int=10), UUID(int=11)
 LEAF: dict[str, Any] = {
@@ -35,6 +39,11 @@ LEAF: dict[str, Any] = {
 
 def of(**changes: Any) -> projection.Columns:
     return projection.of(orjson.dumps(LEAF | changes))
+
+
+def written(found: projection.Columns) -> list[bytes]:
+    cells: dict[type, Callable[[Any], bytes]] = {str: binary.text, tuple: binary.texts, datetime: binary.instant}
+    return [binary.NULL if each is None else cells.get(type(each), binary.uuid)(each) for each in found[:-1]]
 
 
 def test_an_entry_is_found_by_its_members() -> None:
@@ -101,7 +110,14 @@ JSON = st.recursive(
 
 @given(st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_can_stop_the_log(leaf: bytes) -> None:
-    projection.of(leaf)
+    found, (cells, persons) = projection.of(leaf), projection.cells(leaf)
+    assert cells == written(found)
+    assert sorted(persons) == sorted(map(binary.uuid, found.persons))
+
+
+def test_what_is_read_is_what_is_written() -> None:
+    assert projection.cells(orjson.dumps(LEAF))[0] == written(of())
+    assert projection.Columns._fields[:-1] == projection.COLUMNS
 
 
 def test_what_is_no_word_stands_beside_words_without_harm() -> None:
