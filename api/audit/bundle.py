@@ -35,9 +35,10 @@ def begin(head: Checkpoint, vkeys: Sequence[str]) -> bytes:
 async def evidence(reader: Reader, head: Checkpoint, found: Sequence[Logged]) -> AsyncIterator[bytes]:
     """The members of these entries. What their proofs share is read once: ask for some hundred at a time."""
     plans = [tree.inclusion(each.index, head.size) for each in found]
-    strips = await proofs.strips(reader, frozenset[tree.StripAt]().union(*map(tree.strips, plans)))
+    wanted = frozenset[tree.StripAt]().union(*(tree.strips(plan, head.known) for plan in plans))
+    strips = await proofs.strips(reader, wanted)
     for each, plan in zip(found, plans, strict=True):
-        proof = checkpoint.tlog_proof(each.index, proofs.path(plan, strips), head.note)
+        proof = checkpoint.tlog_proof(each.index, proofs.path(plan, head.known, strips), head.note)
         yield _member(head, f"entries/{each.index}.json", each.leaf)
         yield _member(head, f"entries/{each.index}.tlog-proof", proof.encode())
         await asyncio.sleep(0)  # a proof is a millisecond of hashing, in which nobody else is served

@@ -66,7 +66,7 @@ async def _older(reader: Reader, head: Checkpoint, size: int) -> list[tuple[str,
     if past is None:
         why = f"no checkpoint of {size} entries was signed"
         raise NotExportable(why)
-    hashes = await proofs.consistency(reader, size, head.size)
+    hashes = await proofs.consistency(reader, size, head.size, head.known)
     return [("checkpoint.old", past.note.encode()), ("consistency", checkpoint.hash_lines(hashes).encode())]
 
 
@@ -78,7 +78,8 @@ async def _asked(reader: Reader, head: Checkpoint, index: int, below: int) -> li
         why = f"there is no entry {index} in a log of {head.size} entries"
         raise NotExportable(why)
     (found,) = await _entries(reader, index, index + 1)
-    proof = checkpoint.tlog_proof(index, await proofs.inclusion(reader, index, head.size), head.note)
+    path = await proofs.inclusion(reader, index, head.size, head.known)
+    proof = checkpoint.tlog_proof(index, path, head.note)
     return [(f"entries/{index}.json", found.leaf), (f"entries/{index}.tlog-proof", proof.encode())]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from api.audit.tree import Plan
+    from api.audit.tree import Known, Plan
     from api.storage.statement import Bound
 
 _At = TypeVar("_At", TileAt, StripAt)
@@ -35,12 +35,16 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A head as it was signed: `note` is the text to hand out, with every cosignature (C2SP tlog-checkpoint)."""
+    """A head as it was signed: `note` is the text to hand out, with every cosignature (C2SP tlog-checkpoint).
+
+    `known`: the nodes that its tree falls into, which nearly every proof ends in.
+    """
 
     size: int
     root: bytes
     note: str
     at: datetime
+    known: Known = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,11 @@ _LINES: Final = (
     .scalar_subquery()
 )
 _SIGNED: Final = select(
-    checkpoint.c.size, checkpoint.c.root, (checkpoint.c.note + func.coalesce(_LINES, "")).label("note"), checkpoint.c.at
+    checkpoint.c.size,
+    checkpoint.c.root,
+    (checkpoint.c.note + func.coalesce(_LINES, "")).label("note"),
+    checkpoint.c.at,
+    checkpoint.c.compact_range,
 )
 _LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
 _AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
@@ -146,14 +154,17 @@ async def index_of(reader: Reader, hashed: bytes) -> int | None:
     return next((row["index"] for row in await reader.all(_INDEX(hashed=hashed))), None)
 
 
-async def inclusion(reader: Reader, index: int, size: int) -> list[bytes]:
-    """The path from this leaf to the root of the tree of this size, from the leaf's sibling up."""
-    return await _hashes(reader, tree.inclusion(index, size))
+async def inclusion(reader: Reader, index: int, size: int, known: Known) -> list[bytes]:
+    """The path from this leaf to the root of the tree of this size, from the leaf's sibling up.
+
+    `known` spares what it holds: that of the head where there is one.
+    """
+    return await _hashes(reader, tree.inclusion(index, size), known)
 
 
-async def consistency(reader: Reader, first: int, second: int) -> list[bytes]:
-    """What proves that the tree of the first size is the beginning of that of the second."""
-    return await _hashes(reader, tree.consistency(first, second))
+async def consistency(reader: Reader, first: int, second: int, known: Known) -> list[bytes]:
+    """What proves that the tree of the first size is the beginning of that of the second; `known` as above."""
+    return await _hashes(reader, tree.consistency(first, second), known)
 
 
 async def tiles(reader: Reader, wanted: frozenset[TileAt]) -> dict[TileAt, bytes]:
@@ -185,17 +196,20 @@ def _there(found: dict[_At, bytes | None]) -> dict[_At, bytes]:
     return there
 
 
-async def _hashes(reader: Reader, plan: Plan) -> list[bytes]:
-    return path(plan, await strips(reader, tree.strips(plan)))
+async def _hashes(reader: Reader, plan: Plan, known: Known) -> list[bytes]:
+    return path(plan, known, await strips(reader, tree.strips(plan, known)))
 
 
-def path(plan: Plan, found: Mapping[StripAt, bytes]) -> list[bytes]:
+def path(plan: Plan, known: Known, found: Mapping[StripAt, bytes]) -> list[bytes]:
     """The hashes of a plan, out of the strips that it names. Raises `LogDamaged` when they do not hold them."""
     try:
-        return tree.hashes(plan, found)
+        return tree.hashes(plan, known, found)
     except LookupError as error:
         raise LogDamaged("a tile is narrower than the tree") from error
 
 
 def _checkpoint(rows: list[Any]) -> Checkpoint | None:
-    return Checkpoint(**rows[0]) if rows else None
+    if not rows:
+        return None
+    size, root, note, at, compact_range = rows[0].values()
+    return Checkpoint(size, root, note, at, tree.known(size, compact_range or b""))

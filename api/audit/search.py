@@ -10,6 +10,7 @@ walked through all of it for two words that are common and never stand together 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -31,7 +32,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR, aggregate_order_by
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
@@ -90,9 +91,15 @@ _LISTS: Final[Mapping[Key, ColumnElement[Any]]] = {
     Key.CATEGORY: projection.c.categories,
     Key.WITHHELD: projection.c.withheld,
 }
-_WORDS: Final[ColumnElement[Any]] = literal_column(WORDS, ARRAY(Text))
+_WORDS: Final[ColumnElement[Any]] = literal_column(WORDS, TSVECTOR)
 _WORDED: Final = frozenset({Key.ACTION, Key.ORG, Key.ACTOR, Key.PURPOSE})
 """What `_WORDS` holds a word of."""
+_BEGINNING: Final = re.compile(r"(?:[^\\%]|\\.)*", re.DOTALL)
+_WORD_MOST: Final = 200
+"""Characters that are compared: no column has more, and no word of a tsquery more than some 2,000 bytes."""
+
+_PATTERNS: Final = frozenset("pb")
+"""Kinds of values: any pattern, and one of which the beginning is known."""
 
 WINDOW: Final = 5_000
 """Entries that are walked through. What is common fills a page from them; the rest is rare enough for an index."""
@@ -158,8 +165,8 @@ def _kind(value: Value) -> str:
     match value:
         case UUID():
             return "u"
-        case Pattern():
-            return "p"
+        case Pattern(like=like):
+            return "b" if _beginning(like) else "p"
         case Span(low=low, high=high):
             return "s" if low is not None and high is not None else "l" if low is not None else "h"
         case _:
@@ -177,7 +184,29 @@ def _values(place: int, term: Term) -> dict[str, Any]:
                 found |= {f"{name}_low": low, f"{name}_high": high}
             case _:
                 found[name] = [value] if term.key in _LISTS else value
+        found[f"{name}_word"] = _word(value)
     return found
+
+
+def _word(value: Value) -> str | None:
+    """The word, or how words begin, as a tsquery."""
+    match value:
+        case Pattern(like=like):
+            return _quoted(_beginning(like)) + ":*"
+        case Span():
+            return None
+        case _:
+            return _quoted(str(value))
+
+
+def _quoted(word: str) -> str:
+    return "'" + word[:_WORD_MOST].replace("\\", r"\\").replace("'", "''") + "'"
+
+
+def _beginning(like: str) -> str:
+    """What stands before the first thing that stands for anything."""
+    found = _BEGINNING.match(like)
+    return "" if found is None else re.sub(r"\\(.)", r"\1", found[0], flags=re.DOTALL)
 
 
 def _name(place: int, number: int) -> str:
@@ -239,13 +268,21 @@ def _holds(key: Key, kind: str, name: str, *, worded: bool) -> ColumnElement[boo
     if key is Key.SIGNAL:
         at = signal.c.index == projection.c.index
         told = bindparam(name, type_=Text)
-        return exists().where(at, signal.c.rule.like(told) if kind == "p" else signal.c.rule == told)
+        return exists().where(at, signal.c.rule.like(told) if kind in _PATTERNS else signal.c.rule == told)
     if key in _LISTS:
         return _in_list(_LISTS[key], kind, name)
     column = _BY_ID[key] if kind == "u" else _COLUMNS[key]
+    holds = _compared(column, kind, name)
+    if not worded or kind == "p":
+        return holds
+    # The index finds the word, whichever of its columns has it.
+    return _WORDS.op("@@", is_comparison=True)(cast(bindparam(f"{name}_word", type_=Text), TSQUERY)) & holds
+
+
+def _compared(column: ColumnElement[Any], kind: str, name: str) -> ColumnElement[bool]:
     low, high = (bindparam(f"{name}_{end}", type_=column.type) for end in ("low", "high"))
     match kind:
-        case "p":
+        case "p" | "b":
             return column.like(bindparam(name, type_=Text))
         case "s":
             return (column >= low) & (column < high)
@@ -254,18 +291,11 @@ def _holds(key: Key, kind: str, name: str, *, worded: bool) -> ColumnElement[boo
         case "h":
             return column < high
         case _:
-            value = bindparam(name, type_=column.type)
-            same = column == value
-            # The index finds the word, whichever of its columns has it.
-            return _has(_WORDS, array([cast(value, Text)])) & same if worded else same
+            return column == bindparam(name, type_=column.type)
 
 
 def _in_list(column: ColumnElement[Any], kind: str, name: str) -> ColumnElement[bool]:
-    if kind == "p":
+    if kind in _PATTERNS:
         each = func.unnest(column).column_valued("each")
         return exists(select(each).where(each.like(bindparam(name, type_=Text))).correlate(projection))
-    return _has(column, bindparam(name, type_=ARRAY(Text)))
-
-
-def _has(words: ColumnElement[Any], these: ColumnElement[Any]) -> ColumnElement[bool]:
-    return words.op("@>", is_comparison=True)(these)
+    return column.op("@>", is_comparison=True)(bindparam(name, type_=ARRAY(Text)))

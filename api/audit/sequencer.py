@@ -81,7 +81,15 @@ LEFT: Final = statement(
     .limit(bindparam("most", type_=Integer))
 )
 _CHECKPOINT: Final = statement(
-    insert(checkpoint).values(at=func.now()), "size", "root", "note", "generation", "last_xid", "last_id", "at"
+    insert(checkpoint).values(at=func.now()),
+    "size",
+    "root",
+    "note",
+    "generation",
+    "last_xid",
+    "last_id",
+    "at",
+    "compact_range",
 )
 COSIGNATURE: Final = statement(
     upsert(cosignature).values(at=func.now()).on_conflict_do_nothing(), "size", "vkey", "line", "at"
@@ -285,6 +293,7 @@ def _checkpoint(stands: Standing, signer: Signer) -> list[Bound]:
         generation=stands.generation,
         last_xid=stands.last_xid,
         last_id=stands.last_id,
+        compact_range=b"".join(stands.edge.compact_range()),
     )
     line = signer.cosignature(_head(signer, stands.edge))
     return [written, COSIGNATURE(size=size, vkey=signer.post_quantum.vkey, line=line)]

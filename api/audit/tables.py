@@ -96,12 +96,15 @@ checkpoint: Final = Table(
     Column("last_xid", Xid8, nullable=False),
     Column("last_id", BigInteger, nullable=False),
     instant("at"),
+    Column("compact_range", LargeBinary),
     CheckConstraint("octet_length(root) = 32", name="root_length"),
     CheckConstraint("size >= 0", name="size_natural"),
+    CheckConstraint("octet_length(compact_range) % 32 = 0", name="compact_range_length"),
     schema="audit",
     comment=(
         "Signed heads of the tree. The key is the compare-and-swap of the sequencer: a size is signed once. "
-        "generation, last_xid, last_id: the last entry that is in the tree."
+        "generation, last_xid, last_id: the last entry that is in the tree. compact_range: the roots of the full "
+        "subtrees that the tree falls into, from left to right; NULL where it was signed before they were kept."
     ),
 )
 
@@ -155,8 +158,10 @@ verifier: Final = Table(
     comment="Verifier keys of the log, since when. Public. Whoever checks should also have them from elsewhere.",
 )
 
-WORDS: Final = "array_remove(ARRAY[action, kind, actor, purpose, organisation::text], NULL)"
-"""The words of one kind in an entry, as the index and a query that means to use it say it."""
+WORDS: Final = (
+    "array_to_tsvector(array_remove(array_remove(ARRAY[action, kind, actor, purpose, organisation::text], NULL), ''))"
+)
+"""The words of an entry, as the index and a query that means to use it say it. A tsvector knows how words begin."""
 
 projection: Final = Table(
     "projection",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,17 +116,20 @@ class Edge:
         """The tiles that are not full yet."""
         return [Tile.of(level, n, self.levels[level]) for level, n, _ in partial_tiles(self.size)]
 
+    def compact_range(self) -> list[bytes]:
+        """The roots of the full subtrees that the tree falls into, from left to right: one for each 1 in its size."""
+        return [subtree for hashes in self.levels for subtree in _right_to_left(hashes)][::-1]
+
     def root(self) -> bytes:
         """The root of the tree as it stands."""
-        root: bytes | None = None
-        for hashes in self.levels:
-            for subtree in _right_to_left(hashes):
-                root = subtree if root is None else node_hash(subtree, root)
-        return EMPTY_ROOT if root is None else root
+        return _folded(self.compact_range()) if self.size else EMPTY_ROOT
 
 
-Plan = tuple[tuple[Node, ...], ...]
+Plan: TypeAlias = tuple[tuple[Node, ...], ...]
 """For each hash of a proof, the full subtrees that it is made of, from left to right."""
+
+Known: TypeAlias = "Mapping[Node, bytes]"
+"""Nodes whose hashes are at hand."""
 
 
 def inclusion(index: int, size: int) -> Plan:
@@ -178,15 +181,21 @@ def head(size: int) -> Plan:
     return (_cover(0, size),)
 
 
-def strips(plan: Plan) -> frozenset[StripAt]:
-    """Which strips a plan needs, each at least as wide as it is in a tree of the planned size."""
-    return frozenset(_strip(node)[0] for nodes in plan for node in nodes)
+def known(size: int, compact_range: bytes) -> Known:
+    """What a compact range tells, which stays true however much the tree grows. Nothing when it is of another size."""
+    nodes, given = _cover(0, size), tuple(_split(compact_range))
+    return dict(zip(nodes, given, strict=True)) if len(nodes) == len(given) else {}
 
 
-def hashes(plan: Plan, data: Mapping[StripAt, bytes]) -> list[bytes]:
+def strips(plan: Plan, known: Known) -> frozenset[StripAt]:
+    """Which strips a plan needs beside what is known, each at least as wide as in a tree of the planned size."""
+    return frozenset(_strip(node)[0] for nodes in plan for node in nodes if node not in known)
+
+
+def hashes(plan: Plan, known: Known, data: Mapping[StripAt, bytes]) -> list[bytes]:
     """Compute what was planned. Raises `LookupError` when a strip is missing or too narrow."""
-    rows = {at: _rows(data[at]) for at in strips(plan)}
-    return [_folded([_hash(node, rows) for node in nodes]) for nodes in plan]
+    rows = {at: _rows(data[at]) for at in strips(plan, known)}
+    return [_folded([known.get(node) or _hash(node, rows) for node in nodes]) for nodes in plan]
 
 
 def middle(data: bytes) -> bytes:

@@ -133,7 +133,7 @@ class Rounds:
     async def _add(self, url: str, old: int, head: Checkpoint) -> Answer:
         unit = self._database.unit(self._clock())
         try:
-            proof = await proofs.consistency(unit, old, head.size)
+            proof = await proofs.consistency(unit, old, head.size, head.known)
         finally:
             await unit.finish()
         body = f"old {old}\n{hash_lines(proof)}\n{head.note}"

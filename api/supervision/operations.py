@@ -102,7 +102,7 @@ async def consistency(call: Call, first: int, second: int) -> Consistency | Refu
     signed = await proofs.latest(call.unit)
     if signed is None or not first <= second <= signed.size:
         return _admitted(call, Thing(_LOG), None)
-    hashes = await proofs.consistency(call.unit, first, second)
+    hashes = await proofs.consistency(call.unit, first, second, signed.known)
     return _admitted(call, Thing(_LOG, version=second), Consistency(first, second, tuple(hashes)))
 
 
@@ -116,7 +116,7 @@ async def bundle(call: Call, at: At | None) -> bytes | Refusal:
 
 
 async def _proof(call: Call, index: int, signed: Checkpoint) -> Proof:
-    path = await proofs.inclusion(call.unit, index, signed.size)
+    path = await proofs.inclusion(call.unit, index, signed.size, signed.known)
     return Proof(index, signed.size, checkpoint.tlog_proof(index, path, signed.note))
 
 

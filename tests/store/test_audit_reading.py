@@ -65,23 +65,28 @@ async def test_the_head_is_the_one_that_was_signed_last(connection: Any) -> None
 async def test_what_stands_in_the_log_is_proven(connection: Any, size: int) -> None:
     """At the present size and at every earlier one, whether a checkpoint was signed there or not."""
     leaves = await integrated(connection, (size + 1) // 2, size)
+    signed = await proofs.latest(Rows(connection))
+    assert signed is not None
+    assert signed.known
     for known in {size, (size + 1) // 2, max(1, size - 3)}:
         edge, _ = tree.Edge().grown(tree.leaf_hash(each) for each in leaves[:known])
         head = verifier.Checkpoint(ORIGIN, known, edge.root())
         for index in {0, known // 2, known - 1}:
             (logged,) = await proofs.entries(Rows(connection), index, index + 1)
             assert (logged.index, logged.leaf) == (index, leaves[index])
-            assert verifier.included(leaves[index], index, head, await proofs.inclusion(Rows(connection), index, known))
+            path = await proofs.inclusion(Rows(connection), index, known, {})
+            assert path == await proofs.inclusion(Rows(connection), index, known, signed.known)
+            assert verifier.included(leaves[index], index, head, path)
         older, _ = tree.Edge().grown(tree.leaf_hash(each) for each in leaves[: known // 2])
         first = verifier.Checkpoint(ORIGIN, known // 2, older.root())
-        assert verifier.consistent(first, head, await proofs.consistency(Rows(connection), known // 2, known))
+        assert verifier.consistent(first, head, await proofs.consistency(Rows(connection), known // 2, known, {}))
 
 
 async def test_tiles_of_an_earlier_release_prove_what_they_proved(connection: Any, database: servers.Database) -> None:
     await integrated(connection, 600)
-    before = [await proofs.inclusion(Rows(connection), index, 600) for index in range(0, 600, 37)]
+    before = [await proofs.inclusion(Rows(connection), index, 600, {}) for index in range(0, 600, 37)]
     await tamper(database, "UPDATE audit.tile SET middle = NULL")
-    assert [await proofs.inclusion(Rows(connection), index, 600) for index in range(0, 600, 37)] == before
+    assert [await proofs.inclusion(Rows(connection), index, 600, {}) for index in range(0, 600, 37)] == before
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ async def test_nothing_is_proven_from_a_damaged_log(
     await integrated(connection, 600)
     await tamper(database, damage)
     with pytest.raises(LogDamaged, match=what):
-        await proofs.inclusion(Rows(connection), 599, 600)
+        await proofs.inclusion(Rows(connection), 599, 600, {})
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, 257, 700])
@@ -182,7 +187,7 @@ async def test_a_proof_in_a_log_of_thousands_asks_the_database_once(connection: 
             asked += 1
             return await super().all(bound)
 
-    await proofs.inclusion(Counting(connection), 1_000, 2_000)
+    await proofs.inclusion(Counting(connection), 1_000, 2_000, {})
     assert asked == 1
 
 

@@ -66,7 +66,7 @@ def story() -> list[bytes]:
 
 
 TERMS = (
-    f"org:{NGO}", f"org:{NGO},{OTHER}", "org:ngo", f"org:ind,{NGO}", "actor:worker-7", "actor:worker-*", "client:one",
+    f"org:{NGO}", f"org:{NGO},{OTHER}", "org:ngo", f"org:ind,{NGO}", "actor:worker-7", "actor:worker-*", "actor:*7",
     'client:"a,b"', "client:one,two", f"person:{PERSON}", f"person:{LISTED}", f"person:{uuid4()},{LISTED}",
     "action:dossiers.read", "action:dossiers.*", "action:*.list", "action:*%_s*", "action:100%_*", "object:dossier",
     f"object:{THING}", f"object:{THING},case", "purpose:legal-screening", "purpose:legal-*", "ground:vw-107-8",
@@ -114,7 +114,12 @@ def holds(content: dict[str, Any], index: int, term: Term, text: str) -> bool:
     return any(map(one, term.values, patterns)) is not term.negated
 
 
-async def test_each_term_its_reverse_and_every_two_of_them_find_what_they_say(connection: Any) -> None:
+@pytest.mark.parametrize("window", [search.WINDOW, 1])
+async def test_each_term_its_reverse_and_every_two_of_them_find_what_they_say(
+    connection: Any, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is walked to or sought by the indexes."""
+    monkeypatch.setattr(search, "WINDOW", window)
     leaves = story()
     await write(connection, leaves)
     contents = [orjson.loads(each) if each.startswith(b"{") else {} for each in leaves]

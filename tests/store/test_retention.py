@@ -97,7 +97,7 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
         await asyncio.to_thread(run, database, "export", "--dir", str(tmp_path / "one"), "--entry", "511")
     # (4) whoever kept an entry can still prove it
     kept = verifier.story(archive)[3].leaf
-    path = await proofs.inclusion(Rows(connection), 3, report.checkpoint.size)
+    path = await proofs.inclusion(Rows(connection), 3, report.checkpoint.size, {})
     assert verifier.included(kept, 3, report.checkpoint, path)
     # (5) with the bundles of the archive the export is whole again
     for n in range(2):

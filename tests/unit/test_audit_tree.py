@@ -94,10 +94,10 @@ def test_an_edge_is_taken_up_only_from_the_tiles_of_its_size() -> None:
 def test_a_missing_or_narrow_strip_is_never_passed_over() -> None:
     log = grown(300)
     plan = tree.inclusion(299, 300)
-    strips = {at: log.strip(at) for at in tree.strips(plan)}
+    strips = {at: log.strip(at) for at in tree.strips(plan, {})}
     for broken in ({}, {at: data for at, data in strips.items() if at.step == 0}, strips | {tree.StripAt(0, 18): b""}):
         with pytest.raises(LookupError):
-            tree.hashes(plan, broken)
+            tree.hashes(plan, {}, broken)
 
 
 def test_beside_a_tile_stands_what_is_over_each_sixteen_of_its_hashes() -> None:

@@ -10,7 +10,9 @@ depends_on = None
 
 NAME = "ix_projection_words"
 LISTS = ("grounds", "categories", "withheld")
-WORDS = sa.text("array_remove(ARRAY[action, kind, actor, purpose, organisation::text], NULL)")
+WORDS = sa.text(
+    "array_to_tsvector(array_remove(array_remove(ARRAY[action, kind, actor, purpose, organisation::text], NULL), ''))"
+)
 ALONE = ("organisation", "action", "kind", "purpose", "actor")
 ONLY = {name: f"{name} IS NOT NULL" for name in ("purpose", "actor")}
 
