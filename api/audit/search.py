@@ -205,8 +205,7 @@ def _quoted(word: str) -> str:
 
 def _beginning(like: str) -> str:
     """What stands before the first thing that stands for anything."""
-    found = _BEGINNING.match(like)
-    return "" if found is None else re.sub(r"\\(.)", r"\1", found[0], flags=re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", next(_BEGINNING.finditer(like))[0], flags=re.DOTALL)
 
 
 def _name(place: int, number: int) -> str:

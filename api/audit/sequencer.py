@@ -80,17 +80,7 @@ LEFT: Final = statement(
     .order_by(entry.c.xid, entry.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_CHECKPOINT: Final = statement(
-    insert(checkpoint).values(at=func.now()),
-    "size",
-    "root",
-    "note",
-    "generation",
-    "last_xid",
-    "last_id",
-    "at",
-    "compact_range",
-)
+_CHECKPOINT: Final = statement(insert(checkpoint).values(at=func.now()), *checkpoint.c.keys())
 COSIGNATURE: Final = statement(
     upsert(cosignature).values(at=func.now()).on_conflict_do_nothing(), "size", "vkey", "line", "at"
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -127,7 +128,6 @@ class Edge:
 
 Plan: TypeAlias = tuple[tuple[Node, ...], ...]
 """For each hash of a proof, the full subtrees that it is made of, from left to right."""
-
 Known: TypeAlias = "Mapping[Node, bytes]"
 """Nodes whose hashes are at hand."""
 
@@ -264,10 +264,7 @@ def _hash(node: Node, rows: Mapping[StripAt, Sequence[bytes]]) -> bytes:
 
 def _rows(data: bytes) -> list[bytes]:
     """Every node over the hashes of a strip: row r holds those of full subtrees of 2^r of them."""
-    rows = [data]
-    for _ in range(_STEP):
-        rows.append(_above(rows[-1]))
-    return rows
+    return list(accumulate(range(_STEP), lambda row, _: _above(row), initial=data))
 
 
 def _above(data: bytes, rows: int = 1) -> bytes:
