@@ -21,8 +21,6 @@ from api.consent.evidence import Texts
 from api.consent.model import day_of
 from api.consent.receipts import Signer
 from api.crypto import inbox, keyfile, memory, signing_choice, vault
-from api.crypto.blind import BlindIndex
-from api.crypto.keyfile import Following
 from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
 from api.custody import opening
@@ -45,6 +43,7 @@ from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.oauth.unproven import Tally
 from api.outbound import Fetcher
+from api.persons import index_store
 from api.routes import (
     admission,
     advice,
@@ -81,7 +80,7 @@ if TYPE_CHECKING:
 
     from api.crypto.keyfile import KeyFile
     from api.crypto.signers import Workshop
-    from api.crypto.wrappers import KeyWrapper
+    from api.custody.opening import Keepers
     from api.edge.envelope import Envelope
     from api.settings import Settings
     from api.storage.unit import Unit
@@ -151,7 +150,7 @@ def parts(
     keys: KeyFile,
     clock: Callable[[], datetime],
     database: Database,
-    wrapper: KeyWrapper,
+    kept: Keepers,
     workshop: Workshop,
     delay: MergeDelay,
 ) -> state.State:
@@ -171,9 +170,9 @@ def parts(
         token_management=TokenManagement(issuer, limits, client_keys),
         key_renewal=KeyRenewal(issuer, limits, client_keys),
         door=door.of(relying, limits, keys, in_sandbox=settings.sandbox),
-        wrapper=wrapper,
+        wrapper=kept.keys,
         inbox=inbox.InboxKeys(inbox.beside(keys.path)),
-        index=BlindIndex(keys.blind_index, follow=Following(keys.path).index),
+        index=kept.index,
         pseudonyms=Pseudonyms(keys.pseudonym),
         fingerprints=Mac(keys.idempotency),
         texts=Texts(unreviewed_too=settings.sandbox),
@@ -218,9 +217,10 @@ class _Readiness:
                 raise Unavailable("tables")
 
     async def keys(self) -> None:
-        """Raise unless what is sealed in this database opens, and the signing keys are the newest, and sign."""
+        """Raise unless what is sealed here opens, everybody is found, and the signing keys are the newest, and sign."""
         async with self._unit() as (unit, made):
             await vault.probe(unit, made.wrapper)
+            await index_store.probe(unit, made.index)
             await signing_log.hold(unit, schedule := made.issuer.schedule(unit.now))
         await schedule.hold(unit.now.timestamp())
 
@@ -253,10 +253,10 @@ def _lifespan(
         terms.due_on(day_of(clock()), 1)  # the first look at the holidays of a year takes half a second
         delay = MergeDelay(settings.merge_bound, clock)
         async with (
-            opening.custodian(keys.path, settings.custody) as wrapper,
+            opening.keepers(keys.path, settings.custody) as kept,
             signing_choice.opened(settings) as workshop,
         ):
-            made = parts(settings, keys, clock, database, wrapper, workshop, delay)
+            made = parts(settings, keys, clock, database, kept, workshop, delay)
             state.install(app, made.watching(settings.honey))
             readiness.made = made  # its probe opens whatever is newest, and rings nothing
             background = (

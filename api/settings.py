@@ -47,6 +47,9 @@ class KeySettings(SigningChoice, BaseSettings):
     key_service_name: Annotated[
         str, Field(pattern=r"^[a-z0-9-]{1,40}$", description="What our keys there are called, before the number.")
     ] = "ketenbrug"
+    key_service_index: bool = Field(
+        default=True, description="Whether the next key of the V-number index is made there too; if not, in the file."
+    )
     key_service_url: str = Field("", description="transit: of the server. kms: in place of the address of AWS.")
     key_service_credentials: Path | None = Field(
         None, description="transit: file with the token, kept fresh by the agent. pkcs11: file with the PIN."
@@ -64,6 +67,7 @@ class KeySettings(SigningChoice, BaseSettings):
         return Choice(
             kind=self.key_service,
             name=self.key_service_name,
+            index=self.key_service_index,
             url=self.key_service_url.rstrip("/"),
             credentials=self.key_service_credentials,
             authorities=self.key_service_authorities,

@@ -1,12 +1,14 @@
 """What every keeper of key-encryption keys must do, whoever made it; and small servers that speak as OpenBao and KMS.
 
-`CONTRACT` is run on the key file and on these servers by `make test`, and on the real products by `make test-foreign`.
+`CONTRACT`, and that of `index_services`, is run on the key file and on these servers by `make test`, and on the real
+products by `make test-foreign`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import json
 import os
 import socket
@@ -15,12 +17,14 @@ import uuid
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from api.crypto import keyfile
+from api.crypto.choice import Choice, Kind
 from api.custody import opening
 from api.errors import Unavailable, Undecryptable
 
@@ -29,51 +33,77 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from api.crypto.choice import Choice
     from api.custody.custodian import Custodian
+    from api.custody.opening import Keepers
 
 ANNA, BOB = uuid.UUID(int=1), uuid.UUID(int=2)
 KEY, OTHER = bytes(range(32)), bytes(reversed(range(32)))
-
-
-class Keeper(Protocol):
-    """A keeper with a first epoch."""
-
-    def open(self) -> AbstractAsyncContextManager[Custodian]:
-        """Reach it as a process would."""
-        ...
-
-
-class Service(Keeper, Protocol):
-    """A keeper that may be away."""
-
-    def away(self) -> AbstractAsyncContextManager[Custodian]:
-        """Reach it where it does not answer."""
-        ...
+NUMBER: Final = "0000000042"
 
 
 @dataclass
 class Kept:
-    """A keeper beside a key file: the file itself, or the service that was chosen."""
+    """Keepers beside a key file: the file itself, or the service that was chosen. Each opening is another process."""
 
     file: Path
     chosen: Choice
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Custodian]:
-        """Reach it."""
-        async with opening.custodian(self.file, self.chosen) as keys:
-            yield keys
+        """Reach who keeps the key-encryption keys."""
+        async with self.both() as kept:
+            yield kept.keys
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By which a service reaches them."""
+        chosen = self.chosen
+        return {
+            "key_service": str(chosen.kind),
+            "key_service_name": chosen.name,
+            "key_service_index": chosen.index,
+            "key_service_url": chosen.url,
+            "key_service_credentials": chosen.credentials,
+        }
+
+    def both(self) -> AbstractAsyncContextManager[Keepers]:
+        """Reach who keeps these, and who those of the index."""
+        return opening.keepers(self.file, self.chosen)
 
     @asynccontextmanager
-    async def away(self) -> AsyncGenerator[Custodian]:
-        """Reach it where nobody listens, or where there is no such token."""
+    async def away(self) -> AsyncGenerator[Keepers]:
+        """Reach them where nobody listens, or where there is no such token."""
         with nobody() as url:
-            async with opening.custodian(self.file, replace(self.chosen, url=url, token="none")) as keys:
-                yield keys
+            async with opening.keepers(self.file, replace(self.chosen, url=url, token="none")) as kept:
+                yield kept
 
 
-async def _opens_what_it_wrapped(keeper: Keeper) -> None:
+def kept(folder: Path, chosen: Choice) -> Kept:
+    """Beside a new key file."""
+    keyfile.create(folder / "keys")
+    return Kept(folder / "keys", chosen)
+
+
+@contextmanager
+def doubled(kind: Kind, folder: Path) -> Generator[tuple[Kept, Double]]:
+    """Keepers of this kind, and the server that stands in for the product."""
+    if kind is Kind.FILE:
+        yield kept(folder, Choice(kind, "k")), Double()
+        return
+    (folder / "token").write_text("token\n")
+    with (transit if kind is Kind.TRANSIT else kms)() as (url, double), pytest.MonkeyPatch.context() as patch:
+        credentials(patch)
+        chosen = Choice(kind, "k", url=url, credentials=folder / "token", mount="transit", region="eu-west-1")
+        yield kept(folder, chosen), double
+
+
+def credentials(patch: pytest.MonkeyPatch) -> None:
+    """What AWS libraries look for in the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        patch.setenv(name, "example")
+
+
+async def _opens_what_it_wrapped(keeper: Kept) -> None:
     async with keeper.open() as keys:
         one, two = await keys.wrap(ANNA, 1, bytearray(KEY)), await keys.wrap(BOB, 7, bytearray(OTHER))
         assert one.kek == two.kek == await keys.current()
@@ -84,12 +114,12 @@ async def _opens_what_it_wrapped(keeper: Keeper) -> None:
         assert await keys.unwrap([one]) == [KEY]
 
 
-async def _wraps_no_key_alike_twice(keeper: Keeper) -> None:
+async def _wraps_no_key_alike_twice(keeper: Kept) -> None:
     async with keeper.open() as keys:
         assert (await keys.wrap(ANNA, 1, KEY)).wrapped != (await keys.wrap(ANNA, 1, KEY)).wrapped
 
 
-async def _refuses_another_place(keeper: Keeper) -> None:
+async def _refuses_another_place(keeper: Kept) -> None:
     async with keeper.open() as keys:
         row = await keys.wrap(ANNA, 1, KEY)
         changed = bytearray(row.wrapped)
@@ -108,7 +138,7 @@ async def _refuses_another_place(keeper: Keeper) -> None:
                 await keys.unwrap([row, moved])
 
 
-async def _begins_an_epoch_once(keeper: Keeper) -> None:
+async def _begins_an_epoch_once(keeper: Kept) -> None:
     """Two commands that begin one at once, or one that was interrupted and is run again, begin one."""
     async with keeper.open() as keys:
         former = await keys.current()
@@ -120,7 +150,7 @@ async def _begins_an_epoch_once(keeper: Keeper) -> None:
         assert await keys.unwrap([row, await keys.wrap(BOB, 1, OTHER)]) == [KEY, OTHER]
 
 
-async def _ends_an_epoch_for_good(keeper: Keeper) -> None:
+async def _ends_an_epoch_for_good(keeper: Kept) -> None:
     async with keeper.open() as keys:
         former = await keys.current()
         row = await keys.wrap(ANNA, 1, KEY)
@@ -140,7 +170,7 @@ async def _ends_an_epoch_for_good(keeper: Keeper) -> None:
             await keys.unwrap([row])
 
 
-async def _follows_an_epoch_that_another_process_begins_and_ends(keeper: Keeper) -> None:
+async def _follows_an_epoch_that_another_process_begins_and_ends(keeper: Kept) -> None:
     async with keeper.open() as served:
         first = await served.wrap(ANNA, 1, KEY)
         newer = await served.renew(first.kek)
@@ -148,7 +178,7 @@ async def _follows_an_epoch_that_another_process_begins_and_ends(keeper: Keeper)
         assert (await served.wrap(ANNA, 1, KEY)).kek == newer
 
 
-async def _serves_a_page_and_many_at_once(keeper: Keeper) -> None:
+async def _serves_a_page_and_many_at_once(keeper: Kept) -> None:
     """In order, also where the service takes no batch, or not so large a one."""
     async with keeper.open() as keys:
         rows = [await keys.wrap(uuid.UUID(int=number), 1, bytes([number]) * 32) for number in range(8)]
@@ -158,22 +188,28 @@ async def _serves_a_page_and_many_at_once(keeper: Keeper) -> None:
         assert [each for (each,) in found] == [bytes([number % 8]) * 32 for number in range(32)]
 
 
-async def _shows_no_key(keeper: Keeper) -> None:
+async def _shows_no_key(keeper: Kept) -> None:
     async with keeper.open() as keys:
         assert "Custodian" in repr(keys)
 
 
-async def is_away(service: Service) -> None:
+async def is_away(service: Kept) -> None:
     """Fail closed: nothing is taken for not openable, and nothing is wrapped, because nobody answers."""
     async with service.open() as keys:
         row = await keys.wrap(ANNA, 1, KEY)
-    async with service.away() as keys:
+    async with service.away() as kept:
+        keys, index, index_keys = kept.keys, kept.index, kept.index_keys
         for asked in (
             keys.current(),
             keys.wrap(ANNA, 1, KEY),
             keys.unwrap([row]),
             keys.renew(row.kek),
             keys.destroy(row.kek),
+            index.live(),
+            index.of(NUMBER),
+            index.stored([NUMBER]),
+            index_keys.renew(0),
+            index_keys.finish(1),
         ):
             with pytest.raises(Unavailable):
                 await asked
@@ -181,7 +217,7 @@ async def is_away(service: Service) -> None:
         assert await keys.unwrap([row]) == [KEY]
 
 
-CONTRACT: Final[dict[str, Callable[[Keeper], Awaitable[None]]]] = {
+CONTRACT: Final[dict[str, Callable[[Kept], Awaitable[None]]]] = {
     "opens-what-it-wrapped": _opens_what_it_wrapped,
     "no-key-alike-twice": _wraps_no_key_alike_twice,
     "another-place": _refuses_another_place,
@@ -262,7 +298,13 @@ class _Transit(_Handler):
             return self.say(200, {"data": {}})
         if name not in self.double.keys:
             return self.say(400, {"errors": ["encryption key not found"]})
-        return self.say(*(self._encrypt if what == "encrypt" else self._decrypt)(self.double.keys[name], told))
+        does = {"encrypt": self._encrypt, "decrypt": self._decrypt, "hmac": self._hmac}[what]
+        return self.say(*does(self.double.keys[name], told))
+
+    def _hmac(self, key: bytes, told: dict[str, Any]) -> tuple[int, Any]:
+        macs = [hmac.digest(key, base64.b64decode(each["input"]), "sha256") for each in told["batch_input"]]
+        results = [{"hmac": f"vault:v{told['key_version']}:{base64.b64encode(mac).decode()}"} for mac in macs]
+        return 200, {"data": {"batch_results": results}}
 
     def _encrypt(self, key: bytes, told: dict[str, Any]) -> tuple[int, Any]:
         text, place = (base64.b64decode(told[each]) for each in ("plaintext", "context"))
@@ -335,6 +377,13 @@ class _Kms(_Handler):
         if text is None:
             return _fault("InvalidCiphertextException")
         return 200, {"Plaintext": base64.b64encode(text).decode()}
+
+    def _generate_mac(self, told: dict[str, Any]) -> tuple[int, Any]:
+        key = self.double.keys.get(told["KeyId"].removeprefix("alias/"))
+        if key is None:
+            return _fault("NotFoundException")
+        mac = hmac.digest(key, base64.b64decode(told["Message"]), "sha256")
+        return 200, {"Mac": base64.b64encode(mac).decode()}
 
 
 def _worded(action: str) -> str:

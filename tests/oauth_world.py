@@ -21,7 +21,7 @@ from api.audit import receipt
 from api.audit.delay import MergeDelay
 from api.consent.evidence import Texts
 from api.consent.receipts import Signer
-from api.crypto.blind import BlindIndex
+from api.crypto.blind import BlindIndex, OwnKeys
 from api.crypto.inbox import InboxKeys
 from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
@@ -235,7 +235,7 @@ class World:
                 door=Door(relying, limits, Mac(bytes(32)), Mac(bytes(32)), in_sandbox=self.in_sandbox),
                 wrapper=FileWrapper("test", bytes(32)),
                 inbox=InboxKeys(Path("no-such-file")),
-                index=BlindIndex(bytes(32)),
+                index=BlindIndex(OwnKeys({1: bytes(32)})),
                 pseudonyms=Pseudonyms(bytes(32)),
                 fingerprints=Mac(bytes(32)),
                 texts=Texts(),

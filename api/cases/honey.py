@@ -64,11 +64,12 @@ async def plant(
     if keeper is None or municipality not in keeper.municipalities:
         raise NotPossible("there is no such organisation, or it does not work in this municipality")
     v_number = f"{SYNTHETIC}{secrets.randbelow(10**6):06}"
-    if await persons.find(unit, index, v_number) is not None:
+    tags = await index.of(v_number)
+    if await persons.find(unit, tags) is not None:
         raise NotPossible("chance led to a V-number that is there already: try again")
     moment = int(unit.now.timestamp() * 1e9)
     who, case = persons.named(), CaseId(uuid_utils.uuid7(nanoseconds=moment))
-    await persons.add(unit, vault, index, who, v_number)
+    await persons.add(unit, vault, who, v_number, tags)
     await store.add(unit, case, who.id, municipality, host, with_status=True)
     await store.assign(unit, uuid_utils.uuid7(nanoseconds=moment), case, host, CareFunction.COORDINATION)
     return Planted(case, who.alias, who.id)

@@ -44,13 +44,14 @@ async def open_case(call: Call, case_id: CaseId, new: NewCase) -> Case | Refusal
     thing = Thing("case", case_id, 1)
     if new.municipality not in call.caller.organisation.municipalities:
         return gate.refuse(call, thing, Reason.WRONG_MUNICIPALITY)
-    known = None if new.v_number is None else await persons.find(call.unit, call.index, new.v_number)
+    tags = None if new.v_number is None else await call.index.of(new.v_number)
+    known = None if tags is None else await persons.find(call.unit, tags)
     person = known or persons.named()
     answer = gate.admit(call, thing, persons={person.id: person.alias}, holdings=_identity(has=bool(new.v_number)))
     if isinstance(answer, Refusal):
         return answer
     if known is None:
-        await persons.add(call.unit, call.vault, call.index, person, new.v_number)
+        await persons.add(call.unit, call.vault, person, new.v_number, tags)
     by = call.caller.organisation.id
     await store.add(call.unit, case_id, person.id, new.municipality, by, with_status=new.with_status)
     for function in sorted(new.functions):
@@ -83,8 +84,9 @@ async def listed(call: Call, before: UUID, most: int) -> list[CaseSummary] | Ref
 
 async def search(call: Call, v_number: str) -> list[CaseSummary] | Refusal:
     """Cases of one person to which the caller is assigned; an empty list otherwise, whoever else knows the person."""
-    await persons.look(call.unit, call.eye, call.index, v_number)
-    found = await store.of_v_number(call.unit, call.caller.organisation.id, call.index.sought(v_number))
+    tags = await call.index.of(v_number)
+    await persons.look(call.unit, call.eye, tags)
+    found = await store.of_v_number(call.unit, call.caller.organisation.id, tags)
     answer = gate.admit(call, Thing("case"), persons={each.person: each.alias for each in found})
     return answer if isinstance(answer, Refusal) else found
 

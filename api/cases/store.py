@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
+    from api.crypto.blind import Tags
     from api.crypto.vault import Vault
     from api.disclosure.permit import Permit
     from api.storage.unit import Record, Unit
@@ -151,9 +152,9 @@ async def listed(unit: Unit, organisation: OrganisationId, before: UUID, most: i
     return [_summary(row) for row in await unit.all(_LIST(organisation_id=organisation, before=before, most=most))]
 
 
-async def of_v_number(unit: Unit, organisation: OrganisationId, v_index: list[bytes]) -> list[CaseSummary]:
+async def of_v_number(unit: Unit, organisation: OrganisationId, tags: Tags) -> list[CaseSummary]:
     """Cases of one person to which an organisation is assigned."""
-    return [_summary(row) for row in await unit.all(_SEARCH(organisation_id=organisation, v_index=v_index))]
+    return [_summary(row) for row in await unit.all(_SEARCH(organisation_id=organisation, v_index=tags.sought))]
 
 
 async def add(

@@ -14,8 +14,7 @@ import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
-from api.crypto import keyfile, memory
-from api.crypto.blind import BlindIndex
+from api.crypto import memory
 from api.crypto.vault import Vault
 from api.custody import opening
 from api.disclosure import authority
@@ -57,14 +56,12 @@ def erase_person(
 async def _erase(url: str, case: UUID, ground: ErasureGround) -> Erasure:
     memory.keep()
     path, chosen = settings.custody()
-    keys = keyfile.load(path)
     database = await Database.open(url, size=1)
     unit = database.unit(settings.now())
     once = Once("", uuid_utils.uuid7(), replayed=False)
-    index = BlindIndex(keys.blind_index)
     try:
-        async with opening.custodian(path, chosen) as wrapper:
-            call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(wrapper), index, once)
+        async with opening.keepers(path, chosen) as kept:
+            call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(kept.keys), kept.index, once)
             outcome = await erasure.erase(call, case, ground)
             await unit.finish()
     finally:

@@ -11,8 +11,7 @@ import typer
 
 from api import settings
 from api.cases import honey
-from api.crypto import keyfile, memory
-from api.crypto.blind import BlindIndex
+from api.crypto import memory
 from api.crypto.vault import Vault
 from api.custody import opening
 from api.oauth import operator
@@ -40,15 +39,14 @@ def plant(
 async def _plant(url: str, host: OrganisationId, municipality: Municipality) -> honey.Planted:
     memory.keep()
     path, chosen = settings.custody()
-    keys = keyfile.load(path)
     database, now = await Database.open(url, size=1), settings.now()
     try:
         said = database.unit(now)
         honey.announce(said, operator.local())
         await said.finish()
-        async with opening.custodian(path, chosen) as wrapper:
+        async with opening.keepers(path, chosen) as kept:
             unit = database.unit(honey.seeming(now))
-            planted = await honey.plant(unit, Vault(wrapper), BlindIndex(keys.blind_index), host, municipality)
+            planted = await honey.plant(unit, Vault(kept.keys), kept.index, host, municipality)
             await unit.finish()
     finally:
         await database.close()

@@ -13,20 +13,20 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
+from uuid import UUID
 
 import typer
 
 from api import settings
 from api.cli import inbox_keys, owner
 from api.crypto import inbox, keyfile, memory, signing_choice
-from api.crypto.blind import BlindIndex
 from api.crypto.choice import Kind
 from api.crypto.signers import KeyServiceAway, Signer
 from api.crypto.signing_choice import SigningChoice
 from api.custody import custodian, epochs, inspection, opening, renewal
-from api.custody.custodian import Custodian, Units
-from api.custody.filed import FiledIndex
+from api.custody.custodian import Units
 from api.custody.inspection import Inspection
+from api.custody.opening import Keepers
 from api.errors import Misconfigured
 from api.oauth import operator, signing, signing_log
 from api.oauth.signing import Schedule
@@ -68,11 +68,13 @@ def check(
 ) -> None:
     """Say whether the service would start with this key file; with --rows, whether all that is sealed opens."""
     path = _path(file)
-    keys = keyfile.load(path)
+    keyfile.load(path)
     inbox.read(inbox.beside(path))
-    typer.echo(f"The key file holds. Key-encryption key: {keys.ring.current}.")
+    current, places = asyncio.run(_present(path))
+    typer.echo(f"The key file holds. Key-encryption key: {current}.")
+    _tell_places(places)
     if rows:
-        _tell(_kept(path, lambda units, keys: inspection.inspect(units, keys, operator.local(), _progress)))
+        _tell(*_kept(path, _inspected))
 
 
 @app.command()
@@ -84,8 +86,8 @@ def begin(file: File = None) -> None:
         raise Misconfigured(("KETENBRUG_KEY_SERVICE: names no key service, and the key file has its key",))
 
     async def made() -> str:
-        async with opening.custodian(path, chosen) as keys:
-            return await keys.renew("")
+        async with opening.keepers(path, chosen) as kept:
+            return await kept.keys.renew("")
 
     typer.echo(f"The current key-encryption key is {asyncio.run(made())}.")
 
@@ -93,7 +95,7 @@ def begin(file: File = None) -> None:
 @app.command()
 def rotate_kek(file: File = None) -> None:
     """Wrap the key of every person under a new key-encryption key. The old one goes on until `destroy-epoch`."""
-    kek = _kept(_path(file), lambda units, keys: epochs.rotate(units, keys, operator.local(), _progress))
+    kek = _kept(_path(file), lambda units, kept: epochs.rotate(units, kept.keys, operator.local(), _progress))
     typer.echo(f"Every key is under {kek} now. Back it up before you destroy an old epoch.")
 
 
@@ -103,27 +105,28 @@ def destroy_epoch(
     file: File = None,
 ) -> None:
     """Destroy an old key-encryption key for good. Then no older copy of the key table opens anything."""
-    _kept(_path(file), lambda units, keys: epochs.destroy(units, keys, operator.local(), kek))
+    _kept(_path(file), lambda units, kept: epochs.destroy(units, kept.keys, operator.local(), kek))
     typer.echo(f"The epoch of {kek} is over here. Destroy every copy of the key file or service that holds it.")
 
 
 @app.command()
 def rotate_dek(file: File = None) -> None:
     """Give every person a new key and seal everything anew, while the service runs."""
-    count = _kept(_path(file), lambda units, keys: renewal.rotate(units, keys, operator.local(), _progress))
+    count = _kept(_path(file), lambda units, kept: renewal.rotate(units, kept.keys, operator.local(), _progress))
     typer.echo(f"{count} persons have a new key.")
 
 
 @app.command()
 def rotate_index(file: File = None) -> None:
     """Index V-numbers under a new key, while the service runs."""
-    path = _path(file)
 
-    def rotate(units: Units, keys: Custodian) -> Awaitable[int]:
-        index = BlindIndex(keyfile.load(path).blind_index, follow=keyfile.Following(path).index)
-        return reindexing.rotate(units, keys, index, FiledIndex(path), operator.local(), _progress)
+    async def rotate(units: Units, kept: Keepers) -> tuple[int, dict[int, str]]:
+        count = await reindexing.rotate(units, kept.keys, kept.index, kept.index_keys, operator.local(), _progress)
+        return count, await kept.index_keys.places()
 
-    typer.echo(f"{_kept(path, rotate)} persons are indexed anew. Back up the key file.")
+    count, places = _kept(_path(file), rotate)
+    typer.echo(f"{count} persons are indexed anew. Back up the key file.")
+    _tell_places(places)
 
 
 def _path(file: Path | None) -> Path:
@@ -134,25 +137,45 @@ def _progress(done: int, left: int) -> None:
     typer.echo(f"{done} done" + (f", {left} left" if left else ""), err=True)
 
 
-def _tell(found: Inspection) -> None:
+async def _present(path: Path) -> tuple[str, dict[int, str]]:
+    """The current key-encryption key, and where the keys of the V-number index are."""
+    _, chosen = settings.custody()
+    async with opening.keepers(path, chosen) as kept:
+        return await kept.keys.current(), await kept.index_keys.places()
+
+
+def _tell_places(places: dict[int, str]) -> None:
+    for version, place in places.items():
+        typer.echo(f"Version {version} of the V-number index is in {place}.")
+
+
+async def _inspected(units: Units, kept: Keepers) -> tuple[Inspection, list[UUID]]:
+    """What does not open, and, where all does, who is not found."""
+    found = await inspection.inspect(units, kept.keys, operator.local(), _progress)
+    return found, await reindexing.astray(units, kept.keys, kept.index) if found.holds else []
+
+
+def _tell(found: Inspection, astray: list[UUID]) -> None:
     for kek, count in found.under.items():
         typer.echo(f"{count} keys are under {kek}.")
     for person in found.locked:
         typer.echo(f"The key of person {person} does not open.")
     for each in found.broken:
         typer.echo(f"{each.table} {each.row} is not as it was sealed.")
+    for person in astray:
+        typer.echo(f"The V-number of person {person} does not lead to them.")
     typer.echo(f"{found.rows} rows of {found.persons} persons " + ("hold." if found.holds else "were looked at."))
-    if not found.holds:
+    if astray or not found.holds:
         raise typer.Exit(1)
 
 
-def _kept(path: Path, work: Callable[[Units, Custodian], Awaitable[T]]) -> T:
-    """Do it with who keeps the key-encryption keys."""
+def _kept(path: Path, work: Callable[[Units, Keepers], Awaitable[T]]) -> T:
+    """Do it with who keeps the keys."""
     _, chosen = settings.custody()
 
     async def run(units: Units) -> T:
-        async with opening.custodian(path, chosen) as keys:
-            return await work(units, keys)
+        async with opening.keepers(path, chosen) as kept:
+            return await work(units, kept)
 
     return owner.run(run)
 

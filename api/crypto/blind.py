@@ -4,8 +4,10 @@
 
 A V-number is a unique identifier of ten digits, so nothing is gained by truncating further: a collision would show
 another person. Whoever holds the key can try all ten-digit numbers; its place is the protection
-(docs/how/threat-model.md). While the key is being replaced two versions are live: what is stored is of the newest, what
-is looked for is of either.
+(docs/how/threat-model.md): a key service that computes with it and shows it to nobody, or the key file. While the key
+is being replaced two versions are live: what is stored is of the newest, what is looked for is of either.
+
+Whoever is looked up costs one call for each version, known or not: so its time says nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +15,16 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from api.crypto.services import NoSuchKey
+from api.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
+MAC_BYTES: Final = 32
 _KEPT: Final = 16
 _V_NUMBER: Final = re.compile(r"[0-9]{10}")
 
@@ -25,39 +32,111 @@ Versions: TypeAlias = Mapping[int, bytes]
 """Keys of the index, by version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a V-number is stored under from now on, and what a row with it may be stored under today."""
+
+    stored: bytes = field(repr=False)
+    sought: tuple[bytes, ...] = field(repr=False)
+
+
+class IndexKeys(Protocol):
+    """Who has the keys of the index, and computes with them."""
+
+    async def versions(self) -> Collection[int]:
+        """Which versions are live. Raises `Unavailable`."""
+        ...
+
+    async def macs(self, version: int, texts: Sequence[bytes]) -> list[bytes]:
+        """HMAC-SHA-256 of each text, whole and in order. Raises `NoSuchKey` for a version that is gone.
+
+        Raises `Unavailable`.
+        """
+        ...
+
+
 class BlindIndex:
-    """The index under its keys. `follow` gives them anew when they have changed."""
+    """The index under whoever has its keys."""
 
-    __slots__ = ("_follow", "_keys")
+    __slots__ = ("_keys",)
 
-    def __init__(self, key: bytes | Versions, *, follow: Callable[[], Versions | None] | None = None) -> None:
-        self._keys: Versions = {1: key} if isinstance(key, bytes) else key
-        self._follow = follow
+    def __init__(self, keys: IndexKeys) -> None:
+        self._keys = keys
 
     def __repr__(self) -> str:
         return "<BlindIndex>"
 
-    @property
-    def version(self) -> int:
-        """The version under which is stored from now on."""
-        self._look()
-        return max(self._keys)
+    async def live(self) -> Collection[int]:
+        """The versions under which somebody is found. Raises `Unavailable`, also when there is none."""
+        versions = await self._keys.versions()
+        if not versions:
+            raise Unavailable("index-key")
+        return versions
 
-    def of_v_number(self, v_number: str) -> bytes:
-        """What is stored for a V-number: exactly ten digits (no check digit is known, so none is checked)."""
-        return self._tag(self.version, v_number)
+    async def of(self, v_number: str) -> Tags:
+        """The tags of a V-number: exactly ten digits (no check digit is known, so none is checked)."""
+        (tags,) = await self.tags([v_number])
+        return tags
 
-    def sought(self, v_number: str) -> list[bytes]:
-        """What a row with this V-number may be stored under today."""
-        self._look()
-        return [self._tag(version, v_number) for version in sorted(self._keys, reverse=True)]
+    async def tags(self, v_numbers: Sequence[str]) -> list[Tags]:
+        """The tags of each V-number: one call for each live version. Raises `Unavailable`."""
+        found = await self._under(lambda live: sorted(live, reverse=True), v_numbers)
+        return [Tags(each[0], each) for each in zip(*found, strict=True)]
 
-    def _tag(self, version: int, v_number: str) -> bytes:
-        if not _V_NUMBER.fullmatch(v_number):
-            raise ValueError("a V-number has ten digits")
-        text = b"ketenbrug/blind/1\x00v-number\x00" + v_number.encode()
-        return bytes((version,)) + hmac.digest(self._keys[version], text, "sha256")[:_KEPT]
+    async def stored(self, v_numbers: Sequence[str]) -> list[bytes]:
+        """What each V-number is stored under from now on: one call for all of them."""
+        (found,) = await self._under(lambda live: [max(live)], v_numbers)
+        return found
 
-    def _look(self) -> None:
-        if self._follow is not None and (keys := self._follow()) is not None:
+    async def _under(
+        self, which: Callable[[Collection[int]], list[int]], v_numbers: Sequence[str]
+    ) -> list[list[bytes]]:
+        """For each of these of the live versions the tags of all V-numbers. Raises `Unavailable`."""
+        texts = [_text(each) for each in v_numbers]
+        for _ in range(2):
+            try:
+                return [await self._tags(version, texts) for version in which(await self.live())]
+            except NoSuchKey:  # who replaced it put it away since it was known to be live
+                continue
+        raise Unavailable("index-key")
+
+    async def _tags(self, version: int, texts: Sequence[bytes]) -> list[bytes]:
+        macs = await self._keys.macs(version, texts) if texts else []
+        if len(macs) != len(texts) or any(len(each) != MAC_BYTES for each in macs):
+            raise Unavailable("index-key")
+        return [bytes((version,)) + each[:_KEPT] for each in macs]
+
+
+class OwnKeys:
+    """Keys of the index in the memory of this process. `follow` gives them anew when they have changed."""
+
+    __slots__ = ("_follow", "_keys")
+
+    def __init__(self, keys: Versions, *, follow: Callable[[], Versions | None] = lambda: None) -> None:
+        self._keys = keys
+        self._follow = follow
+
+    def __repr__(self) -> str:
+        return "<OwnKeys>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("keys are not serialised")
+
+    async def versions(self) -> Collection[int]:
+        """Those that there are now."""
+        if (keys := self._follow()) is not None:
             self._keys = keys
+        return self._keys.keys()
+
+    async def macs(self, version: int, texts: Sequence[bytes]) -> list[bytes]:
+        """Microseconds each, so it stays on the event loop."""
+        key = self._keys.get(version)
+        if key is None:
+            raise NoSuchKey
+        return [hmac.digest(key, text, "sha256") for text in texts]
+
+
+def _text(v_number: str) -> bytes:
+    if not _V_NUMBER.fullmatch(v_number):
+        raise ValueError("a V-number has ten digits")
+    return b"ketenbrug/blind/1\x00v-number\x00" + v_number.encode()

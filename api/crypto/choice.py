@@ -34,10 +34,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A key service. `name`: what the names of our keys there begin with. The rest: what its kind needs."""
+    """A key service. `name`: what the names of our keys there begin with. The rest: what its kind needs.
+
+    `index`: whether the next key of the V-number index is made there too.
+    """
 
     kind: Kind
     name: str
+    index: bool = True
     url: str = ""
     credentials: Path | None = None
     authorities: Path | None = None

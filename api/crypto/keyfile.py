@@ -1,9 +1,10 @@
 """The key file: the service's own keys on one machine, in JSON, mode 0400.
 
 Members: `kek` {id, key}, `blindIndex`, `cursor`, `idempotency`, `nonce`, `pseudonym` (32 bytes each, base64url),
-`token` (private JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44 seed). While a key is
-being replaced also `formerKeks` [{id, key}], `blindIndexVersion` (1 when absent) and `formerBlindIndex`. Each key has
-one use. Lose the file and everything sealed is lost: see docs/how/keys.md.
+`token` (private JWK, P-256), `log` and `receipt` (Ed25519 seeds), `logPostQuantum` (an ML-DSA-44 seed). Once a key was
+replaced also `blindIndexVersion` (1 when absent), and until that is over `formerKeks` [{id, key}], `formerBlindIndex`,
+`formerBlindIndexVersion`. `blindIndex` is absent while a key service has that key. Each key has one use. Lose the file
+and everything sealed is lost: see docs/how/keys.md.
 
 How the file is changed: see `secretfile`. Processes that run follow it (`Following`).
 """
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from api.crypto.blind import Versions
 
-_SECRETS: Final = ("blindIndex", "cursor", "idempotency", "log", "logPostQuantum", "nonce", "pseudonym", "receipt")
+_SECRETS: Final = ("cursor", "idempotency", "log", "logPostQuantum", "nonce", "pseudonym", "receipt")
 _LENGTH: Final = 32
 
 
@@ -90,6 +91,7 @@ def create(path: Path) -> None:
     content: dict[str, Any] = {
         "kek": _new_kek(),
         "token": token.as_dict(private=True),
+        "blindIndex": _text(secrets.token_bytes(_LENGTH)),
         **{name: _text(secrets.token_bytes(_LENGTH)) for name in _SECRETS},
     }
     secretfile.write(path, content)
@@ -118,31 +120,36 @@ def forget_kek(path: Path, kek: str) -> None:
     _change(path, forgotten)
 
 
-def renew_index(path: Path) -> int:
-    """Make a new key of the blind index the current one; one former key still finds. Returns its version."""
+def renew_index(path: Path, version: int) -> None:
+    """Put a new key of the blind index into the file as this version, unless it has this one or a newer one.
+
+    The one before it still finds.
+    """
 
     def renewed(content: dict[str, Any]) -> dict[str, Any]:
-        if "formerBlindIndex" in content:
+        former = content.get("blindIndexVersion", 1)
+        fresh = {"blindIndex": _text(secrets.token_bytes(_LENGTH)), "blindIndexVersion": version}
+        if "blindIndex" not in content:
+            return content | fresh
+        if former >= version:
             return content
-        return content | {
-            "blindIndex": _text(secrets.token_bytes(_LENGTH)),
-            "blindIndexVersion": content.get("blindIndexVersion", 1) + 1,
-            "formerBlindIndex": content["blindIndex"],
-        }
+        return content | fresh | {"formerBlindIndex": content["blindIndex"], "formerBlindIndexVersion": former}
 
-    return int(_change(path, renewed)["blindIndexVersion"])
+    _change(path, renewed)
 
 
 def forget_index(path: Path, version: int) -> None:
-    """Take the former key of the blind index out of the file, if this version is the current one.
+    """Take the keys of the blind index before this version out of the file, if it has none after it.
 
     A slow command, whose rotation another has ended, must not take away the former key of the next rotation.
     """
 
     def forgotten(content: dict[str, Any]) -> dict[str, Any]:
-        if content.get("blindIndexVersion", 1) != version:
+        newest = content.get("blindIndexVersion", 1)
+        if newest > version:
             return content
-        return {name: each for name, each in content.items() if name != "formerBlindIndex"}
+        over = {"formerBlindIndex", "formerBlindIndexVersion"} | ({"blindIndex"} if newest < version else set())
+        return {name: each for name, each in content.items() if name not in over}
 
     _change(path, forgotten)
 
@@ -153,14 +160,10 @@ def load(path: Path) -> KeyFile:
     try:
         named = {name: _bytes(content[name]) for name in _SECRETS}
         keks = {str(each["id"]): _bytes(each["key"]) for each in (content["kek"], *content.get("formerKeks", []))}
-        version = int(content.get("blindIndexVersion", 1))
-        index = {version: named["blindIndex"]}
-        if "formerBlindIndex" in content:
-            index[version - 1] = _bytes(content["formerBlindIndex"])
         return KeyFile(
             path=path,
             ring=Ring(str(content["kek"]["id"]), keks),
-            blind_index=index,
+            blind_index=_index(content),
             cursor=named["cursor"],
             idempotency=named["idempotency"],
             log=named["log"],
@@ -174,6 +177,13 @@ def load(path: Path) -> KeyFile:
         raise _damaged(path, f", or of a release before it had {error}") from None
     except (ValueError, TypeError, AttributeError):
         raise _damaged(path) from None
+
+
+def _index(content: dict[str, Any]) -> Versions:
+    version = int(content.get("blindIndexVersion", 1))
+    former = int(content.get("formerBlindIndexVersion", version - 1))
+    found = {version: content.get("blindIndex"), former: content.get("formerBlindIndex")}
+    return {number: _bytes(key) for number, key in found.items() if key is not None}
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """AWS KMS as a key service. Each key has an alias, `alias/ketenbrug-0001`; the encryption context is the place.
 
-KMS has no batches: a page of persons is as many calls, a few at a time. A key is destroyed after a wait of seven days,
-which is the least that AWS allows: it opens nothing from the first moment, but until then somebody with the right
-`kms:CancelKeyDeletion` could bring it back. Do not give that right to anybody.
+KMS has no batches: a page of persons is as many calls, a few at a time. A key of the index is of the kind HMAC_256,
+which can do nothing else. A key is destroyed after a wait of seven days, which is the least that AWS allows: it opens
+nothing from the first moment, but until then somebody with the right `kms:CancelKeyDeletion` could bring it back. Do
+not give that right to anybody.
 
 Credentials come as AWS libraries find them (the role of the machine, mostly). The library, `botocore`, is an extra that
 only this module imports.
@@ -19,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from api.crypto.services import NoSuchKey
+from api.crypto.services import NoSuchKey, Use
 from api.errors import Unavailable, Undecryptable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from api.crypto.services import Sealed
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _AT_ONCE: Final = 8
@@ -35,6 +37,10 @@ _WAIT_DAYS: Final = 7
 _GONE: Final = frozenset({"NotFoundException", "KMSInvalidStateException", "DisabledException"})
 _SPOILT: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 _ALIAS: Final = "alias/"
+_KINDS: Final = {
+    Use.WRAPS: {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT"},
+    Use.MACS: {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+}
 
 
 @cache
@@ -48,6 +54,7 @@ class Client(Protocol):
 
     def encrypt(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - as the library has it
     def decrypt(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
+    def generate_mac(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
     def list_aliases(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
     def create_key(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
     def create_alias(self, **wanted: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
@@ -112,19 +119,26 @@ class Kms:
             text: bytes = found["Plaintext"]
             return text
 
-        done = await asyncio.gather(*(self._do(partial(opened, each)) for each in sealed), return_exceptions=True)
-        for each in done:
-            if isinstance(each, BaseException):
-                raise each
-        return [each for each in done if isinstance(each, bytes)]
+        return await self._each(opened, sealed)
 
-    async def make(self, name: str) -> None:
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """Compute each under the key of the alias."""
+
+        def computed(each: bytes) -> bytes:
+            found: bytes = self._client.generate_mac(KeyId=_ALIAS + name, Message=each, MacAlgorithm="HMAC_SHA_256")[
+                "Mac"
+            ]
+            return found
+
+        return await self._each(computed, texts)
+
+    async def make(self, name: str, use: Use) -> None:
         """Make a key of 256 bits whose material cannot leave, and name it."""
         if name in await self.names():
             return
 
         def made() -> None:
-            key = self._client.create_key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT", Description=name)
+            key = self._client.create_key(**_KINDS[use], Description=name)
             self._client.create_alias(AliasName=_ALIAS + name, TargetKeyId=key["KeyMetadata"]["KeyId"])
 
         await self._do(made)
@@ -152,6 +166,14 @@ class Kms:
             if not page.get("Truncated"):
                 return found
             at = {"Marker": page["NextMarker"]}
+
+    async def _each(self, call: Callable[[S], bytes], asked: Sequence[S]) -> list[bytes]:
+        """Make a call for each, a few at a time, and wait for the last also when one fails."""
+        done = await asyncio.gather(*(self._do(partial(call, each)) for each in asked), return_exceptions=True)
+        for each in done:
+            if isinstance(each, BaseException):
+                raise each
+        return [each for each in done if isinstance(each, bytes)]
 
     async def _do(self, call: Callable[[], T]) -> T:
         """Make a blocking call beside the event loop."""

@@ -1,7 +1,8 @@
 """A hardware security module, or what speaks PKCS#11 as one, as a key service: AES-256-GCM inside the token.
 
 A key is made sensitive and not extractable: the module computes with it and shows it to nobody. What is sealed is
-`nonce (12) | ciphertext | tag (16)`; the place is the associated data. How it is reached: `pkcs11_session`.
+`nonce (12) | ciphertext | tag (16)`; the place is the associated data. A key of the index is a generic secret, for
+HMAC-SHA-256 and nothing else. How the token is reached: `pkcs11_session`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from api.crypto import pkcs11_session
-from api.crypto.services import NoSuchKey
+from api.crypto.services import NoSuchKey, Use
+from api.crypto.signers import KeyServiceAway
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
 
 _NONCE: Final = 12
 _BITS: Final = 256
+_FIXED: Final = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.MODIFIABLE: False,
+    Attribute.WRAP: False,
+    Attribute.UNWRAP: False,
+}
+_MACS: Final = {
+    Attribute.SIGN: True,
+    Attribute.VERIFY: False,
+    Attribute.ENCRYPT: False,
+    Attribute.DECRYPT: False,
+    Attribute.DERIVE: False,
+}
+_KINDS: Final = {
+    Use.WRAPS: (KeyType.AES, Mechanism.AES_KEY_GEN, {}),
+    Use.MACS: (KeyType.GENERIC_SECRET, Mechanism.GENERIC_SECRET_KEY_GEN, _MACS),
+}
 
 
 class Pkcs11:
@@ -46,7 +66,7 @@ class Pkcs11:
         """The labels of all secret keys."""
 
         def labels(opened: Any) -> list[str]:  # noqa: ANN401 - the library's object
-            return [str(key[Attribute.LABEL]) for key in _keys(opened, {})]
+            return [str(key[Attribute.LABEL]) for key in _keys(opened)]
 
         return await self._session.do(labels)
 
@@ -56,7 +76,8 @@ class Pkcs11:
         def sealed(opened: Any) -> bytes:  # noqa: ANN401 - as above
             nonce = os.urandom(_NONCE)
             parameters = GCMParams(nonce, place, 128)
-            done: bytes = _key(opened, name).encrypt(text, mechanism=Mechanism.AES_GCM, mechanism_param=parameters)
+            key = _key(opened, name, KeyType.AES)
+            done: bytes = key.encrypt(text, mechanism=Mechanism.AES_GCM, mechanism_param=parameters)
             return nonce + done
 
         return await self._session.do(sealed)
@@ -65,7 +86,7 @@ class Pkcs11:
         """Open in the token, one after the other in one turn of the thread."""
 
         def unsealed(opened: Any) -> list[bytes]:  # noqa: ANN401 - as above
-            key = _key(opened, name)
+            key = _key(opened, name, KeyType.AES)
             return [
                 key.decrypt(
                     each.text[_NONCE:],
@@ -77,20 +98,24 @@ class Pkcs11:
 
         return await self._session.do(unsealed, opens=True)
 
-    async def make(self, name: str) -> None:
-        """Make a key that stays in the token."""
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """Compute in the token, one after the other in one turn of the thread."""
+
+        def computed(opened: Any) -> list[bytes]:  # noqa: ANN401 - as above
+            key = _key(opened, name, KeyType.GENERIC_SECRET)
+            return [bytes(key.sign(each, mechanism=Mechanism.SHA256_HMAC)) for each in texts]
+
+        return await self._session.do(computed)
+
+    async def make(self, name: str, use: Use) -> None:
+        """Make a key that stays in the token. Raises `KeyServiceAway` when the token does not keep it to itself."""
 
         def made(opened: Any) -> None:  # noqa: ANN401 - as above
-            if _keys(opened, {Attribute.LABEL: name}):
+            if _keys(opened, label=name):
                 return
-            fixed = {
-                Attribute.SENSITIVE: True,
-                Attribute.EXTRACTABLE: False,
-                Attribute.MODIFIABLE: False,
-                Attribute.WRAP: False,
-                Attribute.UNWRAP: False,
-            }
-            opened.generate_key(KeyType.AES, _BITS, label=name, store=True, template=fixed)
+            kind, mechanism, can = _KINDS[use]
+            key = opened.generate_key(kind, _BITS, label=name, store=True, mechanism=mechanism, template=_FIXED | can)
+            pkcs11_session.hold(key, self._token)
 
         await self._session.do(made)
 
@@ -98,19 +123,22 @@ class Pkcs11:
         """Destroy the object. Backups that the module's maker provides for are the operator's to destroy."""
 
         def destroyed(opened: Any) -> None:  # noqa: ANN401 - as above
-            for key in _keys(opened, {Attribute.LABEL: name}):
+            for key in _keys(opened, label=name):
                 key.destroy()
 
         await self._session.do(destroyed)
 
 
-def _key(opened: Any, name: str) -> Any:  # noqa: ANN401 - as above
-    found = _keys(opened, {Attribute.LABEL: name})
+def _key(opened: Any, name: str, kind: KeyType) -> Any:  # noqa: ANN401 - as above
+    found = _keys(opened, label=name, key_type=kind)
     if not found:
         raise NoSuchKey
+    if len(found) > 1:
+        why = f"the token has {len(found)} keys {name}, and one of them is not ours"
+        raise KeyServiceAway(why)
     return found[0]
 
 
-def _keys(opened: Any, wanted: dict[Attribute, Any]) -> list[Any]:  # noqa: ANN401 - as above
-    sought = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES, **wanted}
-    return list(opened.get_objects(sought))
+def _keys(opened: Any, **wanted: Any) -> list[Any]:  # noqa: ANN401 - as above
+    sought = {Attribute[name.upper()]: value for name, value in wanted.items()}
+    return list(opened.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, **sought}))

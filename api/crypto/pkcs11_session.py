@@ -46,11 +46,24 @@ _GONE: Final = (
     pkcs11.UserNotLoggedIn,
 )
 """The module does not answer, or not us."""
+_HELD: Final = (
+    pkcs11.Attribute.LOCAL,
+    pkcs11.Attribute.ALWAYS_SENSITIVE,
+    pkcs11.Attribute.NEVER_EXTRACTABLE,
+)
 
 
 def session(module: Path, token: str, pin: Path) -> Session:
     """The session of this process with a token, by its label. `pin`: the file that holds the PIN of its user."""
     return _session(os.getpid(), module, token, pin)
+
+
+def hold(key: Any, token: str) -> None:  # noqa: ANN401 - the library's object
+    """See that a key was made as it was asked for; else it is destroyed. Raises `KeyServiceAway`."""
+    if not all(key[each] for each in _HELD):
+        key.destroy()
+        why = f"token {token} does not keep a key to itself"
+        raise KeyServiceAway(why)
 
 
 @cache

@@ -34,7 +34,6 @@ _FIXED: Final = {
     Attribute.UNWRAP: False,
     Attribute.DERIVE: False,
 }
-_HELD: Final = (Attribute.LOCAL, Attribute.ALWAYS_SENSITIVE, Attribute.NEVER_EXTRACTABLE)
 
 
 class TokenWorkshop:
@@ -61,10 +60,7 @@ class TokenWorkshop:
             curve = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
             parameters = opened.create_domain_parameters(KeyType.EC, curve, local=True)
             point, private = parameters.generate_keypair(label=label, store=True, private_template=_FIXED)
-            if not all(private[each] for each in _HELD):
-                private.destroy()
-                why = f"token {self._token} does not keep a key to itself"
-                raise KeyServiceAway(why)
+            pkcs11_session.hold(private, self._token)
             return bytes(point[Attribute.EC_POINT])
 
         point = (await self._session.do(made))[-_POINT:]

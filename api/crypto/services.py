@@ -1,35 +1,47 @@
-"""Key-encryption keys (KEK) that never leave a key service: it wraps and unwraps for us.
+"""Keys that never leave a key service: it wraps and unwraps for us, and computes the index of V-numbers.
 
     service (`KeyService`)    what one product can do: OpenBao or Vault Transit, PKCS#11, AWS KMS
-    `ServiceWrapper`          epochs on top of it, the same for each
+    `ServiceWrapper`          epochs of the key-encryption key (KEK) on top of it, the same for each
+    `ServiceIndex`            versions of the key of the index, the same for each
 
 Each epoch is a key of its own in the service, named `ketenbrug-0001`, `ketenbrug-0002`, …: the one with the highest
 number is current. So a destroyed epoch is a key that is gone, which no setting of the service brings back. In the key
 table it is called `transit:ketenbrug-0001`. What a wrapped key is bound to (`wrappers.context`) is checked by the
-service itself.
+service itself. A version of the index is `ketenbrug_index-0002`: no name of an installation has such a stroke in it.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from api.crypto.wrappers import KEY_BYTES, WrappedKey, context
 from api.errors import Unavailable, Undecryptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from uuid import UUID
 
 _BATCH: Final = 200
 """OpenBao refuses a body with more than a thousand strings: four for each."""
 _KNOWN: Final = 10.0
-"""Seconds for which the current epoch is remembered when something is wrapped."""
+"""Seconds for which the current epoch is remembered when something is wrapped, and the live versions of the index."""
+
+SETTLED: Final = 2 * _KNOWN
+"""Seconds after which every process knows of a new key, and is done with what it began before it did."""
 
 
 class NoSuchKey(Exception):
     """The service has no key of this name, or it may be used no more."""
+
+
+class Use(Enum):
+    """What a key is for."""
+
+    WRAPS = auto()
+    MACS = auto()
 
 
 class KeyService(Protocol):
@@ -50,8 +62,12 @@ class KeyService(Protocol):
         """Open a batch, in order. Raises `Undecryptable` when one of them is not as it was sealed, `NoSuchKey`."""
         ...
 
-    async def make(self, name: str) -> None:
-        """Make a key that cannot leave, unless there is one of this name."""
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """HMAC-SHA-256 of a batch, in order, under a key of `Use.MACS`. Raises `NoSuchKey`."""
+        ...
+
+    async def make(self, name: str, use: Use) -> None:
+        """Make a key that cannot leave and has this one use, unless there is one of this name."""
         ...
 
     async def destroy(self, name: str) -> None:
@@ -126,7 +142,7 @@ class ServiceWrapper:
         if names and self._kek(names[-1]) != former:
             return self._kek(names[-1])
         number = int(names[-1].rpartition("-")[2]) + 1 if names else 1
-        await self._service.make(f"{self._name}-{number:04d}")
+        await self._service.make(f"{self._name}-{number:04d}", Use.WRAPS)
         return await self.current()
 
     async def destroy(self, kek: str) -> None:
@@ -146,8 +162,7 @@ class ServiceWrapper:
     async def _epochs(self) -> list[str]:
         """Our keys there, oldest first."""
         before = f"{self._name}-"
-        numbers = [each.removeprefix(before) for each in await self._service.names() if each.startswith(before)]
-        return [before + number for number in sorted((each for each in numbers if each.isdecimal()), key=int)]
+        return [before + number for number in _numbers(await self._service.names(), before)]
 
     def _kek(self, name: str) -> str:
         return f"{self._service.scheme}:{name}"
@@ -159,3 +174,64 @@ class ServiceWrapper:
         if name in {kek, number} or not number.isdecimal():
             raise Undecryptable
         return name
+
+
+class ServiceIndex:
+    """The keys of the V-number index that a key service has: every version that is there is live."""
+
+    __slots__ = ("_before", "_clock", "_live", "_service", "_until")
+
+    def __init__(self, service: KeyService, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._before = f"{name}_index-"
+        self._clock = clock
+        self._live: tuple[int, ...] = ()
+        self._until = clock()
+
+    def __repr__(self) -> str:
+        return f"<ServiceIndex {self._service.scheme}:{self._before}>"
+
+    async def versions(self) -> Collection[int]:
+        """Those that are there, or were some seconds ago. Raises `Unavailable`."""
+        if (asked := self._clock()) >= self._until:
+            self._live = tuple(int(each) for each in _numbers(await self._service.names(), self._before))
+            self._until = asked + _KNOWN
+        return self._live
+
+    async def macs(self, version: int, texts: Sequence[bytes]) -> list[bytes]:
+        """Computed in the service. Raises `NoSuchKey`, `Unavailable`."""
+        found: list[bytes] = []
+        try:
+            for start in range(0, len(texts), _BATCH):
+                found += await self._service.macs(self._named(version), texts[start : start + _BATCH])
+        except NoSuchKey:
+            self.forget()
+            raise
+        return found
+
+    async def make(self, version: int) -> None:
+        """Make the key of a version, unless it is there."""
+        await self._service.make(self._named(version), Use.MACS)
+        self.forget()
+
+    async def destroy(self, version: int) -> None:
+        """Destroy the key of a version, for good."""
+        await self._service.destroy(self._named(version))
+        self.forget()
+
+    def forget(self) -> None:
+        """Ask the service at the next occasion what is there."""
+        self._until = self._clock()
+
+    def told(self, version: int) -> str:
+        """How the key of a version is told to an operator."""
+        return f"{self._service.scheme}:{self._named(version)}"
+
+    def _named(self, version: int) -> str:
+        return f"{self._before}{version:04d}"
+
+
+def _numbers(names: Iterable[str], before: str) -> list[str]:
+    """The numbers of our keys among these, in order."""
+    ours = (each.removeprefix(before) for each in names if each.startswith(before))
+    return sorted((each for each in ours if each.isdecimal()), key=int)

@@ -35,6 +35,18 @@ destroyed_kek: Final = Table(
     comment="Epochs that are over. A trigger on person_key refuses what is wrapped under one.",
 )
 
+index_version: Final = Table(
+    "index_version",
+    metadata,
+    Column("version", SmallInteger, primary_key=True, autoincrement=False),
+    instant("at"),
+    schema="keys",
+    comment=(
+        "Versions of the V-number index that were the only one since. A trigger on person refuses those before: who "
+        "still computes under such a key would store a person whom nobody finds."
+    ),
+)
+
 rotation: Final = Table(
     "rotation",
     metadata,

@@ -1,8 +1,10 @@
 """The Transit engine of OpenBao and HashiCorp Vault as a key service.
 
 A key is made `derived`: the server derives another key for each place (its `context`), so that a wrapped key opens in
-its place only. `associated_data` would bind as well, but the server cannot rewrap with it. The token is read at each
-call, from a file that the agent of the server keeps fresh.
+its place only. `associated_data` would bind as well, but the server cannot rewrap with it. A key of the index is of the
+type `hmac`, which can do nothing else; its first version is asked for in each call and looked for in each answer,
+because one that somebody rotated there would compute something else, without a word. The token is read at each call,
+from a file that the agent of the server keeps fresh.
 
 What the server answers, as met in OpenBao 2.7: 400 for a text that does not open and for a key that is gone, told apart
 by its words; 403 for a token that has ended; 503 while it is sealed.
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 import orjson
 
-from api.crypto.services import NoSuchKey
+from api.crypto.services import NoSuchKey, Use
 from api.errors import Unavailable, Undecryptable
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 _DONE: Final = frozenset({200, 204})
 _REFUSED: Final = 400
 _NONE: Final = 404
+_ABSENT: Final = b"encryption key not found"
+_COMPUTED: Final = "vault:v1:"
+_KINDS: Final[dict[Use, dict[str, Any]]] = {
+    Use.WRAPS: {"type": "aes256-gcm96", "derived": True},
+    Use.MACS: {"type": "hmac", "key_size": 32},
+}
 
 
 class Transit:
@@ -68,10 +76,21 @@ class Transit:
             _refused(answer)
         return [base64.b64decode(each["plaintext"]) for each in _data(answer)["batch_results"]]
 
-    async def make(self, name: str) -> None:
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """Compute a batch in one call."""
+        wanted = {"key_version": 1, "batch_input": [{"input": _text(each)} for each in texts]}
+        answer = await self._send("POST", f"hmac/{name}/sha2-256", wanted)
+        if answer.status == _REFUSED and _ABSENT in answer.body:
+            raise NoSuchKey
+        try:
+            return [_mac(each["hmac"]) for each in _data(answer)["batch_results"]]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Unavailable("key-service") from None
+
+    async def make(self, name: str, use: Use) -> None:
         """Make a key. Asked again it changes nothing."""
-        wanted = {"type": "aes256-gcm96", "derived": True, "exportable": False, "allow_plaintext_backup": False}
-        _done(await self._send("POST", f"keys/{name}", wanted))
+        kept = {"exportable": False, "allow_plaintext_backup": False}
+        _done(await self._send("POST", f"keys/{name}", _KINDS[use] | kept))
 
     async def destroy(self, name: str) -> None:
         """Delete a key with all its versions. Unlike `min_decryption_version` nobody can take it back."""
@@ -113,9 +132,15 @@ def _done(answer: Answer) -> None:
 
 
 def _refused(answer: Answer) -> NoReturn:
-    if b"encryption key not found" in answer.body:
+    if _ABSENT in answer.body:
         raise NoSuchKey
     raise Undecryptable
+
+
+def _mac(told: str) -> bytes:
+    if not told.startswith(_COMPUTED):
+        raise ValueError
+    return base64.b64decode(told.removeprefix(_COMPUTED), validate=True)
 
 
 def _text(raw: bytes) -> str:

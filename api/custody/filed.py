@@ -15,26 +15,6 @@ if TYPE_CHECKING:
     from api.crypto.wrappers import WrappedKey
 
 
-class FiledIndex:
-    """The keys of the V-number index in the file."""
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __repr__(self) -> str:
-        return f"<FiledIndex {self._path}>"
-
-    def renew(self) -> int:
-        """Write a file with a new key, unless one is being replaced already; the current version."""
-        return keyfile.renew_index(self._path)
-
-    def finish(self, version: int) -> None:
-        """Write a file without the former key, if this version is still the current one."""
-        keyfile.forget_index(self._path, version)
-
-
 class FileCustodian:
     """Wraps as the service does, and may write the file."""
 

@@ -1,4 +1,4 @@
-"""The custodian of an installation: its key file, or its key service.
+"""Who keeps the keys of an installation: its key file, or its key service.
 
 Where a service was chosen after the first persons were sealed for, keys under the file's own key-encryption key still
 unwrap: until `rotate-kek` has brought all under the service, and `destroy-epoch` has taken that key out of the file.
@@ -7,11 +7,15 @@ unwrap: until `rotate-kek` has brought all under the service, and `destroy-epoch
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from api.crypto import choice
-from api.crypto.services import ServiceWrapper
+from api.crypto import choice, keyfile
+from api.crypto.blind import BlindIndex
+from api.crypto.services import ServiceIndex, ServiceWrapper
 from api.custody.filed import FileCustodian
+from api.custody.index_keys import InstalledIndex
+from api.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -23,15 +27,32 @@ if TYPE_CHECKING:
     from api.custody.custodian import Custodian
 
 
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """Who keeps the key-encryption keys, and who the keys of the V-number index."""
+
+    keys: Custodian
+    index_keys: InstalledIndex
+
+    @property
+    def index(self) -> BlindIndex:
+        """The index under its keys."""
+        return BlindIndex(self.index_keys)
+
+
 @asynccontextmanager
-async def custodian(path: Path, chosen: Choice) -> AsyncGenerator[Custodian]:
-    """Open it: of this key file, or of the service that was chosen beside it."""
+async def keepers(path: Path, chosen: Choice) -> AsyncGenerator[Keepers]:
+    """Open them: of this key file, and of the service that was chosen beside it. Raises `Misconfigured`."""
     filed = FileCustodian(path)
     if chosen.kind is choice.Kind.FILE:
-        yield filed
+        if not keyfile.load(path).blind_index:
+            why = f"KETENBRUG_KEY_SERVICE: {path} has no key of the V-number index, so a key service must have it"
+            raise Misconfigured((why,))
+        yield Keepers(filed, InstalledIndex(path))
         return
     async with choice.opened(chosen) as service:
-        yield ServiceCustodian(ServiceWrapper(service, chosen.name), filed)
+        index = InstalledIndex(path, ServiceIndex(service, chosen.name), into_service=chosen.index)
+        yield Keepers(ServiceCustodian(ServiceWrapper(service, chosen.name), filed), index)
 
 
 class ServiceCustodian:

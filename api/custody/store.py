@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import Integer, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Integer, Uuid, any_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import destroyed_kek, person_key, rotation
@@ -14,6 +14,7 @@ from api.crypto.wrappers import WrappedKey
 from api.storage.statement import Bound, statement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -48,6 +49,12 @@ _LEFT: Final = statement(
     select(func.count()).select_from(person_key).where(person_key.c.created_at < bindparam("began"))
 )
 _HOLD: Final = statement(select(*_KEY).where(person_key.c.person_id == bindparam("who")).with_for_update())
+_HOLD_FREE: Final = statement(
+    select(*_KEY)
+    .where(person_key.c.person_id == any_(bindparam("people", type_=ARRAY(Uuid))))
+    .order_by(person_key.c.person_id)
+    .with_for_update(skip_locked=True)
+)
 _REPLACE: Final = statement(
     update(person_key)
     .where(person_key.c.person_id == bindparam("who"))
@@ -111,6 +118,12 @@ async def hold(unit: Unit, person: UUID) -> WrappedKey | None:
     await unit.run(_GIVE_WAY)
     rows = await unit.run(_HOLD(who=person))
     return _wrapped(rows[0]) if rows else None
+
+
+async def hold_free(unit: Unit, people: Sequence[UUID]) -> list[WrappedKey]:
+    """The keys of these persons that nobody else holds, held until the unit ends. Raises `Overloaded`, as `hold`."""
+    await unit.run(_GIVE_WAY)
+    return [_wrapped(row) for row in await unit.run(_HOLD_FREE(people=people))]
 
 
 async def replace(unit: Unit, new: WrappedKey) -> None:

@@ -95,7 +95,7 @@ def looks_up(request: Request, call: Call, v_number: str) -> None:
     here, way = state.of(request), passage.of(request.scope)
     standing = way.looked_up
     if standing is None:
-        standing = here.limits.look_up(call.caller.client_id, here.index.of_v_number(v_number), call.unit.now)
+        standing = here.limits.look_up(call.caller.client_id, v_number, call.unit.now)
         way.looked_up = standing
         way.told += ((b"ratelimit-policy", standing.quota.policy.encode()), (b"ratelimit", standing.limit.encode()))
     if not standing.admitted:

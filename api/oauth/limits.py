@@ -13,12 +13,14 @@ it robbed (`api.oauth.copies`).
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func
 from sqlalchemy.dialects.postgresql import insert
 
+from api.crypto.mac import Mac
 from api.oauth.copies import Copies
 from api.oauth.tables import allowance
 from api.storage.statement import statement
@@ -37,6 +39,7 @@ PROOFS_KEPT: Final = 120
 ASSERTIONS_KEPT: Final = 660
 """Seconds for which a worker knows what it admitted: longer than a proof, or an assertion, can hold."""
 
+_KEY_BYTES: Final = 32
 _MINUTE: Final = 60
 _BLOCKS: Final = 20
 """Into so many blocks a limit is divided: a worker asks the database once for each."""
@@ -130,7 +133,7 @@ class Quotas:
 class Limits:
     """What this worker has leased. One entry for each client and quota: only proven clients are counted."""
 
-    __slots__ = ("_database", "_leases", "_persons", "assertions", "proofs", "quotas")
+    __slots__ = ("_database", "_leases", "_persons", "_unnamed", "assertions", "proofs", "quotas")
 
     def __init__(self, database: Database, quotas: Quotas) -> None:
         self._database = database
@@ -139,6 +142,7 @@ class Limits:
         self.assertions: Final = Copies(ASSERTIONS_KEPT)
         self._leases: dict[tuple[str, ClientId], _Lease] = {}
         self._persons = _Counts(quotas.same_person)
+        self._unnamed = Mac(secrets.token_bytes(_KEY_BYTES))
 
     async def take(self, quota: Quota, client_id: ClientId, now: datetime) -> Standing:
         """Ask for one request of a proven client. The caller holds no connection: here one may be borrowed."""
@@ -164,12 +168,12 @@ class Limits:
             if lease is not None and lease.window == int(admission.at.timestamp()) // quota.seconds:
                 lease.left += 1
 
-    def look_up(self, client_id: ClientId, person: bytes, now: datetime) -> Standing:
-        """Ask for one look-up of a person, whom `person` stands for: counted in this worker alone, in memory alone.
+    def look_up(self, client_id: ClientId, v_number: str, now: datetime) -> Standing:
+        """Ask for one look-up of a person: counted in this worker alone, in memory alone, under a key of this worker.
 
         A row of the database that says who was looked for how often would be worth stealing.
         """
-        return self._persons.take((client_id, person), now)
+        return self._persons.take((client_id, self._unnamed.tag(v_number.encode())), now)
 
     async def _renew(self, quota: Quota, client_id: ClientId, lease: _Lease, now: datetime) -> None:
         if lease.left or not lease.unleased:

@@ -1,38 +1,88 @@
-"""Statements of making the V-number index anew. They are run as the owner of the tables: the service may not."""
+"""Statements of the V-number index as a whole. To make it anew is for the owner of the tables: the service may not.
+
+A tag begins with its version, so that what is of older or newer ones is a range of the index over all tags.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, bindparam, func, literal_column, select, update
+from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid, any_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from api.crypto.tables import index_version, person_key
+from api.errors import Unavailable
+from api.persons import store
 from api.persons.tables import PERSON, person
 from api.storage.statement import Bound, statement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
+    from api.crypto.blind import BlindIndex
     from api.storage.unit import Record, Unit
 
+_VERSION: Final = func.get_byte(person.c.v_index, literal_column("0"))
 _OLDER: Final = statement(
     select(person.c.id)
-    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
+    .where(bindparam("version", type_=Integer) != _VERSION)
     .where(person.c.id > bindparam("after"))
     .order_by(person.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _OTHERWISE: Final = statement(
-    select(func.count().label("n"))
-    .select_from(person)
-    .where(func.get_byte(person.c.v_index, literal_column("0")) != bindparam("version", type_=Integer))
+    select(func.count().label("n")).select_from(person).where(bindparam("version", type_=Integer) != _VERSION)
+)
+_NEWEST: Final = statement(
+    select(_VERSION.label("version"))
+    .where(person.c.v_index.is_not(None))
+    .order_by(person.c.v_index.desc())
+    .limit(literal_column("1"))
+)
+_BEYOND: Final = statement(
+    select(person.c.id)
+    .where(
+        or_(
+            person.c.v_index < bindparam("from_tag", type_=LargeBinary),
+            person.c.v_index >= bindparam("to_tag", type_=LargeBinary),
+        )
+    )
+    .limit(literal_column("1"))
 )
 _CLOSE: Final = Bound("LOCK TABLE exchange.person IN SHARE ROW EXCLUSIVE MODE", ())
-_SEALED: Final = statement(select(*PERSON.selected("v_number")).where(person.c.id == bindparam("person_id")))
+_ALONE: Final = statement(upsert(index_version).on_conflict_do_nothing(index_elements=["version"]), "version", "at")
+_INDEXED: Final = (
+    select(*PERSON.selected("v_number"), *store.KEY_COLUMNS)
+    .join(person_key, person_key.c.person_id == person.c.id)
+    .where(person.c.v_index.is_not(None))
+)
+_SEALED: Final = statement(_INDEXED.where(person.c.id == any_(bindparam("people", type_=ARRAY(Uuid)))))
+_PAGE: Final = statement(
+    _INDEXED.where(person.c.id > bindparam("after")).order_by(person.c.id).limit(bindparam("most", type_=Integer))
+)
 _SET_INDEX: Final = statement(
     update(person)
     .where(person.c.id == bindparam("person_id"))
     .values(v_index=bindparam("to_index"), seal=bindparam("to_seal"))
 )
+
+
+async def probe(unit: Unit, index: BlindIndex) -> None:
+    """See that nobody is indexed under a version that is not live here, so that none is taken for unknown.
+
+    So it would be where a key file is older than the database, or the database older than the keys. Raises
+    `Unavailable`.
+    """
+    live = await index.live()
+    if await unit.all(_BEYOND(from_tag=bytes((min(live),)), to_tag=bytes((max(live) + 1,)))):
+        raise Unavailable("index-key")
+
+
+async def newest(unit: Unit) -> int:
+    """The newest version that anybody is indexed under; 0 when nobody is indexed."""
+    row = await unit.one(_NEWEST())
+    return 0 if row is None else int(row["version"])
 
 
 async def older_index(unit: Unit, version: int, after: UUID, most: int) -> list[UUID]:
@@ -51,9 +101,19 @@ async def close(unit: Unit) -> None:
     await unit.run(_CLOSE)
 
 
-async def sealed(unit: Unit, who: UUID) -> list[Record]:
-    """The row of a person as it is sealed."""
-    return await unit.run(_SEALED(person_id=who))
+async def alone(unit: Unit, version: int) -> None:
+    """Note that a version is the only one: from now on nobody can be indexed under one before it."""
+    await unit.run(_ALONE(version=version, at=unit.now))
+
+
+async def sealed(unit: Unit, people: Sequence[UUID]) -> list[Record]:
+    """The rows of persons who are indexed, as they are sealed."""
+    return await unit.run(_SEALED(people=people))
+
+
+async def page(unit: Unit, after: UUID, most: int) -> list[Record]:
+    """The same, of a page of all of them in order, with their keys."""
+    return await unit.all(_PAGE(after=after, most=most))
 
 
 async def set_index(unit: Unit, who: UUID, v_index: bytes, seal: bytes | None) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
     from uuid import UUID
 
-    from api.crypto.blind import BlindIndex
+    from api.crypto.blind import Tags
     from api.crypto.honey import Eye
     from api.crypto.vault import Vault
     from api.storage.unit import Record, Unit
@@ -118,15 +118,15 @@ _FORGET_NUMBER: Final = statement(
 )
 
 
-async def find(unit: Unit, index: BlindIndex, v_number: str) -> Person | None:
-    """The person with this V-number, or None."""
-    row = await unit.one(_FIND(v_index=index.sought(v_number)))
+async def find(unit: Unit, tags: Tags) -> Person | None:
+    """The person with the V-number of these tags, or None."""
+    row = await unit.one(_FIND(v_index=tags.sought))
     return None if row is None else Person(PersonId(row["id"]), PersonAlias(row["alias"]))
 
 
-async def look(unit: Unit, eye: Eye, index: BlindIndex, v_number: str) -> None:
+async def look(unit: Unit, eye: Eye, tags: Tags) -> None:
     """Let an eye look at whose V-number is sought, whoever may see them. Where nothing is planted nothing is asked."""
-    if eye.planted and (who := await find(unit, index, v_number)) is not None:
+    if eye.planted and (who := await find(unit, tags)) is not None:
         eye.look((who.id,))
 
 
@@ -135,11 +135,10 @@ def named() -> Person:
     return Person(PersonId(uuid.uuid4()), PersonAlias(uuid.uuid4()))
 
 
-async def add(unit: Unit, vault: Vault, index: BlindIndex, new: Person, v_number: str | None) -> None:
+async def add(unit: Unit, vault: Vault, new: Person, v_number: str | None, tags: Tags | None) -> None:
     """Store a new person with a key. Raises `Overloaded` when another unit adds the same V-number at once."""
     await vault.create(unit, new.id)
-    v_index = None if v_number is None else index.of_v_number(v_number)
-    clear = {"id": new.id, "v_index": v_index, "created_at": unit.now}
+    clear = {"id": new.id, "v_index": None if tags is None else tags.stored, "created_at": unit.now}
     added = await unit.run(_INSERT(**vault.row(new.id, PERSON, {"v_number": v_number}, clear)))
     if not added:
         raise Overloaded

@@ -113,7 +113,10 @@ async def _write(unit: Unit, wrapper: KeyWrapper, index: BlindIndex, people: lis
     keys = [await wrapper.wrap(each.person, 1, secrets.token_bytes(_KEY_BYTES)) for each in people]
     vault = Vault(wrapper)
     await vault.take(keys)
-    await unit.run(_PERSONS(_person(unit, vault, index, each) for each in people))
+    known = [(each, each.v_number) for each in people if each.v_number is not None]
+    stored = await index.stored([v_number for _, v_number in known])
+    tags = {each.person: tag for (each, _), tag in zip(known, stored, strict=True)}
+    await unit.run(_PERSONS(_person(unit, vault, each, tags.get(each.person)) for each in people))
     await unit.run(
         _KEYS(
             {
@@ -131,10 +134,10 @@ async def _write(unit: Unit, wrapper: KeyWrapper, index: BlindIndex, people: lis
     await unit.run(_ASSIGNMENTS(row for each in people for row in _assignments(each, hosts)))
 
 
-def _person(unit: Unit, vault: Vault, index: BlindIndex, someone: Someone) -> dict[str, Any]:
-    who, v_number = someone.person, someone.v_number
-    v_index = None if v_number is None else index.of_v_number(v_number)
-    return vault.row(who, PERSON, {"v_number": v_number}, {"id": who, "v_index": v_index, "created_at": unit.now})
+def _person(unit: Unit, vault: Vault, someone: Someone, v_index: bytes | None) -> dict[str, Any]:
+    who = someone.person
+    clear = {"id": who, "v_index": v_index, "created_at": unit.now}
+    return vault.row(who, PERSON, {"v_number": someone.v_number}, clear)
 
 
 def _case(someone: Someone, hosts: Hosts) -> dict[str, Any]:

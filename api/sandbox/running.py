@@ -19,7 +19,7 @@ from uuid import UUID
 
 from api import settings
 from api.crypto import inbox, keyfile
-from api.crypto.blind import BlindIndex
+from api.crypto.blind import BlindIndex, OwnKeys
 from api.crypto.inbox import Kind
 from api.crypto.wrappers import FileWrapper
 from api.errors import Misconfigured
@@ -181,7 +181,7 @@ async def _populate(url: str, keys: keyfile.KeyFile, people: int) -> dict[str, M
             unit,
             operator.local(),
             FileWrapper(keys.ring.current, keys.ring.keks[keys.ring.current]),
-            BlindIndex(keys.blind_index),
+            BlindIndex(OwnKeys(keys.blind_index)),
             population.people(people),
             hosts,
         )

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from api.cli import keys as commands
 from api.crypto import keyfile
-from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper, WrappedKey
 from api.custody import inspection, renewal
@@ -286,8 +285,7 @@ async def test_a_person_who_is_gone_meanwhile_is_passed_by(exchange: Exchange, c
     """Erased between the list and its turn."""
     await Dealings.begin(exchange)
     assert not await renewal.renew(custodian.units, custodian.keys(), uuid.uuid4())
-    index = BlindIndex(bytes(32))
-    assert not await reindexing.move(custodian.units, custodian.keys(), index, uuid.uuid4())
+    assert not await reindexing.move(custodian.units, custodian.keys(), custodian.kept.index, [uuid.uuid4()])
     found = inspection.Inspection({})
     await inspection._look(custodian.units, custodian.keys(), uuid.uuid4(), found)
     assert (found.persons, found.holds) == (0, True)
@@ -300,7 +298,7 @@ async def test_a_key_service_that_fails_leaves_everything_as_it_was(exchange: Ex
     with pytest.raises(Unavailable):
         await renewal.renew(custodian.units, Silent(custodian.keys()), person)
     with pytest.raises(Unavailable):
-        await reindexing.move(custodian.units, Mute(), BlindIndex(bytes(32)), person)
+        await reindexing.move(custodian.units, Mute(), custodian.kept.index, [person])
     await held.open()
     assert (await custodian.check()).holds
 

@@ -14,8 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.main import assembled
-from api.crypto import keyfile
-from api.crypto.blind import BlindIndex
 from api.crypto.vault import Vault
 from api.disclosure import authority
 from api.disclosure.call import Call, Once
@@ -158,8 +156,7 @@ async def test_who_comes_while_a_person_is_being_erased_finds_nobody(
     """Two at once: the erasure was first, so no hold comes to stand on nobody, and nobody is erased twice."""
     dealings = await Dealings.begin(exchange)
     unit, once = custodian.units(), Once("", uuid4(), replayed=False)
-    vault, index = Vault(custodian.keys()), BlindIndex(keyfile.load(path).blind_index)
-    call = Call(authority.ERASE_PERSON, operator.local(), unit, vault, index, once)
+    call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(custodian.keys()), custodian.kept.index, once)
     assert isinstance(await erasure.erase(call, dealings.id, OBJECTED), Erasure)
     other = asyncio.create_task(typed(own, path, *words.format(dealings.id).split()))
     await until_it_waits(own, other)
@@ -218,6 +215,7 @@ async def test_the_restore_drill(
     await exchange.operator.erasures.erase(NewErasure(case_id=gone.id, ground=OBJECTED))
     await custodian.rotate_kek()
     await custodian.destroy(old)
+    await custodian.rotate_index()
     restored = empty_database
     said = await asyncio.to_thread(run, str(DRILL), backup, own.superuser_url, restored.superuser_url)
     assert said.strip().endswith("Erased since the backup: 1")
@@ -225,6 +223,9 @@ async def test_the_restore_drill(
     async with custody(exchange, restored, path) as today, custody(exchange, stolen, path) as thief:
         found = await today.check()
         assert (found.holds, found.persons) == (True, 1)
+        assert len(await today.astray()) == 1, "indexed under a key that is put away since"
+        assert await today.rotate_index() == 1
+        assert not await today.astray()
         assert len((await thief.check()).locked) == 2, "the key table of yesterday opens nobody, not even the living"
     await held.open()
 

@@ -10,8 +10,7 @@ import pytest
 import structlog
 
 from api.crypto import keyfile
-from api.crypto.choice import Choice, Kind
-from api.custody import opening
+from api.crypto.choice import Kind
 from api.sandbox.cast import SECTIONS
 from api.vocabulary import Purpose
 from tests import exchange as world
@@ -274,36 +273,40 @@ async def test_a_database_that_is_gone_answers_nothing(exchange: Exchange, own: 
 
 
 async def test_a_key_service_that_is_away_opens_nothing_and_says_when_to_come_back(
-    furnished: Furnished, own: servers.Database, path: Path, tmp_path: Path
+    furnished: Furnished, own: servers.Database, tmp_path: Path
 ) -> None:
-    """Moved from the key file to a service while others read; then the service is sealed, and comes back."""
-    (tmp_path / "token").write_text("token")
-    async with world.running(own, tmp_path, furnished.members, keyfile.load(path)) as filed:
-        held = await Held.of(filed)
-    with key_services.transit() as (url, double):
-        chosen = Choice(Kind.TRANSIT, "k", url=url, credentials=tmp_path / "token", mount="transit")
-        served = {
-            "key_service": "transit",
-            "key_service_name": "k",
-            "key_service_url": url,
-            "key_service_credentials": tmp_path / "token",
-        }
-        async with world.running(own, tmp_path, furnished.members, keyfile.load(path), **served) as exchange:
-            there = replace(held, exchange=exchange)
-            async with custody(exchange, own, path, chosen) as custodian, opening.custodian(path, chosen) as keys:
-                await keys.renew("")
+    """Moved from the key file to a service while others read; then the service is sealed, and comes back.
+
+    Nobody is found meanwhile, and whether there is such a person makes no difference.
+    """
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (kept, double):
+        keys = keyfile.load(kept.file)
+        async with world.running(own, tmp_path, furnished.members, keys) as filed:
+            held = await Held.of(filed)
+        async with world.running(own, tmp_path, furnished.members, keys, **kept.settings) as exchange:
+            there, ngo = replace(held, exchange=exchange), exchange.actor("ngo")
+            async with custody(exchange, own, kept.file, kept.chosen) as custodian:
+                await custodian.keys().renew("")
                 await there.open()
                 (before,) = {row["kek"] for row in await custodian.rows("SELECT kek FROM keys.person_key")}
                 assert await custodian.rotate_kek() == "transit:k-0001"
                 await custodian.destroy(before)
-                assert before not in keyfile.load(path).ring.keks
+                assert before not in keyfile.load(kept.file).ring.keks
+                assert await custodian.rotate_index() == 1
+                assert not keyfile.load(kept.file).blind_index
             await there.open()
+            known, unknown = ({"vNumber": each} for each in (held.dealings.case.v_number, v_number()))
+            new = {"municipality": "utrecht", "functions": ["coordination"]}
+            assert len((await ngo.post("/cases/_search", known)).json()["items"]) == 1
             double.words = 503, b'{"errors":["Vault is sealed"]}'
             for answer in (
-                await exchange.actor("ngo").get(f"/dossiers/{held.dossier}", purpose=SCREENING),
+                await ngo.get(f"/dossiers/{held.dossier}", purpose=SCREENING),
                 await exchange.actor("ind").get(f"/dossiers/{held.dossier}"),
+                *[await ngo.post("/cases/_search", each) for each in (known, unknown)],
+                *[await ngo.post("/cases", new | each, key=f"key-of-{each['vNumber']}") for each in (known, unknown)],
             ):
                 there.closed(answer)
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             double.words = None
             await there.open()
+            assert len((await ngo.post("/cases/_search", known)).json()["items"]) == 1

@@ -1,4 +1,4 @@
-"""The contract of a keeper of key-encryption keys, on OpenBao, on SoftHSM (PKCS#11) and on a KMS of others."""
+"""The contracts of a keeper of keys, on OpenBao, on SoftHSM (PKCS#11) and on a KMS of others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import httpx
 import pkcs11
 import pytest
 
-from api.crypto import choice, keyfile
+from api.crypto import choice
 from api.crypto.choice import Choice, Kind
-from api.errors import Undecryptable
-from tests import key_services, live
-from tests.key_services import ANNA, CONTRACT, KEY, Kept
+from api.crypto.services import Use
+from api.errors import Unavailable, Undecryptable
+from tests import index_services, key_services, live
+from tests.key_services import ANNA, CONTRACT, KEY, NUMBER, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,29 +75,38 @@ def moto() -> Iterator[Choice]:
     server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "example")
+        key_services.credentials(patch)
         host, port = server.get_host_and_port()
         yield Choice(Kind.KMS, "", url=f"http://{host}:{port}", region="eu-west-1")
     server.stop()
 
 
 @pytest.fixture
-async def keeper(kind: Kind, request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
-    """A keeper of this kind with a first epoch, under a name that no other test has."""
+def unbegun(kind: Kind, request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    """A keeper of this kind, under a name that no other test has."""
     service = {Kind.TRANSIT: "bao", Kind.PKCS11: "hsm", Kind.KMS: "moto"}[kind]
     made: Choice = request.getfixturevalue(service)
-    keyfile.create(tmp_path / "keys")
-    kept = Kept(tmp_path / "keys", replace(made, name=f"test-{next(_named)}"))
-    async with kept.open() as keys:
+    return key_services.kept(tmp_path, replace(made, name=f"test-{next(_named)}"))
+
+
+@pytest.fixture
+async def keeper(unbegun: Kept) -> Kept:
+    """The same with a first epoch."""
+    async with unbegun.open() as keys:
         await keys.renew("")
-    return kept
+    return unbegun
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", CONTRACT)
 async def test_every_keeper_keeps_the_contract(name: str, keeper: Kept) -> None:
     await CONTRACT[name](keeper)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", index_services.CONTRACT)
+async def test_every_keeper_of_the_index_keeps_the_contract(name: str, unbegun: Kept) -> None:
+    await index_services.CONTRACT[name](unbegun)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,15 +118,36 @@ async def test_a_service_that_is_away_is_not_worked_around(keeper: Kept) -> None
 async def test_a_key_never_leaves_the_token(keeper: Kept) -> None:
     async with choice.opened(keeper.chosen) as service:
         token: Any = service
+        await token.make(f"{keeper.chosen.name}_index-0002", Use.MACS)
         names = [each for each in await token.names() if each.startswith(keeper.chosen.name)]
+        assert len(names) == 2
+        for name in names:
 
-        def shown(opened: Any) -> bytes:
-            (key,) = opened.get_objects({pkcs11.Attribute.LABEL: names[0]})
-            value: bytes = key[pkcs11.Attribute.VALUE]
-            return value
+            def shown(opened: Any, name: str = name) -> bytes:
+                (key,) = opened.get_objects({pkcs11.Attribute.LABEL: name})
+                value: bytes = key[pkcs11.Attribute.VALUE]
+                return value
 
-        with pytest.raises(Undecryptable):
-            await token._session.do(shown, opens=True)
+            with pytest.raises(Undecryptable):
+                await token._session.do(shown, opens=True)
+
+
+@pytest.mark.parametrize("kind", [Kind.PKCS11])
+async def test_a_key_of_the_index_whose_name_another_took_computes_nothing(unbegun: Kept) -> None:
+    """Which of two it is, a token does not say: another would be found in the tables of nobody."""
+    async with unbegun.both() as kept:
+        await kept.index_keys.finish(await kept.index_keys.renew(0))
+        await kept.index.of(NUMBER)
+        async with choice.opened(unbegun.chosen) as service:
+            token: Any = service
+            await token._session.do(lambda opened: _another(opened, f"{unbegun.chosen.name}_index-0002"))
+        with pytest.raises(Unavailable):
+            await kept.index.of(NUMBER)
+
+
+def _another(opened: Any, label: str) -> None:
+    made = {"mechanism": pkcs11.Mechanism.GENERIC_SECRET_KEY_GEN, "capabilities": pkcs11.MechanismFlag.SIGN}
+    opened.generate_key(pkcs11.KeyType.GENERIC_SECRET, 256, label=label, store=True, **made)
 
 
 @pytest.mark.parametrize("kind", [Kind.PKCS11])
@@ -137,6 +168,22 @@ async def _opened(keys: Custodian, rows: list[Any]) -> list[bytearray]:
     for row in rows:
         opened += await keys.unwrap([row])
     return opened
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIT])
+async def test_a_key_of_the_index_that_was_rotated_by_hand_computes_as_before(unbegun: Kept) -> None:
+    """It has a use of its own, and the server would use the newest version: so one is named."""
+    key = f"{unbegun.chosen.url}/v1/transit/keys/{unbegun.chosen.name}_index-0002"
+    async with unbegun.both() as kept, httpx.AsyncClient(headers={"X-Vault-Token": "token"}, trust_env=False) as client:
+        await kept.index_keys.finish(await kept.index_keys.renew(0))
+        before = await kept.index.of(NUMBER)
+        made = (await client.get(key)).json()["data"]
+        assert (made["type"], made["exportable"], made["allow_plaintext_backup"]) == ("hmac", False, False)
+        assert (await client.post(f"{key}/rotate")).status_code == 200
+        assert await kept.index.of(NUMBER) == before
+        await client.post(f"{key}/config", json={"min_decryption_version": 2})
+        with pytest.raises(Unavailable):
+            await kept.index.of(NUMBER)
 
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIT])

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.crypto.blind import BlindIndex
+from api.crypto.blind import BlindIndex, OwnKeys
 from api.crypto.wrappers import FileWrapper
 from api.oauth import operator
 from api.routes import statistics
@@ -35,7 +35,7 @@ async def world(module_database: servers.Database) -> AsyncIterator[World]:
         municipality = await made.organisation("a municipality", Party.MUNICIPALITY)
         hosts = Hosts(dict.fromkeys(Municipality, municipality))
         unit = made.database.unit(made.clock())
-        wrapper, index = FileWrapper("test", bytes(32)), BlindIndex(bytes(32))
+        wrapper, index = FileWrapper("test", bytes(32)), BlindIndex(OwnKeys({1: bytes(32)}))
         await importer.load(unit, operator.local(), wrapper, index, population.people(), hosts)
         await unit.finish()
         yield made

@@ -337,12 +337,12 @@ def test_copies_are_remembered_for_as_long_as_they_could_be_used(world: World) -
 async def test_one_person_is_looked_up_so_often_and_others_still(world: World) -> None:
     """Whoever asks after one person all day watches them. In memory alone: no row says who was looked for."""
     limits, client = Limits(world.database, alike(replace(FIVE, most=2))), await world.client(BY)
-    found = [limits.look_up(client, person, world.clock()) for person in (b"a", b"a", b"a", b"b")]
+    found = [limits.look_up(client, person, world.clock()) for person in ("a", "a", "a", "b")]
     assert [each.admitted for each in found] == [True, True, False, True]
     assert [each.left for each in found] == [1, 0, 0, 1]
-    assert limits.look_up(await world.client(OTHER, "ngo-two"), b"a", world.clock()).admitted
+    assert limits.look_up(await world.client(OTHER, "ngo-two"), "a", world.clock()).admitted
     world.clock.forward(RESET)
-    assert limits.look_up(client, b"a", world.clock()).admitted
+    assert limits.look_up(client, "a", world.clock()).admitted
 
 
 async def test_who_guesses_is_not_listened_to_and_locks_nobody_out(world: World) -> None:

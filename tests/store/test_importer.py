@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from api.crypto.blind import BlindIndex
+from api.crypto.blind import BlindIndex, OwnKeys
 from api.crypto.vault import Vault
 from api.crypto.wrappers import FileWrapper, WrappedKey
 from api.errors import PlaintextRefused
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WRAPPER = FileWrapper("test", bytes(32))
-INDEX = BlindIndex(bytes(32))
+INDEX = BlindIndex(OwnKeys({1: bytes(32)}))
 COORDINATORS = {municipality: OrganisationId(uuid4()) for municipality in Municipality}
 NGO = Organisation(OrganisationId(uuid4()), Party.NGO, "an NGO", None, frozenset({Municipality.AMSTERDAM}))
 
@@ -82,7 +82,7 @@ async def test_an_imported_v_number_is_sealed_found_by_its_index_and_opens(pool:
     unit = pool.unit(NOW)
 
     someone = next(population.people(1))
-    found = await persons.find(unit, INDEX, "0000000001")
+    found = await persons.find(unit, await INDEX.of("0000000001"))
     assert found is not None
     assert found.id == someone.person
     sealed = await rows(pool, "SELECT * FROM exchange.person JOIN keys.person_key ON id = person_id")

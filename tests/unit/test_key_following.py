@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from api.crypto import keyfile
 from api.crypto.wrappers import FileWrapper
-from api.custody.filed import FileCustodian, FiledIndex
+from api.custody.filed import FileCustodian
 from api.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -47,23 +48,27 @@ def test_a_wrapper_that_never_read_a_ring_is_none() -> None:
         FileWrapper.following(lambda: None)
 
 
-def test_while_one_key_of_the_index_is_replaced_no_other_begins(file: Path) -> None:
-    assert [keyfile.renew_index(file), keyfile.renew_index(file)] == [2, 2]
+def test_who_is_slow_with_the_index_undoes_nothing_that_another_did(file: Path) -> None:
+    """A key that was made is not made again, and one that still finds is not taken away."""
+    keyfile.renew_index(file, 2)
+    (made,) = [key for version, key in keyfile.load(file).blind_index.items() if version == 2]
+    keyfile.renew_index(file, 2)
+    keyfile.forget_index(file, 1)
+    assert keyfile.load(file).blind_index[2] == made
     keyfile.forget_index(file, 2)
-    assert keyfile.renew_index(file) == 3
+    keyfile.renew_index(file, 5)
+    keyfile.forget_index(file, 2)
+    assert sorted(keyfile.load(file).blind_index) == [2, 5]
 
 
-def test_who_ends_an_older_rotation_leaves_the_former_key_of_the_next(file: Path) -> None:
-    index = FiledIndex(file)
-    first = index.renew()
-    index.finish(first)
-    second = index.renew()
-    index.finish(first)
-    assert sorted(keyfile.load(file).blind_index) == [first, second]
-    index.finish(second)
-    assert sorted(keyfile.load(file).blind_index) == [second]
+def test_a_release_before_wrote_no_version_of_a_former_key(file: Path) -> None:
+    keyfile.renew_index(file, 2)
+    content = json.loads(file.read_text())
+    del content["formerBlindIndexVersion"]
+    file.chmod(0o600)
+    file.write_text(json.dumps(content))
+    assert sorted(keyfile.load(file).blind_index) == [1, 2]
 
 
 def test_who_holds_the_file_shows_where_it_is_and_no_key(file: Path) -> None:
-    assert repr(FiledIndex(file)) == f"<FiledIndex {file}>"
     assert repr(FileCustodian(file)) == f"<FileCustodian {file}>"

@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from api.crypto import choice, keyfile
+from api.crypto.blind import BlindIndex
 from api.crypto.choice import Choice, Kind
-from api.crypto.services import NoSuchKey, ServiceWrapper
+from api.crypto.services import NoSuchKey, ServiceIndex, ServiceWrapper, Use
 from api.crypto.transit import Transit
 from api.crypto.wrappers import WrappedKey
-from api.custody import opening
+from api.custody.index_keys import InstalledIndex
 from api.errors import Misconfigured, Unavailable, Undecryptable
 from api.outbound import Outbound
-from tests import key_services
-from tests.key_services import ANNA, BOB, CONTRACT, KEY, OTHER, Kept
+from tests import index_services, key_services
+from tests.key_services import ANNA, BOB, CONTRACT, KEY, NUMBER, OTHER, Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from api.crypto.services import Sealed
     from tests.key_services import Double
-
-
-@contextmanager
-def kept(kind: Kind, folder: Path) -> Generator[tuple[Kept, Double]]:
-    """A keeper of this kind, and the server that stands in for the product."""
-    file, token = folder / "keys", folder / "token"
-    keyfile.create(file)
-    token.write_text("token\n")
-    if kind is Kind.FILE:
-        yield Kept(file, Choice(kind, "k")), key_services.Double()
-        return
-    with (key_services.transit if kind is Kind.TRANSIT else key_services.kms)() as (url, double):
-        chosen = Choice(kind, "k", url=url, credentials=token, mount="transit", region="eu-west-1")
-        yield Kept(file, chosen), double
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What AWS libraries look for in the environment."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "example")
 
 
 def begun(keeper: Kept, double: Double) -> Kept:
@@ -58,13 +40,20 @@ def begun(keeper: Kept, double: Double) -> Kept:
 @pytest.mark.parametrize("kind", [Kind.FILE, Kind.TRANSIT, Kind.KMS])
 @pytest.mark.parametrize("name", CONTRACT)
 async def test_every_keeper_keeps_the_contract(name: str, kind: Kind, tmp_path: Path) -> None:
-    with kept(kind, tmp_path) as (keeper, double):
+    with key_services.doubled(kind, tmp_path) as (keeper, double):
         await CONTRACT[name](begun(keeper, double))
+
+
+@pytest.mark.parametrize("kind", [Kind.FILE, Kind.TRANSIT, Kind.KMS])
+@pytest.mark.parametrize("name", index_services.CONTRACT)
+async def test_every_keeper_of_the_index_keeps_the_contract(name: str, kind: Kind, tmp_path: Path) -> None:
+    with key_services.doubled(kind, tmp_path) as (keeper, _):
+        await index_services.CONTRACT[name](keeper)
 
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
 async def test_a_service_that_is_away_is_not_worked_around(kind: Kind, tmp_path: Path) -> None:
-    with kept(kind, tmp_path) as (keeper, double):
+    with key_services.doubled(kind, tmp_path) as (keeper, double):
         await key_services.is_away(begun(keeper, double))
 
 
@@ -75,10 +64,14 @@ async def test_a_service_that_is_away_is_not_worked_around(kind: Kind, tmp_path:
 async def test_an_answer_that_is_none_is_as_if_the_service_were_away(
     kind: Kind, words: tuple[int, bytes], tmp_path: Path
 ) -> None:
-    with kept(kind, tmp_path) as (keeper, double):
+    with key_services.doubled(kind, tmp_path) as (keeper, double):
         async with begun(keeper, double).open() as keys:
             row = await keys.wrap(ANNA, 1, KEY)
+            double.keys["k_index-0002"] = bytes(32)
             double.words = words
+            async with keeper.both() as served:
+                with pytest.raises(Unavailable):
+                    await served.index.of(NUMBER)
             with pytest.raises((Unavailable, Undecryptable)):
                 await keys.unwrap([row])
             with pytest.raises(Unavailable):
@@ -89,7 +82,7 @@ async def test_an_answer_that_is_none_is_as_if_the_service_were_away(
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
 async def test_before_the_first_epoch_nothing_is_wrapped(kind: Kind, tmp_path: Path) -> None:
-    with kept(kind, tmp_path) as (keeper, double):
+    with key_services.doubled(kind, tmp_path) as (keeper, double):
         async with keeper.open() as keys:
             with pytest.raises(Unavailable):
                 await keys.wrap(ANNA, 1, KEY)
@@ -101,7 +94,7 @@ async def test_before_the_first_epoch_nothing_is_wrapped(kind: Kind, tmp_path: P
 @pytest.mark.parametrize("kind", [Kind.TRANSIT, Kind.KMS])
 async def test_the_key_table_names_no_other_key_of_the_service(kind: Kind, tmp_path: Path) -> None:
     """A service may keep keys of others: whoever writes the table must not have them used."""
-    with kept(kind, tmp_path) as (keeper, double):
+    with key_services.doubled(kind, tmp_path) as (keeper, double):
         async with begun(keeper, double).open() as keys:
             row = await keys.wrap(ANNA, 1, KEY)
             double.keys["another-0001"] = double.keys["k-0001"]
@@ -111,8 +104,8 @@ async def test_the_key_table_names_no_other_key_of_the_service(kind: Kind, tmp_p
 
 
 async def test_who_moves_from_a_file_to_a_service_opens_both_until_the_epoch_ends(tmp_path: Path) -> None:
-    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
-        async with opening.custodian(keeper.file, Choice(Kind.FILE, "k")) as filed:
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with Kept(keeper.file, Choice(Kind.FILE, "k")).open() as filed:
             old = await filed.wrap(ANNA, 1, KEY)
         async with begun(keeper, double).open() as keys:
             new = await keys.wrap(BOB, 1, OTHER)
@@ -127,7 +120,7 @@ async def test_who_moves_from_a_file_to_a_service_opens_both_until_the_epoch_end
 
 
 async def test_a_former_key_of_the_file_ends_beside_a_service(tmp_path: Path) -> None:
-    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
         former = keyfile.load(keeper.file).ring.current
         newer = keyfile.renew_kek(keeper.file, former)
         async with begun(keeper, double).open() as keys:
@@ -137,7 +130,7 @@ async def test_a_former_key_of_the_file_ends_beside_a_service(tmp_path: Path) ->
 
 async def test_what_another_process_ended_is_not_made_again(tmp_path: Path) -> None:
     """The engine makes a key that it is asked to encrypt with: an epoch would rise from its grave."""
-    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
         async with begun(keeper, double).open() as served, keeper.open() as command:
             first = await served.wrap(ANNA, 1, KEY)
             newer = await command.renew(first.kek)
@@ -148,7 +141,7 @@ async def test_what_another_process_ended_is_not_made_again(tmp_path: Path) -> N
 
 async def test_the_current_epoch_is_remembered_for_a_while(tmp_path: Path) -> None:
     now = 0.0
-    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
         async with choice.opened(begun(keeper, double).chosen) as service:
             served = ServiceWrapper(service, "k", clock=lambda: now)
             first = await served.wrap(ANNA, 1, KEY)
@@ -177,11 +170,27 @@ class Forgetful:
         """Something else."""
         return [name.encode() for _ in sealed]
 
-    async def make(self, name: str) -> None:
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """Too few."""
+        return [name.encode() for _ in texts[1:]]
+
+    async def make(self, name: str, use: Use) -> None:
         """Nothing."""
 
     async def destroy(self, name: str) -> None:
         """Nothing."""
+
+
+class Gone(Forgetful):
+    """The same, of a key of the index."""
+
+    async def names(self) -> list[str]:
+        """One."""
+        return ["k_index-0002"]
+
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """None."""
+        raise NoSuchKey(name, texts)
 
 
 async def test_a_service_that_contradicts_itself_is_not_believed() -> None:
@@ -190,6 +199,42 @@ async def test_a_service_that_contradicts_itself_is_not_believed() -> None:
         await keys.wrap(ANNA, 1, KEY)
     with pytest.raises(Undecryptable):
         await keys.unwrap([WrappedKey(ANNA, 1, "forgetful:k-0001", b"x")])
+
+
+async def test_the_index_of_a_service_that_answers_otherwise_is_not_believed(tmp_path: Path) -> None:
+    """Too few, too short, too long, of another version of the key, or none: nobody is looked for under that."""
+    mac, other = base64.b64encode(bytes(32)).decode(), base64.b64encode(bytes(31)).decode()
+    results: list[Any] = [[], [{"hmac": f"vault:v1:{mac}"}] * 2, [{"hmac": f"vault:v1:{other}"}], [{"error": "none"}]]
+    results += [[{"hmac": f"vault:v2:{mac}"}], [{"hmac": f"vault:v1:{mac}!"}], [{"hmac": 1}], {}, None]
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with keeper.both() as kept:
+            await kept.index_keys.finish(await kept.index_keys.renew(0))
+            held = await kept.index.of(NUMBER)
+            for each in results:
+                double.words = 200, json.dumps({"data": {"batch_results": each}}).encode()
+                with pytest.raises(Unavailable):
+                    await kept.index.of(NUMBER)
+            double.words = None
+            assert await kept.index.of(NUMBER) == held
+
+
+async def test_a_service_that_lists_a_key_and_has_none_finds_nobody(tmp_path: Path) -> None:
+    keyfile.create(tmp_path / "keys")
+    index = BlindIndex(InstalledIndex(tmp_path / "keys", ServiceIndex(Gone(), "k")))
+    for asked in (index.of(NUMBER), index.stored([NUMBER])):
+        with pytest.raises(Unavailable):
+            await asked
+
+
+async def test_the_next_key_of_the_index_is_made_where_it_was_chosen(tmp_path: Path) -> None:
+    """In the file too, beside a service: and so the way back, and there again."""
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
+        filed = replace(keeper, chosen=replace(keeper.chosen, index=False))
+        for version, there in enumerate((keeper, filed, keeper), 2):
+            async with there.both() as kept:
+                await kept.index_keys.finish(await kept.index_keys.renew(0))
+                assert await kept.index.live() == {version}
+                assert list(double.keys) == ([] if there is filed else [f"k_index-{version:04d}"])
 
 
 async def test_without_its_token_the_engine_is_not_asked(tmp_path: Path) -> None:
@@ -201,7 +246,7 @@ async def test_without_its_token_the_engine_is_not_asked(tmp_path: Path) -> None
 
 
 async def test_a_mount_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:
-    with kept(Kind.TRANSIT, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
         async with keeper.open() as keys:
             double.words = 404, b'{"errors":["no handler for route \\"transit/keys/\\". route entry not found."]}'
             with pytest.raises(Unavailable):
@@ -210,7 +255,7 @@ async def test_a_mount_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> 
 
 async def test_what_was_begun_to_be_destroyed_is_destroyed(tmp_path: Path) -> None:
     """Killed between the deletion and the name, run again."""
-    with kept(Kind.KMS, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.KMS, tmp_path) as (keeper, double):
         double.page = 1
         async with begun(keeper, double).open() as keys:
             first = await keys.current()
@@ -221,10 +266,10 @@ async def test_what_was_begun_to_be_destroyed_is_destroyed(tmp_path: Path) -> No
 
 
 async def test_a_key_that_is_there_is_not_made_twice(tmp_path: Path) -> None:
-    with kept(Kind.KMS, tmp_path) as (keeper, double):
+    with key_services.doubled(Kind.KMS, tmp_path) as (keeper, double):
         async with choice.opened(begun(keeper, double).chosen) as service:
             held = double.keys["k-0001"]
-            await service.make("k-0001")
+            await service.make("k-0001", Use.WRAPS)
             assert double.keys == {"k-0001": held}
             assert repr(service) == "<Kms>"
 

@@ -55,7 +55,7 @@ def test_a_change_by_root_leaves_the_files_to_the_service(path: Path) -> None:
     """Else it would go on with the old keys, in silence, while everything is wrapped under a key it cannot read."""
     os.chown(path, NOBODY, STRANGER)
     keyfile.renew_kek(path, keyfile.load(path).ring.current)
-    keyfile.renew_index(path)
+    keyfile.renew_index(path, 2)
     later = path.with_name("keys.signing")
     for _ in range(2):
         signing.rotate(keyfile.load(path).token, later, NOW, compromised=True, like=path)
@@ -82,7 +82,7 @@ def test_what_is_found_to_be_bad_does_not_take_the_place(path: Path) -> None:
 
 def test_what_a_killed_command_left_is_not_in_the_way(path: Path) -> None:
     path.with_name("keys.new").write_text("half of")
-    assert keyfile.renew_index(path) == 2
+    keyfile.renew_index(path, 2)
     assert not path.with_name("keys.new").exists()
 
 
@@ -91,13 +91,14 @@ def test_of_changes_at_once_none_is_lost(path: Path) -> None:
     first, later = keyfile.load(path), path.with_name("keys.signing")
     with ThreadPoolExecutor(8) as pool:
         signs = [pool.submit(signing.rotate, first.token, later, NOW, compromised=True) for _ in range(8)]
-        index = pool.submit(keyfile.renew_index, path)
+        index = pool.submit(keyfile.renew_index, path, 2)
         keks = [pool.submit(keyfile.renew_kek, path, first.ring.current) for _ in range(4)]
     made = {each.result() for each in keks}
     after = keyfile.load(path)
     assert made == {after.ring.current}, "two rotations at once are one"
     assert after.ring.keks.keys() == made | {first.ring.current}
-    assert index.result() == max(after.blind_index) == 2
+    index.result()
+    assert max(after.blind_index) == 2
     kids = {key.kid for key in signing.read(first.token, later).keys}
     assert kids >= {each.result().kid for each in signs}
 
@@ -105,4 +106,4 @@ def test_of_changes_at_once_none_is_lost(path: Path) -> None:
 def test_a_lock_that_cannot_be_opened_says_who_may(path: Path) -> None:
     path.with_name("keys.lock").symlink_to(path)
     with pytest.raises(Misconfigured, match="as root, or as the user whose file it is"):
-        keyfile.renew_index(path)
+        keyfile.renew_index(path, 2)

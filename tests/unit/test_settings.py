@@ -225,6 +225,8 @@ def test_who_keeps_the_key_encryption_keys_is_the_key_file_unless_said() -> None
     }
     _, chosen = read(settings.custody, service)
     assert (chosen.name, chosen.url, chosen.mount) == ("ketenbrug", "https://bao.example:8200", "transit")
+    assert chosen.index, "the key of the index goes where the others are, unless said"
+    assert not read(settings.custody, service | {"KETENBRUG_KEY_SERVICE_INDEX": "false"})[1].index
 
 
 @pytest.mark.parametrize("url", ["http://bao.example:8200", "bao.example", "ftp://127.0.0.1"])
