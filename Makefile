@@ -32,7 +32,7 @@ demo: $(RUNS) ## Run the whole story over real HTTP, narrated, on a database of 
 	@$(BIN)/ketenbrug demo --json
 
 test: $(TESTS) lint ## Run all checks that CI runs
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 \
 		--include='api/consent/*,api/audit/*,api/crypto/*,api/custody/*,api/disclosure/*,api/oauth/*'

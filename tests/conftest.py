@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
     settings.register_profile("fuzz", max_examples=2_500, deadline=None, database=None, suppress_health_check=slow)
     settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few tests first: theirs start programs and take minutes, and at the end nobody waits for one of them."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: tests[item.path])
 
 
 def forget_settings() -> None:
