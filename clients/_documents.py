@@ -1,4 +1,4 @@
-"""Documents of a dossier (stukken), for the one who supplies them (the IND) and for those who read them (NGOs).
+"""Documents of a dossier (stukken), for who supplies them (the IND, as agreements are now) and for NGOs that read them.
 
 They stream: neither side holds one whole in memory.
 """
@@ -42,7 +42,7 @@ class ReceivedDocuments(Room[D]):
 
 
 class SuppliedDocuments(Room[D]):
-    """Documents of a dossier, for the IND, that supplies them."""
+    """Documents of a dossier, for who supplies it."""
 
     @operation("documents.attach")
     def attach(self, dossier_id: UUID, new: NewDocument, *, key: UUID | None = None) -> Call[Document]:

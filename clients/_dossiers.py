@@ -1,4 +1,4 @@
-"""Dossier requests and dossiers, for those who ask (NGOs) and for the one who supplies (the IND).
+"""Dossier requests and dossiers, for those who ask (NGOs) and for who supplies (the IND, as agreements are now).
 
 The types say when a purpose is needed: whenever data crosses organisations, and not for what is one's own.
 """
@@ -44,7 +44,7 @@ class OwnDossierRequests(DossierRequests[D]):
 
     @operation("dossier-requests.request")
     def request(self, new: NewDossierRequest, *, key: UUID | None = None) -> Call[DossierRequest]:
-        """Ask the IND for a dossier, with the proportionality note of Aliens Act 2000 article 107(10)."""
+        """Ask for a dossier whom it was agreed with; with the note of Aliens Act 2000 article 107(10)."""
         return creates("dossier-requests", DossierRequest, new, key)
 
     @operation("dossier-requests.preview")
@@ -66,7 +66,7 @@ class OwnDossierRequests(DossierRequests[D]):
 
 
 class AddressedDossierRequests(DossierRequests[D]):
-    """Dossier requests, for the IND that is asked."""
+    """Dossier requests, for who is asked."""
 
     @operation("dossier-requests.read")
     def read(
@@ -106,7 +106,7 @@ class ReceivedDossiers(Room[D]):
 
 
 class SuppliedDossiers(Room[D]):
-    """Dossiers, for the IND: what it supplied itself, so that it declares no purpose."""
+    """Dossiers, for who supplied them, and so declares no purpose."""
 
     @operation("dossiers.read")
     def read(

@@ -1,4 +1,4 @@
-"""The client of a chain party: IND, DT&V or AVIM. Who supplies dossiers and answers on admission is the IND alone."""
+"""The client of a chain party: IND, DT&V or AVIM. Who supplies dossiers is what agreements say."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class _Chain(Exchanging[D]):
 
     @property
     def dossier_requests(self) -> AddressedDossierRequests[D]:
-        """Dossier requests (dossierverzoek). For the IND."""
+        """Dossier requests (dossierverzoek) that were addressed to it."""
         return AddressedDossierRequests(self._driver)
 
     @property
     def dossiers(self) -> SuppliedDossiers[D]:
-        """Dossiers. For the IND."""
+        """Dossiers that it supplied."""
         return SuppliedDossiers(self._driver)
 
     @property

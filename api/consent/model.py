@@ -179,6 +179,21 @@ class Situation:
     proportionality_note: bool = False
     closed: bool = False
 
+    def agreed(self, recipient: Party, purpose: Purpose, categories: frozenset[DataCategory]) -> bool:
+        """Whether it was agreed that the supplier gives some of these categories to a party of this kind.
+
+        Else it is not asked for them. A side agreement carries nothing by itself.
+        """
+        return any(
+            rule.source is self.supplier.kind
+            and rule.recipient is recipient
+            and rule.purpose is purpose
+            and not categories.isdisjoint(rule.consents)
+            for agreement in self.agreements
+            if agreement.narrows is None
+            for rule in agreement.rules
+        )
+
     def asked_for(self, purpose: Purpose, declared: Purpose | None) -> Situation:
         """As it is for who declares a purpose: of what was asked for another one, nothing is there (GDPR 5(1)(b))."""
         return self if declared is purpose else replace(self, holdings={})

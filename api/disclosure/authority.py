@@ -26,7 +26,7 @@ class Operation:
 
 _NGO: Final = frozenset({Party.NGO})
 _GUIDES: Final = frozenset({Party.NGO, Party.MUNICIPALITY})
-_SUPPLIES: Final = frozenset({Party.IND})
+_ADMITS: Final = frozenset({Party.IND})
 _EXCHANGE: Final = _GUIDES | CHAIN
 _OFFICIAL: Final = frozenset({Party.MUNICIPALITY, Party.PROGRAMME, Party.AUDITOR, Party.STEERING_GROUP})
 _AUDITOR: Final = frozenset({Party.AUDITOR})
@@ -64,31 +64,29 @@ LIST_AGREEMENTS: Final = Operation("agreements.list", Scope.AGREEMENTS_READ, Rea
 # Admission
 ASK_ADMISSION: Final = Operation("admission-checks.ask", Scope.CASES_WRITE, Reach.OWN, _GUIDES)
 READ_ADMISSION: Final = Operation("admission-checks.read", Scope.CASES_READ, Reach.CROSSING, _EXCHANGE)
-ANSWER_ADMISSION: Final = Operation("admission-checks.answer", Scope.CASES_WRITE, Reach.OWN, _SUPPLIES)
+ANSWER_ADMISSION: Final = Operation("admission-checks.answer", Scope.CASES_WRITE, Reach.OWN, _ADMITS)
 DECIDE_ADMISSION: Final = Operation(
     "admission-checks.decide", Scope.CASES_WRITE, Reach.OWN, frozenset({Party.MUNICIPALITY})
 )
 
-# Dossier requests and dossiers
+# Dossier requests and dossiers: which party of the chain supplies what is what agreements say
 REQUEST_DOSSIER: Final = Operation("dossier-requests.request", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _NGO)
 PREVIEW_DOSSIER: Final = Operation("dossier-requests.preview", Scope.DOSSIER_REQUESTS_READ, Reach.CROSSING, _NGO)
-READ_REQUEST: Final = Operation("dossier-requests.read", Scope.DOSSIER_REQUESTS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
-LIST_REQUESTS: Final = Operation("dossier-requests.list", Scope.DOSSIER_REQUESTS_READ, Reach.OWN, _NGO | _SUPPLIES)
-ACKNOWLEDGE_REQUEST: Final = Operation(
-    "dossier-requests.acknowledge", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _SUPPLIES
-)
-REFUSE_REQUEST: Final = Operation("dossier-requests.refuse", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _SUPPLIES)
+READ_REQUEST: Final = Operation("dossier-requests.read", Scope.DOSSIER_REQUESTS_READ, Reach.CROSSING, _NGO | CHAIN)
+LIST_REQUESTS: Final = Operation("dossier-requests.list", Scope.DOSSIER_REQUESTS_READ, Reach.OWN, _NGO | CHAIN)
+ACKNOWLEDGE_REQUEST: Final = Operation("dossier-requests.acknowledge", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, CHAIN)
+REFUSE_REQUEST: Final = Operation("dossier-requests.refuse", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, CHAIN)
 CANCEL_REQUEST: Final = Operation("dossier-requests.cancel", Scope.DOSSIER_REQUESTS_WRITE, Reach.OWN, _NGO)
-DELIVER_DOSSIER: Final = Operation("dossier-requests.deliver", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
-READ_DOSSIER: Final = Operation("dossiers.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
-READ_MANIFEST: Final = Operation("dossiers.read-manifest", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
-ATTACH_DOCUMENT: Final = Operation("documents.attach", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
+DELIVER_DOSSIER: Final = Operation("dossier-requests.deliver", Scope.DOSSIERS_WRITE, Reach.OWN, CHAIN)
+READ_DOSSIER: Final = Operation("dossiers.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
+READ_MANIFEST: Final = Operation("dossiers.read-manifest", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
+ATTACH_DOCUMENT: Final = Operation("documents.attach", Scope.DOSSIERS_WRITE, Reach.OWN, CHAIN)
 STORE_DOCUMENT: Final = Operation(
-    "documents.store", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES, clear="it says nothing but that it is done"
+    "documents.store", Scope.DOSSIERS_WRITE, Reach.OWN, CHAIN, clear="it says nothing but that it is done"
 )
-WITHDRAW_DOCUMENT: Final = Operation("documents.withdraw", Scope.DOSSIERS_WRITE, Reach.OWN, _SUPPLIES)
-LIST_DOCUMENTS: Final = Operation("documents.list", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
-READ_DOCUMENT: Final = Operation("documents.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | _SUPPLIES)
+WITHDRAW_DOCUMENT: Final = Operation("documents.withdraw", Scope.DOSSIERS_WRITE, Reach.OWN, CHAIN)
+LIST_DOCUMENTS: Final = Operation("documents.list", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
+READ_DOCUMENT: Final = Operation("documents.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
 
 # Screening outcomes
 SHARE_OUTCOME: Final = Operation("screening-outcomes.share", Scope.SCREENING_OUTCOMES_WRITE, Reach.OWN, _NGO)

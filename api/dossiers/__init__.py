@@ -1,4 +1,4 @@
-"""Dossiers of the IND and the requests for them.
+"""Dossiers of the migration chain and the requests for them.
 
 model, tables          values and tables
 request_store, store   statements on requests, and on dossiers

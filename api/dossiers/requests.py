@@ -24,7 +24,7 @@ from api.dossiers import request_store as store
 from api.dossiers import store as dossiers
 from api.dossiers.model import ENDED, RUNNING, Preview, Request
 from api.events import EventType
-from api.vocabulary import DataCategory, DossierRequestState, Party, Reason
+from api.vocabulary import CHAIN, DataCategory, DossierRequestState, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> Request | Refusal:
-    """Ask the IND for a dossier. The delivery term comes from the agreement that carries the request."""
+    """Ask a party of the chain for what was agreed that it supplies. The delivery term comes from the agreement."""
     thing = Thing("dossier-request", request_id)
     around = await situation.of_case(call, new.case_id, new.supplier_id)
     if around is None or not around.relation.functions:
@@ -46,10 +46,12 @@ async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> 
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    if around.supplier.kind is not Party.IND:
+    if around.supplier.kind not in CHAIN:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
         return gate.refuse(call, thing, Reason.NO_AGREEMENT, whom)
+    if not around.agreed(call.caller.organisation.kind, new.purpose, new.categories):
+        return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     answer = gate.admit(call, thing, persons=whom)
     if isinstance(answer, Refusal):
         return answer

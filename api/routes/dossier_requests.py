@@ -39,7 +39,10 @@ _DONE = (*_SEEN, problems.WRONG_STATE)
 async def request_dossier(
     body: wire.NewDossierRequest, call: Annotated[Call, creates(authority.REQUEST_DOSSIER)]
 ) -> Response:
-    """Ask the IND for a dossier, with the proportionality note of Aliens Act 2000 article 107(10)."""
+    """Ask whom it was agreed with for a dossier, with the proportionality note of Aliens Act 2000 article 107(10).
+
+    The IND, as agreements are now; DT&V or AVIM where one says that it supplies some of these sections.
+    """
     made = DossierRequestId(call.made)
     outcome = await (requests.read(call, made, None) if call.replayed else requests.request(call, made, _new(body)))
     return _made(call, outcome)

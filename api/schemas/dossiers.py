@@ -52,10 +52,12 @@ Content = Annotated[
 
 
 class NewDossierRequest(Wire):
-    """Ask the IND for a dossier, under Aliens Act 2000 article 107(8)."""
+    """Ask a party of the migration chain for a dossier, under Aliens Act 2000 article 107(8)."""
 
     case_id: UUID
-    supplier_id: UUID = Field(description="The organisation that is asked: the IND.")
+    supplier_id: UUID = Field(
+        description="The organisation that is asked: one that an agreement has supply some of the sections, as the IND."
+    )
     purpose: Purpose = Field(examples=["legal-screening"])
     categories: tuple[SectionCategory, ...] = Field(min_length=1, max_length=len(DOSSIER_SECTIONS))
     proportionality_note: LongText | None = Field(

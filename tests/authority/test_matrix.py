@@ -44,7 +44,7 @@ def test_rights_are_as_they_were_agreed() -> None:
 def test_a_change_of_rights_is_a_change_of_the_table() -> None:
     before = authority.READ_DOSSIER
     changes = (
-        replace(before, parties=before.parties | {Party.AVIM}),
+        replace(before, parties=before.parties | {Party.MUNICIPALITY}),
         replace(before, parties=before.parties - {Party.IND}),
         replace(before, reach=Reach.NONE),
         replace(before, scope=Scope.DOSSIERS_WRITE),

@@ -7,7 +7,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 import httpx
@@ -21,14 +21,16 @@ from api.crypto.stream import CHUNK, HEADER, SEALED_CHUNK
 from api.dossiers import document_store, withdrawal_store
 from api.oauth import operator
 from api.persons import holds
-from api.vocabulary import DOCUMENT_MOST, DocumentType, HoldGround
+from api.vocabulary import DOCUMENT_MOST, DataCategory, DocumentType, HoldGround, Municipality, Party, Purpose
 from clients import _releasing, _sealing, _transport
 from clients._messages import Request
 from clients.chain import AsyncChainClient
 from clients.documents import Content
 from clients.errors import Conflict
 from clients.ngo import AsyncNgoClient
+from tests import agreeing
 from tests.actor import OCCURRENCE, reasons, refused
+from tests.dealings import Dealings, wire
 from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf, proven, scope
 from tests.exchange import BASE
 from tests.http.test_eyes_only import posted_to, sealing
@@ -411,6 +413,54 @@ async def test_for_another_purpose_or_none_nothing_is_there(exchange: Exchange) 
         refused(await ngo.get(path), 400, "purpose-missing")
         refused(await ngo.get(path, purpose="enforcement"), 403, "purpose-never-permitted")
         refused(await ngo.get(path, purpose="case-meeting"), 403, "not-permitted")
+
+
+async def test_who_was_agreed_to_supply_may_be_asked_and_attaches(exchange: Exchange) -> None:
+    """DT&V has travel papers, where an agreement says that it gives them; of the IND's dossier it sees nothing."""
+    dtv, ngo = await exchange.join("travel", Party.DTV), exchange.actor("ngo")
+    raw = agreeing.drafted(exchange, Municipality.UTRECHT, "ngo", "travel", **_TRAVEL)
+    dealings = await (await Dealings.begin(exchange)).consented()
+    papers = (DataCategory.TRAVEL_DOCUMENTS,)
+    await dealings.consent(Purpose.RETURN_ADVICE, "ngo", papers)
+    new = dealings.new_request(papers, supplier_id=exchange.id_of("travel"), purpose=Purpose.RETURN_ADVICE)
+    refused(await ngo.post("/dossier-requests", wire(new)), 403, "no-agreement")
+    await agreeing.in_force(exchange, raw, "ngo", "travel")
+    for changes in ({"categories": ["decisions"]}, {"purpose": "legal-screening"}):
+        refused(await ngo.post("/dossier-requests", wire(new) | changes), 409, "wrong-addressee")
+    asked = await ngo.post("/dossier-requests", wire(new))
+    assert asked.status_code == 201, asked.text
+    part = {"sections": [], "missing": [], "complete": False}
+    made = (await dtv.post(f"/dossier-requests/{asked.json()['id']}/deliveries", part)).json()
+    where = f"/dossiers/{made['dossierId']}/documents"
+    announcement = {"category": "travel-documents", "mediaType": "application/pdf", "title": TITLE}
+    at = (await dtv.post(where, announcement)).headers["location"].removeprefix("/v1")
+    assert (await dtv.send("PUT", at, GOOD, headers=announced(GOOD))).status_code == 204
+    answer = await ngo.get(at, purpose="return-advice")
+    assert (answer.status_code, answer.content) == (200, GOOD)
+    assert (await exchange.entry(answer.headers["request-id"]))["ground"] == ["vw-107-8"]
+    theirs = await Attached.of(exchange, dealings)
+    supplied = await theirs.stored(GOOD)
+    for who, path in (("ind", at), ("travel", supplied), ("travel", theirs.path)):
+        refused(await exchange.actor(who).get(path, purpose=SCREENING), 404, "not-found")
+
+
+_TRAVEL: Final[dict[str, Any]] = {
+    "controllers": [{"slot": slot, "responsibleFor": "What it holds."} for slot in ("dtv", "ngo")],
+    "rules": [
+        {
+            "id": "travel-papers",
+            "from": "dtv",
+            "to": "ngo",
+            "functions": ["legal-screening"],
+            "purpose": "return-advice",
+            "ground": "vw-107-8",
+            "article": "Vreemdelingenwet 2000 article 107(8) and (10).",
+            "categories": {"travel-documents": "authorisation"},
+            "retention": "P5Y",
+            "note": "Invented.",
+        }
+    ],
+}
 
 
 async def test_only_while_the_request_runs_and_only_what_was_asked(exchange: Exchange) -> None:

@@ -52,7 +52,7 @@ async def test_a_request_names_the_term_that_was_agreed(exchange: Exchange) -> N
     assert {each["id"]: each["overdue"] for each in listed}[str(made.id)] is True
 
 
-async def test_a_dossier_is_asked_of_the_ind_and_of_nobody_else(exchange: Exchange) -> None:
+async def test_a_dossier_is_asked_of_whom_it_was_agreed_with_and_of_nobody_else(exchange: Exchange) -> None:
     dealings = await Dealings.begin(exchange)
     ngo = exchange.actor("ngo")
     for supplier in (*(exchange.id_of(each) for each in ("dtv", "avim", "municipality", "ngo", "otherNgo")), uuid4()):

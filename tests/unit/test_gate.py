@@ -283,8 +283,8 @@ def test_nobody_hears_of_what_is_not_there() -> None:
 def test_a_party_of_the_wrong_kind_is_refused_before_anything_is_weighed() -> None:
     """Which parties may ask is a property of the operation."""
     for verb in (gate.ask, gate.preview):
-        asking = Asking(kit.DTV)
-        answer = verb(asking.call, DOSSIER, kit.question(recipient=kit.DTV), kit.situation())
+        asking = Asking(kit.UTRECHT)
+        answer = verb(asking.call, DOSSIER, kit.question(recipient=kit.UTRECHT), kit.situation())
         assert answer == Refusal(Reason.WRONG_PARTY)
         assert "person" not in asking.entry
 
@@ -402,7 +402,7 @@ def test_admitting_names_whom_it_is_about_and_what_is_opened() -> None:
 
 def test_admitting_a_party_of_the_wrong_kind_is_refusing() -> None:
     """And the entry names nobody."""
-    asking = Asking(kit.DTV)
+    asking = Asking(kit.UTRECHT)
     answer = gate.admit(asking.call, DOSSIER, persons={kit.situation().person: kit.situation().alias})
     assert answer == Refusal(Reason.WRONG_PARTY)
     assert "person" not in asking.entry
@@ -410,7 +410,7 @@ def test_admitting_a_party_of_the_wrong_kind_is_refusing() -> None:
 
 def test_a_bar_stands_before_deeds_of_the_wrong_party_alone() -> None:
     """Nothing is written for who may go on: that is for the answer at the end."""
-    wrong, right = Asking(kit.DTV), Asking(kit.NGO)
+    wrong, right = Asking(kit.UTRECHT), Asking(kit.NGO)
     assert gate.bar(wrong.call, DOSSIER) == Refusal(Reason.WRONG_PARTY)
     assert wrong.entry["result"] == "refused"
     assert gate.bar(right.call, DOSSIER) is None
@@ -432,7 +432,7 @@ def test_a_refusal_for_a_state_names_the_person_and_one_for_nothing_there_does_n
 
 def test_a_refusal_of_the_wrong_party_says_so_first() -> None:
     """The reason that the caller can do something about."""
-    assert gate.refuse(Asking(kit.DTV).call, DOSSIER, Reason.WRONG_STATE) == Refusal(Reason.WRONG_PARTY)
+    assert gate.refuse(Asking(kit.UTRECHT).call, DOSSIER, Reason.WRONG_STATE) == Refusal(Reason.WRONG_PARTY)
 
 
 def test_a_repeated_call_is_seen_in_the_entry() -> None:
