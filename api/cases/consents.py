@@ -140,7 +140,10 @@ async def _follow(call: Call, consent_id: ConsentId, deed: Deed) -> ConsentFacts
 
 
 async def _guided(call: Call, case_id: CaseId) -> Situation | None:
-    """The case, if the caller is an NGO that guides its person."""
+    """The case, if the caller is an NGO that guides its person; then no answer in it was put aside but by another."""
     mine = call.caller.organisation
     around = await situation.of_case(call, case_id, mine.id)
-    return around if around is not None and mine.kind is Party.NGO and around.relation.guides else None
+    if around is None or mine.kind is not Party.NGO or not around.relation.guides:
+        return None
+    await standing.vouch(call.unit, call.vault, case_id)
+    return around

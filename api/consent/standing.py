@@ -12,7 +12,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from api.consent.evidence import Text
 from api.consent.model import Consent, ConsentRef
 from api.consent.record import ConsentEvent, ConsentFacts
-from api.consent.tables import consent, consent_event, supersession
+from api.consent.tables import SUPERSESSION, consent, consent_event, supersession
+from api.crypto.tables import person_key
+from api.crypto.wrappers import WrappedKey
 from api.storage.statement import statement
 from api.vocabulary import (
     CareFunction,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, ScalarSelect
 
+    from api.crypto.vault import Vault
     from api.storage.unit import Record, Unit
 
 
@@ -50,6 +53,17 @@ async def towards(unit: Unit, case_id: CaseId, recipient: OrganisationId) -> tup
     """The consents of a case for one recipient."""
     (row,) = await unit.all(_TOWARDS(case_id=case_id, to=recipient))
     return read(row["found"])
+
+
+async def vouch(unit: Unit, vault: Vault, case_id: CaseId) -> None:
+    """See that whatever puts an earlier answer of a case aside belongs to an answer. Raises `Undecryptable`.
+
+    It is for who may know that there was a no: to everybody else the time that it takes would tell.
+    """
+    rows, apart = await unit.all(_NAMINGS(case_id=case_id)), vault.apart()
+    await apart.take(WrappedKey(row["person_id"], row["key_version"], row["kek"], row["wrapped"]) for row in rows)
+    for row in rows:
+        apart.check_row(row["person_id"], SUPERSESSION, row)
 
 
 def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -142,6 +156,19 @@ _OF_CASE: Final = statement(
     _FACTS.where(consent.c.case_id == bindparam("case_id", type_=Uuid), consent.c.id < bindparam("before", type_=Uuid))
     .order_by(consent.c.id.desc())
     .limit(bindparam("most", type_=Integer))
+)
+_NAMINGS: Final = statement(
+    select(
+        *SUPERSESSION.selected(),
+        person_key.c.person_id,
+        person_key.c.version.label("key_version"),
+        person_key.c.kek,
+        person_key.c.wrapped,
+    )
+    .select_from(supersession)
+    .join(consent, consent.c.id == supersession.c.consent_id)
+    .join(person_key, person_key.c.person_id == consent.c.person_id)
+    .where(consent.c.case_id == bindparam("case_id", type_=Uuid))
 )
 _TOWARDS: Final = statement(
     select(column(case_id=bindparam("case_id", type_=Uuid), recipient=bindparam("to", type_=Uuid)).label("found"))

@@ -57,6 +57,10 @@ class Vault:
     def __reduce__(self) -> str:
         raise TypeError("keys are not serialised")
 
+    def apart(self) -> Vault:
+        """An empty one at the same key service, for keys that are read apart from those that this one takes in."""
+        return Vault(self._wrapper)
+
     async def create(self, unit: Unit, person: UUID) -> None:
         """Make the key of a new person and take it in."""
         row = await self.renewed(person, 1)
@@ -116,7 +120,7 @@ class Vault:
 
         What was there is checked first. Raises `Undecryptable`.
         """
-        self.open_row(person, kind, record, ())
+        self.check_row(person, kind, record)
         kept = {name: kind.value(record, name) for name in kind.columns if name not in values}
         return self.seal_row(person, kind, kind.row(record), values, kind.bound_in(record), kept)
 
@@ -125,14 +129,16 @@ class Vault:
 
         Raises `Undecryptable`.
         """
-        values: dict[str, bytes | None] = {name: kind.value(record, name) for name in kind.columns}
-        traces = {name: trace_of(value) for name, value in values.items()}
-        keys, row = self._of(person), kind.row(record)
-        keys.check_row(kind.value(record, SEAL), kind.table.name, row, kind.bound_in(record), traces)
-        there = {name: value for name in only if (value := values[name]) is not None}
-        return dict.fromkeys(only) | {
-            name: orjson.loads(text) for name, text in keys.open(there, kind.table.name, row).items()
-        }
+        self.check_row(person, kind, record)
+        there = {name: value for name in only if (value := kind.value(record, name)) is not None}
+        opened = self._of(person).open(there, kind.table.name, kind.row(record))
+        return dict.fromkeys(only) | {name: orjson.loads(text) for name, text in opened.items()}
+
+    def check_row(self, person: UUID, kind: SealedRow, record: Selected) -> None:
+        """Check the seal of a row that selected `kind.selected(…)`, and open nothing. Raises `Undecryptable`."""
+        traces = {name: trace_of(kind.value(record, name)) for name in kind.columns}
+        seal, bound = kind.value(record, SEAL), kind.bound_in(record)
+        self._of(person).check_row(seal, kind.table.name, kind.row(record), bound, traces)
 
     def seal_member(self, person: UUID, kind: SealedSet, name: str, row: UUID, value: Any) -> bytes:  # noqa: ANN401 - JSON
         """Seal the content of one member of a set."""

@@ -81,7 +81,7 @@ class InstalledIndex:
     async def finish(self, version: int) -> None:
         """Put the keys before this version away, for good, unless another was made current meanwhile."""
         live = await self._present()
-        if max(live) != version:
+        if max(live, default=0) != version:
             return
         keyfile.forget_index(self._file, version)
         if self._service is not None:

@@ -257,6 +257,8 @@ async def test_a_check_names_what_does_not_open_and_shows_nothing(exchange: Exch
     yes = await other.consent(SCREENING, "ngo", [DataCategory.IDENTITY], supersedes=naming)
     await custodian.rotate_dek()
     assert (await custodian.check()).holds
+    asked = f"/consents?caseId={other.id}"
+    assert (await exchange.actor("ngo").get(asked)).status_code == 200
     await custodian.rows("UPDATE exchange.screening_outcome SET analysis = NULL")
     await custodian.rows("UPDATE consent.consent SET categories = array_append(categories, 'detention') WHERE id = $1",
                          held.dealings.consents["ordinary"].id)  # fmt: skip
@@ -265,6 +267,8 @@ async def test_a_check_names_what_does_not_open_and_shows_nothing(exchange: Exch
         " SELECT gen_random_uuid(), superseded_id, consent_id, 1, seal FROM consent.supersession WHERE consent_id = $1",
         yes.id,
     )
+    answer = await exchange.actor("ngo").get(asked)
+    assert (answer.status_code, str(no.id) in answer.text) == (500, False), "the NGO that guides meets it at once"
     await custodian.rows("DELETE FROM exchange.dossier_section WHERE category = 'identity'")
     found = await custodian.check()
     assert {each.table for each in found.broken} == {"screening_outcome", "consent", "supersession", "dossier"}
