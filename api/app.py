@@ -20,7 +20,7 @@ from api.cases import terms
 from api.consent.evidence import Texts
 from api.consent.model import day_of
 from api.consent.receipts import Signer
-from api.crypto import inbox, keyfile, memory, signing_choice, vault
+from api.crypto import inbox, inbox_log, keyfile, memory, signing_choice, vault
 from api.crypto.mac import Mac
 from api.crypto.pseudonyms import Pseudonyms
 from api.custody import opening
@@ -217,11 +217,12 @@ class _Readiness:
                 raise Unavailable("tables")
 
     async def keys(self) -> None:
-        """Raise unless what is sealed here opens, everybody is found, and the signing keys are the newest, and sign."""
+        """Raise unless what is sealed here opens, everybody is found, and later keys are the newest, and sign."""
         async with self._unit() as (unit, made):
             await vault.probe(unit, made.wrapper)
             await index_store.probe(unit, made.index)
             await signing_log.hold(unit, schedule := made.issuer.schedule(unit.now))
+            await inbox_log.hold(unit, made.inbox.at(unit.now.timestamp()))
         await schedule.hold(unit.now.timestamp())
 
     async def log(self) -> None:

@@ -15,9 +15,10 @@ from joserfc.jwk import ECKey, KeySet
 
 from api.consent import receipts
 from api.crypto import secretfile, signers
+from api.crypto.dated import State
 from api.crypto.signers import FileSigner
 from api.oauth import signing
-from api.oauth.signing import Schedule, SigningKey, SigningKeys, State
+from api.oauth.signing import Schedule, SigningKey, SigningKeys
 from api.oauth.tokens import LIFETIME, Issuer
 from api.vocabulary import ClientId, Scope
 from tests import oauth_kit as kit

@@ -9,13 +9,14 @@ from api import settings
 from api.audit import starting
 from api.audit.checkpoint import Signer
 from api.cli import guards
-from api.crypto import keyfile, memory, signing_choice
+from api.crypto import inbox, inbox_log, keyfile, memory, signing_choice
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing, signing_log
 from api.storage import standing
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from api.crypto.inbox import Inbox
     from api.crypto.keyfile import KeyFile
     from api.oauth.signing import Schedule
     from api.settings import Settings
@@ -25,14 +26,18 @@ def may_serve() -> Settings:
     """The settings of a process that serves. Raises `Misconfigured` with every reason why it must not start."""
     memory.keep()
     found, told = settings.examined()
-    faults, schedule = list(told), None
+    faults, schedule, posts = list(told), None, None
     try:
         schedule, silent = asyncio.run(_signing(keyfile.load(found.key_file), found))
         faults.extend(silent)
     except Misconfigured as error:
         faults.extend(error.faults)
+    try:
+        posts = inbox.read(inbox.beside(found.key_file))
+    except Misconfigured as error:
+        faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):
-        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value(), schedule)))
+        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value(), schedule, posts)))
     if faults:
         raise Misconfigured(tuple(faults))
     return found
@@ -68,7 +73,7 @@ async def _of_log(found: Settings) -> None:
         await database.close()
 
 
-async def _of_database(url: str, schedule: Schedule | None) -> tuple[str, ...]:
+async def _of_database(url: str, schedule: Schedule | None, posts: Inbox | None) -> tuple[str, ...]:
     try:
         database = await Database.open(url, size=2)
     except Unavailable:
@@ -76,8 +81,9 @@ async def _of_database(url: str, schedule: Schedule | None) -> tuple[str, ...]:
     try:
         unit = database.unit(settings.now())
         found = await standing.faults(unit)
-        if schedule is not None and not found:
-            found = await signing_log.faults(unit, schedule)
+        if not found:
+            found += () if schedule is None else await signing_log.faults(unit, schedule)
+            found += () if posts is None else await inbox_log.faults(unit, posts)
         await unit.finish()
         return found
     finally:

@@ -9,9 +9,10 @@ import typer
 
 from api import settings
 from api.cli import owner
-from api.crypto import inbox, keyfile
-from api.crypto.inbox import Kind
+from api.crypto import inbox, inbox_log, keyfile
+from api.crypto.inbox import Inbox, Kind
 from api.custody import custodian
+from api.custody.custodian import Units
 from api.errors import Misconfigured
 
 
@@ -31,10 +32,12 @@ def rotate_inbox(
     file, begins = inbox.beside(keys.path), now if compromised else now + timedelta(seconds=ahead)
     noting = owner.noting(custodian.ROTATE_INBOX, "inbox-key")
     try:
+        owner.run(lambda units: _recorded(units, inbox.read(file), held=not compromised))
         new = inbox.rotate(file, kind, now, begins, compromised=compromised, like=keys.path, before=noting)
     except Misconfigured:
         owner.noting(custodian.ROTATE_INBOX, "inbox-key", refused="not-possible")()
         raise
+    owner.run(lambda units: _recorded(units, inbox.read(file), given_up=kind if compromised else None))
     typer.echo(f"Key {new.kid} is published from {owner.moment(new.begins)}.")
     typer.echo(f"Every machine that serves needs {file} by then.")
 
@@ -44,3 +47,16 @@ def inbox_keys() -> None:
     at = settings.now().timestamp()
     for key, state in inbox.read(inbox.beside(settings.key_file())).states(at):
         typer.echo(f"{state:<8} {key.kind:<12} {key.kid} {owner.moment(key.begins)}")
+
+
+async def _recorded(units: Units, found: Inbox, *, held: bool = False, given_up: Kind | None = None) -> None:
+    """Let the database know of the keys; `held`: if they are not older than what the database knows."""
+    unit = units()
+    try:
+        if held:
+            await inbox_log.hold(unit, found)
+        await inbox_log.record(unit, found, given_up=given_up)
+        await unit.finish()
+    except BaseException:
+        await unit.abort()
+        raise

@@ -6,6 +6,9 @@ wrappers    who keeps the key-encryption keys: a key file, or a key service that
 services    key services: epochs of the key-encryption key and versions of the index in each
 secretfile  files of secrets: for their owner only, replaced whole, by one command at a time
 keyfile     the file with the service's own keys (`ketenbrug keys init`), refused when others can read it
+dated       files of keys that each have a beginning, and follow each other
+key_log     what the database knows of such a file, so that nobody serves with an old one
+inbox       the keys that posts are sealed to, over time
 vault       the keys of the persons of one request; opens only what it is told to
 stream      documents: chunks that are opened one by one, any range of them
 blind       blind index of the V-number, computed where its key is

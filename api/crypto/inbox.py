@@ -5,28 +5,27 @@
     retired   opens still: those who seal keep a published key for a while, and retry for a day
     gone      opens nothing; the next rotation takes it out of the file, so that what was sealed to it stays sealed
 
-They stand beside the key file in a file of their own, as later signing keys do: what can be replaced at any time never
-touches the file whose loss is the loss of everything. Without the file there is no such key, and no post is sealed.
-Every worker looks at it every few seconds, so that a rotation needs no restart.
+They stand beside the key file in a file of their own (`api.crypto.dated`), as later signing keys do. Without the file
+there is no such key, and no post is sealed.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from api.crypto import jwe, secretfile
+from api.crypto import dated, jwe, secretfile
+from api.crypto.dated import NEVER, Following, State
 from api.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from api.crypto.jwe import Native, Recipient
@@ -35,10 +34,7 @@ STAYS: Final = 25 * 3_600
 """Seconds for which a key opens after its successor began: a retry with the same idempotency key may come for 24 hours,
 and published keys are kept for five minutes."""
 
-_LOOK: Final = 5
-"""Seconds between two looks at the file."""
-
-_NEVER: Final = float("inf")
+_WHAT: Final = "inbox keys"
 _RSA_BITS: Final = 3_072
 
 
@@ -49,15 +45,6 @@ class Kind(StrEnum):
     P256 = "ECDH-P256"
     RSA_256 = "RSA-OAEP-256"
     RSA = "RSA-OAEP"
-
-
-class State(StrEnum):
-    """Of such a key, at some moment."""
-
-    NEXT = "next"
-    ACTIVE = "active"
-    RETIRED = "retired"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,7 @@ class Inbox:
 
     def states(self, at: float) -> list[tuple[InboxKey, State]]:
         """Each key with its state at a moment. Of each kind one at most is active."""
-        return [(key, _state(key.begins, self._end(key), at)) for key in self.keys]
+        return [(key, dated.state(key.begins, self._end(key), at, STAYS)) for key in self.keys]
 
     def published(self, at: float) -> list[dict[str, Any]]:
         """The public keys that others may seal to now (RFC 7517), those that we like best first."""
@@ -108,45 +95,18 @@ class Inbox:
 
     def _end(self, key: InboxKey) -> float:
         return min(
-            (each.begins for each in self.keys if each.kind is key.kind and each.begins > key.begins), default=_NEVER
+            (each.begins for each in self.keys if each.kind is key.kind and each.begins > key.begins), default=NEVER
         )
 
 
-def _state(begins: float, end: float, at: float) -> State:
-    if at < begins:
-        return State.NEXT
-    if at < end:
-        return State.ACTIVE
-    return State.RETIRED if at < end + STAYS else State.GONE
-
-
-class InboxKeys:
+class InboxKeys(Following[Inbox]):
     """The keys as they stand in the file, read anew when that changes."""
 
-    __slots__ = ("_file", "_inbox", "_looked_at", "_version")
+    __slots__ = ()
 
     def __init__(self, file: Path) -> None:
         """Read it, if it is there. Raises `Misconfigured`."""
-        self._file = file
-        self._version = _version(file)
-        self._inbox = read(file)
-        self._looked_at = -_NEVER
-
-    def __repr__(self) -> str:
-        return "<InboxKeys>"
-
-    def at(self, moment: float) -> Inbox:
-        """The keys. A file that is gone or cannot be read changes nothing."""
-        if abs(moment - self._looked_at) >= _LOOK:
-            self._looked_at = moment
-            version = _version(self._file)
-            if version not in {None, self._version}:
-                try:
-                    self._inbox = read(self._file)
-                    self._version = version
-                except Misconfigured:
-                    structlog.get_logger("ketenbrug.keys").error("inbox-keys-unreadable")
-        return self._inbox
+        super().__init__(file, lambda: read(file), _WHAT)
 
 
 def beside(key_file: Path) -> Path:
@@ -156,21 +116,13 @@ def beside(key_file: Path) -> Path:
 
 def read(file: Path) -> Inbox:
     """The keys in the file, which need not exist. Raises `Misconfigured`."""
-    if not file.exists():
-        return Inbox()
+    content = dated.content(file, _WHAT, {"keys": []})
     try:
-        closed = not file.stat().st_mode & secretfile.OTHERS
-        kept: list[dict[str, Any]] = json.loads(file.read_text())["keys"] if closed else []
-        keys = [_key(Kind(each["kind"]), datetime.fromisoformat(each["begins"]), each["jwk"]) for each in kept]
-    except (OSError, JoseError, ValueError, KeyError, TypeError, Misconfigured):
-        raise Misconfigured((f"the file of inbox keys {file} is damaged: restore it, or move it away",)) from None
-    if not closed:
-        raise Misconfigured((f"the file of inbox keys {file} is open to group or others: chmod 0400 it",))
+        kept: list[dict[str, Any]] = content["keys"]
+        keys = [_key(Kind(each["kind"]), dated.moment(each["begins"]), each["jwk"]) for each in kept]
+    except (JoseError, ValueError, KeyError, TypeError, Misconfigured):
+        raise dated.damaged(file, _WHAT) from None
     return Inbox(tuple(sorted(keys, key=lambda key: key.begins)))
-
-
-def _at_once() -> None:
-    """Wait for nothing."""
 
 
 def rotate(
@@ -181,7 +133,7 @@ def rotate(
     *,
     compromised: bool,
     like: Path,
-    before: Callable[[], None] = _at_once,
+    before: Callable[[], None] = dated.at_once,
 ) -> InboxKey:
     """Add a new key of this kind, and write the file anew, whole or not at all. Raises `Misconfigured`.
 
@@ -194,7 +146,7 @@ def rotate(
         inbox = read(file)
         if not compromised and any(key.kind is kind and key.begins >= begins.timestamp() for key in inbox.keys):
             raise Misconfigured((f"a later key of kind {kind} is there already: it begins first",))
-        new = _key(kind, begins, _made(kind).as_dict(private=True))
+        new = _key(kind, begins.timestamp(), _made(kind).as_dict(private=True))
         stay = [
             key for key, state in inbox.states(at) if state is not State.GONE and not (compromised and key.kind is kind)
         ]
@@ -217,28 +169,17 @@ _ALGORITHM: Final[dict[Kind, tuple[str, type[Native]]]] = {
 }
 
 
-def _key(kind: Kind, begins: datetime, private: dict[str, Any]) -> InboxKey:
+def _key(kind: Kind, begins: float, private: dict[str, Any]) -> InboxKey:
     algorithm, taker = _ALGORITHM[kind]
     native = taker.import_key(private)
     public = jwe.recipient({**native.as_dict(private=False), "alg": algorithm, "kid": native.thumbprint()})
-    return InboxKey(kind, begins.timestamp(), native, public)
+    return InboxKey(kind, begins, native, public)
 
 
 def _written(keys: Sequence[InboxKey]) -> dict[str, Any]:
     return {
         "keys": [
-            {
-                "kind": key.kind,
-                "begins": datetime.fromtimestamp(key.begins, UTC).isoformat(),
-                "jwk": key.native.as_dict(private=True),
-            }
+            {"kind": key.kind, "begins": dated.written(key.begins), "jwk": key.native.as_dict(private=True)}
             for key in keys
         ]
     }
-
-
-def _version(file: Path) -> tuple[int, int, int] | None:
-    try:
-        return secretfile.version(file)
-    except OSError:
-        return None

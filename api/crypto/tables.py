@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid, text
 
 from api.storage.base import instant, key, metadata
 
@@ -58,4 +58,15 @@ rotation: Final = Table(
     Index("uq_rotation_running", "what", unique=True, postgresql_where=text("ended_at IS NULL")),
     schema="keys",
     comment="Replacements that take long: one that was interrupted goes on from when it began.",
+)
+
+inbox_key: Final = Table(
+    "inbox_key",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    instant("begins_at"),
+    Column("lost", Boolean, nullable=False),
+    schema="keys",
+    comment="Ids of keys that posts are sealed to, so that nobody serves with an old file of them. No keys.",
 )

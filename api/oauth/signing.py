@@ -8,31 +8,27 @@
 It stays published, because receipts of consents that it signed are kept for years; unless it leaked: then nothing that
 it signed proves anything.
 
-The first key is in the key file. Those that came after stand beside it in a file of their own: replacing what can be
-replaced never touches the file whose loss is the loss of everything. A key that was made in a token of PKCS#11 stands
-there with its public half only (`api.crypto.signers`). Every worker looks at theirs every few seconds, so that a
-rotation needs no restart; where there are several machines, each has to have it before the new key begins.
+The first key is in the key file. Those that came after stand beside it in a file of their own (`api.crypto.dated`). A
+key that was made in a token of PKCS#11 stands there with its public half only (`api.crypto.signers`).
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 from joserfc.errors import JoseError
 
-from api.crypto import secretfile, signers
+from api.crypto import dated, secretfile, signers
+from api.crypto.dated import EVER, NEVER, Following, State
 from api.crypto.signers import FileSigner, FileWorkshop
 from api.errors import Misconfigured
 from api.oauth import jose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from joserfc.jwk import ECKey
@@ -46,21 +42,8 @@ AHEAD_LEAST: Final = 600
 STAYS: Final = 330
 """Seconds for which a key is accepted after its successor began: the life of a token, the skew, and some more."""
 
-_LOOK: Final = 5
-"""Seconds between two looks at the file."""
-
-_EVER: Final = float("-inf")
-_NEVER: Final = float("inf")
+_WHAT: Final = "signing keys"
 _IN_FILES: Final = FileWorkshop()
-
-
-class State(StrEnum):
-    """Of a signing key, at some moment."""
-
-    NEXT = "next"
-    ACTIVE = "active"
-    RETIRED = "retired"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +55,12 @@ class SigningKey:
     public: PublicKey
 
     @classmethod
-    def by(cls, signer: Signer, begins: float = _EVER) -> SigningKey:
+    def by(cls, signer: Signer, begins: float = EVER) -> SigningKey:
         """The key of this signer, from this moment."""
         return cls(begins, signer, jose.public_key(dict(signer.jwk)))
 
     @classmethod
-    def of(cls, native: ECKey, begins: float = _EVER) -> SigningKey:
+    def of(cls, native: ECKey, begins: float = EVER) -> SigningKey:
         """This key, which is in this process, from this moment."""
         return cls.by(FileSigner(native), begins)
 
@@ -101,11 +84,13 @@ class Schedule:
     def states(self, at: float) -> list[tuple[SigningKey, State]]:
         """Each key with its state at a moment. One of them is active."""
         standing = [key for key in self.keys if key.kid not in self.lost]
-        ends = [*(after.begins for _, after in pairwise(standing)), _NEVER]
+        ends = [*(after.begins for _, after in pairwise(standing)), NEVER]
         found = [(key, State.GONE) for key in self.keys if key.kid in self.lost]
         # The first that stands has begun, whatever a clock says: one key is always active.
-        starts = [_EVER, *(key.begins for key in standing[1:])]
-        found += [(key, _state(begin, end, at)) for key, begin, end in zip(standing, starts, ends, strict=True)]
+        starts = [EVER, *(key.begins for key in standing[1:])]
+        found += [
+            (key, dated.state(begin, end, at, STAYS)) for key, begin, end in zip(standing, starts, ends, strict=True)
+        ]
         return found
 
     def active(self, at: float) -> SigningKey:
@@ -136,69 +121,36 @@ class Schedule:
         return [_described(key) for key in self.keys if key.kid not in self.lost]
 
 
-def _state(begins: float, end: float, at: float) -> State:
-    if at < begins:
-        return State.NEXT
-    if at < end:
-        return State.ACTIVE
-    return State.RETIRED if at < end + STAYS else State.GONE
-
-
 def _described(key: SigningKey) -> dict[str, Any]:
     return {**key.signer.jwk, "kid": key.kid, "use": "sig", "alg": "ES256"}
 
 
-class SigningKeys:
+class SigningKeys(Following[Schedule]):
     """The schedule as it stands in the file, read anew when that changes. Without a file, the first key alone."""
 
-    __slots__ = ("_file", "_first", "_looked_at", "_schedule", "_version", "_workshop")
+    __slots__ = ()
 
     def __init__(self, first: ECKey, file: Path | None = None, workshop: Workshop = _IN_FILES) -> None:
         """Read it. Raises `Misconfigured`."""
-        self._first = first
-        self._file = file
-        self._workshop = workshop
-        self._version = _version(file)
-        self._schedule = read(first, file, workshop)
-        self._looked_at = _EVER
-
-    def __repr__(self) -> str:
-        return "<SigningKeys>"
-
-    def at(self, moment: float) -> Schedule:
-        """The schedule. It is another object when it changed; a file that cannot be read changes nothing."""
-        if abs(moment - self._looked_at) >= _LOOK:
-            self._looked_at = moment
-            version = _version(self._file)
-            if version not in {None, self._version}:
-                try:
-                    self._schedule = read(self._first, self._file, self._workshop)
-                    self._version = version
-                except Misconfigured:
-                    structlog.get_logger("ketenbrug.oauth").error("signing-keys-unreadable")
-        return self._schedule
+        super().__init__(file, lambda: read(first, file, workshop), _WHAT)
 
 
 def read(first: ECKey, file: Path | None, workshop: Workshop = _IN_FILES) -> Schedule:
     """The schedule of a key file's first key and the file beside it, which need not exist. Raises `Misconfigured`."""
-    content = _content(file)
+    content = dated.content(file, _WHAT, {"keys": [], "lost": []})
     try:
         later = [_found(each, workshop) for each in content["keys"]]
         lost = frozenset(str(each) for each in content["lost"])
     except (JoseError, jose.Unreadable, ValueError, KeyError, TypeError):
-        raise _damaged(file) from None
+        raise dated.damaged(file, _WHAT) from None
     keys = (SigningKey.of(first), *sorted(later, key=lambda key: key.begins))
     if all(key.kid in lost for key in keys):
-        raise _damaged(file)
+        raise dated.damaged(file, _WHAT)
     return Schedule(keys, lost)
 
 
 def _found(written: Mapping[str, Any], workshop: Workshop) -> SigningKey:
-    return SigningKey.by(signers.found_again(written, workshop), _begins(written["begins"]))
-
-
-def _at_once() -> None:
-    """Wait for nothing."""
+    return SigningKey.by(signers.found_again(written, workshop), dated.moment(written["begins"]))
 
 
 def _in_file() -> Signer:
@@ -212,7 +164,7 @@ def rotate(
     *,
     compromised: bool,
     like: Path | None = None,
-    before: Callable[[], None] = _at_once,
+    before: Callable[[], None] = dated.at_once,
     make: Callable[[], Signer] = _in_file,
 ) -> SigningKey:
     """Add a new key that signs from this moment, and write the file anew, whole or not at all. Raises `Misconfigured`.
@@ -237,32 +189,6 @@ def rotate(
 
 def _written(keys: Sequence[SigningKey], lost: Sequence[str]) -> dict[str, Any]:
     return {
-        "keys": [{"begins": datetime.fromtimestamp(key.begins, UTC).isoformat(), **key.signer.written} for key in keys],
+        "keys": [{"begins": dated.written(key.begins), **key.signer.written} for key in keys],
         "lost": list(lost),
     }
-
-
-def _content(file: Path | None) -> Any:  # noqa: ANN401 - JSON
-    if file is None or not file.exists():
-        return {"keys": [], "lost": []}
-    try:
-        if file.stat().st_mode & secretfile.OTHERS:
-            raise Misconfigured((f"the file of signing keys {file} is open to group or others: chmod 0400 it",))
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
-        raise _damaged(file) from None
-
-
-def _begins(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
-
-
-def _version(file: Path | None) -> tuple[int, int, int] | None:
-    try:
-        return None if file is None else secretfile.version(file)
-    except OSError:
-        return None
-
-
-def _damaged(file: Path | None) -> Misconfigured:
-    return Misconfigured((f"the file of signing keys {file} is damaged: restore it, or move it away",))

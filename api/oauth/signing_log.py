@@ -1,19 +1,17 @@
-"""What the database knows of the keys that sign access tokens: ids, and which of them leaked. Never a key.
+"""What the database knows of the keys that sign access tokens (`api.crypto.key_log`).
 
-Each rotation is a row here, beside its entry in the log. Whoever loses the file of signing keys, or restores an old
-one, would sign with a key that was replaced, and take what a leaked one signed: so a service does not start, and is
-not ready, while its file lacks what has begun, or does not know of a leak.
+Each stays in its file for good: receipts that it signed are kept for years.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.errors import Misconfigured
+from api.crypto.dated import NEVER
+from api.crypto.key_log import KeyLog
 from api.oauth.tables import signing_key
 from api.storage.statement import statement
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from api.oauth.signing import Schedule, SigningKey
     from api.storage.unit import Unit
 
-_READ: Final = statement(select(signing_key.c.kid, signing_key.c.begins_at, signing_key.c.lost))
+_READ: Final = statement(select(signing_key))
 _NEW: Final = upsert(signing_key)
 _NOTE: Final = statement(
     _NEW.on_conflict_do_update(index_elements=["kid"], set_={"lost": _NEW.excluded.lost}),
@@ -29,44 +27,27 @@ _NOTE: Final = statement(
     "begins_at",
     "lost",
 )
+_LOG: Final[KeyLog[SigningKey]] = KeyLog(
+    _READ,
+    _NOTE,
+    kind=lambda _: {},
+    stays=NEVER,
+    what="signing keys",
+    use="which signs",
+    give_up="ketenbrug keys rotate-signing --compromised",
+)
 
 
 async def record(unit: Unit, schedule: Schedule, *, alone: bool = False) -> None:
-    """Write down what the database does not know of a schedule yet. What leaked once has leaked for good.
-
-    `alone`: what the schedule does not have is lost too, so that a lost file can be begun anew.
-    """
-    known = {row["kid"]: row for row in await unit.all(_READ())}
-    for key in schedule.keys:
-        row, lost = known.pop(key.kid, None), key.kid in schedule.lost
-        if row is None or (lost and not row["lost"]):
-            await unit.run(_NOTE(kid=key.kid, begins_at=_moment(key), lost=lost))
-    for kid, row in known.items():
-        if alone:
-            await unit.run(_NOTE(kid=kid, begins_at=row["begins_at"], lost=True))
+    """Write down what the database does not know of a schedule yet. `alone`: what it does not have is lost."""
+    await _LOG.record(unit, schedule.keys, schedule.lost, given_up=lambda _: alone)
 
 
 async def faults(unit: Unit, schedule: Schedule) -> tuple[str, ...]:
     """What the file of signing keys must have and has not, in sentences."""
-    here, found = {key.kid for key in schedule.keys}, list[str]()
-    for row in await unit.all(_READ()):
-        kid: str = row["kid"]
-        if row["lost"]:
-            if kid in here - schedule.lost:
-                found.append(f"the file of signing keys does not know that {kid} leaked: restore the newest one")
-        elif kid not in here and row["begins_at"] <= unit.now:
-            found.append(
-                f"the file of signing keys lacks {kid}, which signs: restore it from where it was rotated, or give "
-                "it up with `ketenbrug keys rotate-signing --compromised`"
-            )
-    return tuple(found)
+    return await _LOG.faults(unit, schedule.keys, schedule.lost)
 
 
 async def hold(unit: Unit, schedule: Schedule) -> None:
     """Raise `Misconfigured` when there is a fault."""
-    if found := await faults(unit, schedule):
-        raise Misconfigured(found)
-
-
-def _moment(key: SigningKey) -> datetime:
-    return datetime.fromtimestamp(max(key.begins, 0.0), UTC)
+    await _LOG.hold(unit, schedule.keys, schedule.lost)

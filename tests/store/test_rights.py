@@ -48,6 +48,7 @@ CUSTODY: Final = (
     "api.custody.",
     "api.persons.index_store.",
     "api.oauth.signing_log.",
+    "api.crypto.inbox_log.",
     "api.audit.retention.",
     "api.audit.reprojection.",
 )

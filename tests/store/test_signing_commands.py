@@ -1,4 +1,4 @@
-"""What the database knows of signing keys, when their file is lost, old, or ahead of it."""
+"""What the database knows of signing keys and inbox keys, when their file is lost, old, or ahead of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from api import settings
 from api.cli import checks, keys
-from api.crypto import keyfile
+from api.crypto import inbox, inbox_log, keyfile
 from api.errors import Misconfigured
 from api.oauth import signing, signing_log
 from api.storage.pool import Database
@@ -80,6 +80,23 @@ class Terminal:
         found: tuple[str, ...] = self.within(lambda unit: signing_log.faults(unit, self.schedule), after=after)
         return found
 
+    @property
+    def inbox(self) -> Path:
+        """The file of inbox keys."""
+        return inbox.beside(self.file)
+
+    def missed(self, *, after: int = 0) -> tuple[str, ...]:
+        """What the service would say of that."""
+        found: tuple[str, ...] = self.within(lambda unit: inbox_log.faults(unit, inbox.read(self.inbox)), after=after)
+        return found
+
+    def restored(self, kept: bytes | None) -> None:
+        """Put an older file of inbox keys in its place, or none."""
+        self.inbox.unlink(missing_ok=True)
+        if kept is not None:
+            self.inbox.write_bytes(kept)
+            self.inbox.chmod(0o400)
+
 
 @pytest.fixture
 def terminal(tmp_path: Path, database: servers.Database) -> Terminal:
@@ -106,7 +123,7 @@ def test_an_old_file_does_not_bring_a_leaked_key_back(terminal: Terminal, databa
     assert len(found) == 2
     assert any("leaked" in each for each in found)
     assert "leaked" in terminal.refused("rotate-signing")
-    told = asyncio.run(checks._of_database(database.app_url, terminal.schedule))
+    told = asyncio.run(checks._of_database(database.app_url, terminal.schedule, None))
     assert set(found) <= set(told)
 
 
@@ -127,3 +144,46 @@ def test_what_could_not_be_written_down_is_written_down_the_next_time(terminal: 
     terminal.signing.unlink()
     (fault,) = terminal.faults(after=7_200)
     assert "lacks" in fault
+
+
+def test_an_old_file_of_inbox_keys_publishes_no_retired_key(terminal: Terminal, database: servers.Database) -> None:
+    """Others would seal to it again, when its time is over or whoever has a backup of it can read along."""
+    terminal.done("rotate-inbox", "--ahead", "0")
+    terminal.done("rotate-inbox", "--kind", "RSA-OAEP", "--ahead", "0")
+    old = terminal.inbox.read_bytes()
+    terminal.done("rotate-inbox")
+    newest = terminal.inbox.read_bytes()
+    assert terminal.missed(after=7_200) == ()
+    terminal.restored(old)
+    assert terminal.missed() == (), "the new one is still to begin: other machines have time to get it"
+    (fault,) = terminal.missed(after=700)
+    assert "the file of inbox keys lacks" in fault
+    terminal.restored(None)
+    assert len(terminal.missed(after=700)) == 3, "what is retired opens still"
+    assert len(terminal.missed(after=700 + inbox.STAYS)) == 2, "and then it is gone"
+    assert len(asyncio.run(checks._of_database(database.app_url, None, inbox.read(terminal.inbox)))) == 2
+    terminal.restored(newest)
+    assert terminal.missed(after=7_200) == ()
+
+
+def test_an_inbox_key_that_leaked_comes_back_with_no_file(terminal: Terminal) -> None:
+    terminal.done("rotate-inbox", "--ahead", "0")
+    terminal.done("rotate-inbox", "--kind", "RSA-OAEP", "--ahead", "0")
+    old = terminal.inbox.read_bytes()
+    terminal.done("rotate-inbox", "--compromised")
+    assert terminal.missed() == ()
+    terminal.restored(old)
+    assert ["leaked" in each for each in sorted(terminal.missed())] == [True, False]
+    refused = terminal.refused("rotate-inbox")
+    assert "restore the newest one" in refused
+    terminal.done("rotate-inbox", "--compromised")
+    assert terminal.missed() == (), "what was lost is given up"
+
+
+def test_an_inbox_that_is_lost_is_given_up_kind_by_kind(terminal: Terminal) -> None:
+    for kind in ("ECDH-X25519", "RSA-OAEP"):
+        terminal.done("rotate-inbox", "--kind", kind, "--ahead", "0")
+    terminal.restored(None)
+    for left, kind in ((1, "RSA-OAEP"), (0, "ECDH-X25519")):
+        terminal.done("rotate-inbox", "--kind", kind, "--compromised")
+        assert len(terminal.missed()) == left

@@ -15,7 +15,8 @@ from joserfc import jwe as library
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from api.crypto import inbox, unsealing
-from api.crypto.inbox import Inbox, InboxKeys, Kind, State
+from api.crypto.dated import State
+from api.crypto.inbox import Inbox, InboxKeys, Kind
 from api.edge import passage
 from api.edge.posts import SealedPost
 from api.errors import Misconfigured, Undecryptable
@@ -254,7 +255,7 @@ def test_a_running_service_follows_the_file(tmp_path: Path) -> None:
     assert following.at(AT + 12) is found, "a damaged file changes nothing"
     file.unlink()
     assert following.at(AT + 18) is found
-    assert repr(following) == "<InboxKeys>"
+    assert repr(following) == "<Following inbox keys>"
 
 
 def test_a_file_that_others_may_read_or_that_is_damaged_is_refused(tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ from joserfc.jwk import ECKey
 from api.consent import receipts
 from api.errors import Misconfigured, Unauthenticated
 from api.oauth import jose, signing
-from api.oauth.signing import Schedule, SigningKey, SigningKeys, State
+from api.oauth.signing import Schedule, SigningKey, SigningKeys
 from api.oauth.tokens import LIFETIME, SKEW, Issuer
 from api.vocabulary import ClientId, Scope
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from api.crypto.dated import State
 
 FIRST = ECKey.generate_key("P-256")
 NOW = datetime.fromtimestamp(kit.NOW, UTC)
