@@ -24,9 +24,14 @@ def check(
     key: Key,
     scope: Annotated[list[str], typer.Option(help="What is asked for; may be repeated.")],
     base_url: Annotated[str | None, typer.Option(help="Of the API; the issuer's, with /v1, when absent.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="File with the certificate you are registered by, and its private key (PEM).")
+    ] = None,
 ) -> None:
     """Say whether the connection to the exchange works, and if it does not, what is wrong and what to do."""
-    place = Place(base_url or f"{issuer.rstrip('/')}/v1", issuer, client_id, key, " ".join(scope))
+    if certificate is not None and base_url is None:
+        raise Misconfigured(("--certificate: needs --base-url, of the address for clients with a certificate",))
+    place = Place(base_url or f"{issuer.rstrip('/')}/v1", issuer, client_id, key, " ".join(scope), certificate)
     found = list(connection.examine(place, _clock))
     for each in found:
         typer.echo(str(each))

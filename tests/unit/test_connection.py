@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+import api.errors
+from api.cli import client
 from clients import connection, renewal
 from clients._messages import Request, Response
 from clients._transport import Http
 from clients.connection import Place
 from clients.errors import ConnectionFailed, InvalidInput, Misconfigured, TokenRefused, UnexpectedAnswer
+from tests import mtls_kit
 from tests.clients_kit import CLIENT_ID, NOW, ORIGIN, SCOPE, Exchange, private_jwk, problem, reply, served
 
 if TYPE_CHECKING:
@@ -229,6 +233,59 @@ def test_why_the_api_does_not_take_the_token_is_told(there: Direct, answer: Resp
     step, said = wrong(examined(there))
     assert step == "API"
     assert words in said
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A file with a certificate and its key."""
+    made, file = mtls_kit.certificate("ours"), tmp_path / "client.pem"
+    file.write_text(made.pem + made.key_pem)
+    file.chmod(0o400)
+    return file
+
+
+def test_a_client_with_a_certificate_is_looked_at_as_it_connects(there: Direct, certificate: Path) -> None:
+    """At the address for those, and without an assertion; the key is for proofs alone."""
+    alias = "https://mtls.exchange.test/oauth/token"
+    there.exchange.metadata = {"mtls_endpoint_aliases": {"token_endpoint": alias}}
+    found = examined(there, certificate=certificate, base_url="https://mtls.exchange.test/v1")
+    assert all(each.holds for each in found)
+    assert f"knows {CLIENT_ID} and its certificate" in found[4].said
+    asked = [each for each in there.exchange.asked if each.url == alias]
+    assert asked
+    assert all(b"client_assertion" not in each.content for each in asked)
+    due = {"access_token": "t", "token_type": "DPoP", "client_certificate_renew_by": "2026-12-01"}
+    there.told["/oauth/token"] = reply(200, due)
+    (old,) = (each for each in examined(there, certificate=certificate) if not each.holds)
+    assert (old.step, "OIN" in old.next_step) == ("age of the certificate", True)
+    there.told["/oauth/token"] = _error("invalid_client", "the certificate is of another client", 401)
+    step, said = wrong(examined(there, certificate=certificate))
+    assert (step, "this certificate" in said, "of another client" in said) == ("token", True, True)
+    del there.told["/oauth/token"]
+    there.told["/v1/organisations"] = problem(401, "invalid-token")
+    assert "address for those" in wrong(examined(there, certificate=certificate))[1]
+
+
+def test_a_certificate_that_cannot_be_shown_or_is_not_asked_for_is_told(there: Direct, certificate: Path) -> None:
+    step, said = wrong(examined(there, certificate=certificate))
+    assert (step, "for clients with a certificate" in said) == ("issuer", True)
+    there.exchange.metadata = {"mtls_endpoint_aliases": 7}
+    assert wrong(examined(there, certificate=certificate))[0] == "issuer"
+    certificate.chmod(0o444)
+    step, said = wrong(examined(there, certificate=certificate))
+    assert (step, "0400" in said) == ("certificate", True)
+    assert wrong(examined(there, certificate=certificate.with_name("absent")))[0] == "certificate"
+
+
+def test_the_command_asks_for_the_address_for_certificates(certificate: Path) -> None:
+    words = ("--issuer", ORIGIN, "--client-id", CLIENT_ID, "--key", "k", "--scope", SCOPE)
+    run = CliRunner().invoke(client.app, ["check", *words, "--certificate", str(certificate)])
+    assert isinstance(run.exception, api.errors.Misconfigured)
+    assert "--base-url" in str(run.exception)
+    run = CliRunner().invoke(
+        client.app, ["check", *words, "--certificate", "absent", "--base-url", "https://m.test/v1"]
+    )
+    assert (run.exit_code, run.output.startswith("NO  certificate: ")) == (1, True)
 
 
 def test_over_a_socket_it_is_the_same(exchange: Exchange) -> None:
