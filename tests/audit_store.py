@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -35,6 +36,12 @@ async def append(connection: Any, count: int) -> list[bytes]:
     leaves = [leaf(n=n) for n in range(count)]
     await connection.executemany(APPEND, [(each,) for each in leaves])
     return leaves
+
+
+async def turn_page(connection: Any, month: int) -> None:
+    """Turn to the page of this month of 2020, as the workers of two minutes do."""
+    for _ in range(2):
+        await connection.execute("SELECT audit.turn_page($1)", datetime(2020, month, 1, tzinfo=UTC))
 
 
 class MemoryGuard:
@@ -101,7 +108,9 @@ async def tamper(database: servers.Database, sql: str) -> None:
     """Do what the triggers forbid, as a superuser who takes them away."""
     superuser: Any = await asyncpg.connect(database.superuser_url)
     async with superuser.transaction():
-        for table in ("entry", "leaf", "tile", "checkpoint", "generation"):
-            await superuser.execute(f"ALTER TABLE audit.{table} DISABLE TRIGGER ALL")
+        pages = await superuser.fetch("SELECT relid::regclass::text AS name FROM pg_partition_tree('audit.entry')")
+        tables = [f"audit.{name}" for name in ("leaf", "tile", "checkpoint", "generation")]
+        for table in (*tables, *(page["name"] for page in pages)):
+            await superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
         await superuser.execute(sql)
     await superuser.close()

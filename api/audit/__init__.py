@@ -23,6 +23,7 @@ tiles        the log as files that anybody may keep: tiles of hashes, and for au
 query        pure: the language in which auditors ask, from text to terms
 search       entries by terms, newest first
 retention    what entries said goes when its term is over; their hashes stay
+pages        a partition of the entries for each month, which goes as a whole
 export       what outsiders need to check the log, as a directory
 publication  the log as objects of a bucket: hashes for everybody
 places       settings of what is kept outside the database

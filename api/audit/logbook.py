@@ -16,12 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, bindparam, func, select, update
+from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.audit import lead, views
 from api.audit.projection import content
-from api.audit.tables import delivery, entry, leaf, projection
+from api.audit.tables import body, delivery, leaf, projection
 from api.errors import LogbookRefused
 from api.storage.statement import statement
 
@@ -63,8 +63,8 @@ _ADVANCE: Final = statement(
     .values(next=bindparam("after", type_=BigInteger), at=func.now())
 )
 _NEXT: Final = statement(
-    select(leaf.c.index, entry.c.leaf)
-    .join(entry, entry.c.id == leaf.c.entry_id)
+    select(leaf.c.index, body.c.leaf)
+    .join(body, true())
     .where(leaf.c.index >= bindparam("first", type_=BigInteger))
     .order_by(leaf.c.index)
     .limit(bindparam("most", type_=Integer))

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select, text
+from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select, text, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit import tree
-from api.audit.tables import checkpoint, cosignature, entry, leaf, verifier
+from api.audit.tables import body, checkpoint, cosignature, leaf, verifier
 from api.audit.tree import StripAt, TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
@@ -84,8 +84,8 @@ _LAST_WITHIN: Final = statement(
 )
 _VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))
 _LOGGED: Final = statement(
-    select(leaf.c.index, entry.c.leaf)
-    .join(entry, entry.c.id == leaf.c.entry_id)
+    select(leaf.c.index, body.c.leaf)
+    .join(body, true())
     .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
     .order_by(leaf.c.index)
 )

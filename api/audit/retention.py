@@ -2,23 +2,25 @@
 
 A mark says below which index; it stands on the boundary of a bundle, and only ever moves up. Setting it is an entry,
 committed with it. Then bodies, search columns and persons go in small steps, as the owner; leaves, tiles and
-checkpoints stay, so that every proof, receipt and consistency still holds. What goes must be in an archive first: an
-export that was verified and whose head this database signed.
+checkpoints stay, so that every proof, receipt and consistency still holds. Of a page (`api.audit.pages`) that is past
+its term from first to last no body is deleted: it is dropped when all else of it has gone. What goes must be in an
+archive first: an export that was verified and whose head this database signed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, any_, bindparam, delete, func, insert, select
+from sqlalchemy import ARRAY, BigInteger, DateTime, Text, any_, bindparam, delete, func, insert, select, text, true
 
 from api.audit import log, projection, proofs, reprojection, tree
-from api.audit.tables import entry, leaf, retention
+from api.audit.tables import body, entry, leaf, retention
 from api.audit.tables import projection as search_columns
 from api.errors import NotExportable
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from api.audit.entry import Entry
@@ -36,11 +38,33 @@ _FIRST_SINCE: Final = statement(
 )
 _MARK: Final = statement(insert(retention).values(at=func.now()), "below", "at")
 _BODIES: Final = statement(
-    select(leaf.c.index, entry.c.id, entry.c.leaf)
-    .join(entry, entry.c.id == leaf.c.entry_id)
+    select(leaf.c.index, leaf.c.entry_id, body.c.leaf)
+    .join(body, true())
     .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
 )
 _FORGET: Final = statement(delete(entry).where(entry.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))))
+# Only a page that ends before the entry at the mark can be: whoever is looked at in full is about to go.
+_WHOLE: Final = statement(
+    text("""
+    WITH mark AS (SELECT max(below) AS below FROM audit.retention)
+    SELECT p.name, p.first, p.ends FROM mark, audit.page p
+    WHERE p.ends <= (SELECT last_value FROM audit.entry_id_seq)
+        AND p.ends <= (SELECT l.entry_id FROM audit.leaf l WHERE l.index = mark.below)
+        AND NOT EXISTS (
+            SELECT FROM audit.entry e WHERE e.id >= p.first AND e.id < p.ends AND NOT EXISTS (
+                SELECT FROM audit.leaf l WHERE l.entry_id = e.id AND l.index < mark.below))
+    ORDER BY p.first
+    """)
+)
+_DROP: Final = statement(select(func.audit.drop_page(bindparam("page", type_=Text))))
+
+
+class Page(NamedTuple):
+    """A page that is past its term from first to last: its name, and the ids that it owns."""
+
+    name: str
+    first: int
+    ends: int
 
 
 async def below(reader: Reader) -> int:
@@ -73,11 +97,25 @@ async def mark(unit: Unit, to: int, archive: tuple[int, bytes], entry: Entry) ->
     log.append(unit, entry)
 
 
-async def forget(unit: Unit, first: int) -> int:
-    """Delete what is past its term among the next `STEP` entries from `first` on. Returns how many had a body."""
+async def whole(reader: Reader) -> list[Page]:
+    """The pages that are past their term from first to last, and are not written to any more. The oldest first."""
+    return [Page(**row) for row in await reader.all(_WHOLE())]
+
+
+async def forget(unit: Unit, first: int, dropped: Collection[Page] = ()) -> int:
+    """Delete what is past its term among the next `STEP` entries from `first` on. Returns how many had a body.
+
+    Bodies in the pages that are to be `dropped` after all steps stay until then.
+    """
     end = min(first + STEP, await below(unit))
     rows = await unit.all(_BODIES(first=first, end=end))
     about = [(person, row["index"]) for row in rows for person in projection.of(row["leaf"]).persons]
     await reprojection.drop(unit, range(first, end), about)
-    await unit.run(_FORGET(ids=[row["id"] for row in rows]))
+    ids = [row["entry_id"] for row in rows]
+    await unit.run(_FORGET(ids=[each for each in ids if not any(page.first <= each < page.ends for page in dropped)]))
     return len(rows)
+
+
+async def drop(unit: Unit, page: Page) -> None:
+    """Drop a page. Who reads the log just then is waited for, and new readers wait behind; raises `Overloaded`."""
+    await unit.run(_DROP(page=page.name))

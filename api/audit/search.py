@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR, aggregate_order_by
 
 from api.audit.proofs import Logged
 from api.audit.query import Key, Pattern, Span
-from api.audit.tables import WORDS, entry, leaf, projection, projection_person, signal
+from api.audit.tables import WORDS, body, leaf, projection, projection_person, signal
 from api.errors import LogDamaged
 from api.storage.statement import statement
 from api.vocabulary import Result
@@ -61,8 +61,8 @@ _FAILED: Final = statement(
     )
 )
 _THESE: Final = statement(
-    select(leaf.c.index, entry.c.leaf)
-    .join(entry, entry.c.id == leaf.c.entry_id)
+    select(leaf.c.index, body.c.leaf)
+    .join(body, true())
     .where(leaf.c.index == any_(bindparam("indexes", type_=ARRAY(BigInteger))))
     .order_by(leaf.c.index)
 )
@@ -244,7 +244,7 @@ def _page(forms: _Forms, *, walked: bool) -> Statement:
     order = index if walked else index + 0
     # Only those on the page are looked up in the log itself.
     chosen = found.order_by(order.desc()).limit(bindparam("most", type_=Integer)).subquery()
-    logged = select(leaf.c.index, entry.c.leaf).join(entry, entry.c.id == leaf.c.entry_id)
+    logged = select(leaf.c.index, body.c.leaf).join(body, true())
     # How many a word finds differs a thousandfold: a plan for the word of last time read all of the log (measured).
     page = logged.join(chosen, chosen.c.index == leaf.c.index).order_by(leaf.c.index.desc())
     return statement(page, afresh=True)

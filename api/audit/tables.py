@@ -9,6 +9,9 @@ application role may not, and a trigger stops the owner (revision 0002). What a 
 `delivery` is how far the log was delivered: the one row here that is updated.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
 
+`entry` stands in pages, a partition for each month (0033); a page of which every term is over is dropped as a whole.
+Nothing but these modules knows of pages: everybody else reads and appends to `entry`.
+
 There is no foreign key from `leaf` to `entry`: its check would lock, and so rewrite, every row of `entry` once more.
 """
 
@@ -33,6 +36,8 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    literal_column,
+    select,
     text,
 )
 
@@ -42,13 +47,15 @@ from api.vocabulary import SignalRule
 entry: Final = Table(
     "entry",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # No identity: before PostgreSQL 17 a table with partitions has none.
+    Column("id", BigInteger, primary_key=True),
     Column("xid", Xid8, nullable=False, server_default=func.pg_current_xact_id()),
     Column("leaf", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, Computed("sha256('\\x00'::bytea || leaf)", persisted=True), nullable=False),
     CheckConstraint("octet_length(leaf) BETWEEN 2 AND 65535", name="leaf_length"),
     Index("ix_entry_xid_id", "xid", "id"),
     schema="audit",
+    postgresql_partition_by="RANGE (id)",
     comment=(
         "The exact bytes of every entry. xid: the transaction that wrote it; identity values do not commit in order, "
         "so that a reader who went by them would miss late committers."
@@ -67,6 +74,12 @@ leaf: Final = Table(
     schema="audit",
     comment="Which entry stands at which index, with its hash as it was put into the tree.",
 )
+
+body: Final = select(entry.c.leaf).where(entry.c.id == leaf.c.entry_id).limit(literal_column("1")).lateral("body")
+"""What the entry of each leaf says: to be joined to `leaf`.
+
+A page is found by the id of each, which the limit keeps so: for a plain join of many, PostgreSQL reads all pages.
+"""
 
 tile: Final = Table(
     "tile",

@@ -18,7 +18,7 @@ import structlog
 import typer
 
 from api import settings
-from api.audit import logbook, policy, sequencer, signals, witnessing
+from api.audit import logbook, pages, policy, sequencer, signals, witnessing
 from api.audit.checkpoint import Signer
 from api.audit.signals import Watch
 from api.audit.views import Register
@@ -50,6 +50,7 @@ TASKS: Final[tuple[Task, ...]] = (
     witnessing.sweep,
     unproven.summarise,
     withdrawal_store.collect,
+    pages.turn,
     document_store.collect,
 )
 """What is done each minute."""

@@ -18,7 +18,8 @@ _ROLE: Final = statement(
     text("""
     SELECT r.rolsuper,
            to_regclass('audit.entry') IS NOT NULL AS there,
-           coalesce(has_table_privilege(to_regclass('audit.entry'), 'UPDATE, DELETE, TRUNCATE'), false) AS rewrites,
+           EXISTS (SELECT FROM pg_partition_tree(to_regclass('audit.entry')) AS page
+                   WHERE has_table_privilege(page.relid, 'UPDATE, DELETE, TRUNCATE')) AS rewrites,
            EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE c.relowner = r.oid AND n.nspname IN ('keys', 'oauth', 'consent', 'exchange', 'audit')) AS owns,
            to_regclass('public.alembic_version') IS NOT NULL AS migrated

@@ -24,7 +24,7 @@ from api.storage.pool import Database
 from clients import verifier
 from clients.verifier import DoesNotHold
 from tests.audit_kit import ORIGIN
-from tests.audit_store import APPEND, SEED, Rows, append, guard_of, integrate, leaf, settle, take_up, tamper
+from tests.audit_store import APPEND, SEED, Rows, append, guard_of, integrate, leaf, settle, take_up, tamper, turn_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SIZE = 300
 REWRITE = "UPDATE audit.entry SET leaf = convert_to('{\"v\":1,\"forged\":true}', 'UTF8') WHERE id = 124"
-TABLES = ("entry", "leaf", "tile", "checkpoint")
+TABLES = ("entry", "entry_first", "leaf", "tile", "checkpoint")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def found(connection: Any, directory: Path) -> str:
 @pytest.mark.parametrize("deed", ["UPDATE audit.{0} SET {1} = {1}", "DELETE FROM audit.{0}", "TRUNCATE audit.{0}"])
 async def test_plain_rewriting_is_refused_at_once(database: servers.Database, table: str, deed: str) -> None:
     """By rights to the application, by triggers to the owner and to a superuser who left them in place."""
-    column = {"entry": "leaf", "leaf": "entry_id", "tile": "data", "checkpoint": "note"}[table]
+    column = {"entry": "leaf", "entry_first": "leaf", "leaf": "entry_id", "tile": "data", "checkpoint": "note"}[table]
     for url in (database.app_url, database.owner_url, database.superuser_url):
         who: Any = await asyncpg.connect(url)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -110,6 +110,55 @@ async def test_delete_before_it_is_sequenced_is_found_by_the_receipt(
     await tamper(database, "DELETE FROM audit.entry WHERE id = 301")
     await append(connection, 1)
     assert (await settle(connection)).edge.size == SIZE + 1
+
+
+async def test_detaching_or_dropping_a_page_is_found_at_the_next_check(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    """The owner needs to take no trigger away for it, and what is appended goes on. The hashes stay."""
+    await turn_page(connection, 3)
+    owner: Any = await asyncpg.connect(database.owner_url)
+    await owner.execute("ALTER TABLE audit.entry DETACH PARTITION audit.entry_first")
+    await append(connection, 1)
+    await settle(connection)
+    assert await found(connection, tmp_path / "detached") == "entry 0 is not there"
+    await owner.execute("DROP TABLE audit.entry_2020_03")
+    await owner.close()
+    assert await found(connection, tmp_path / "dropped") == "entry 0 is not there"
+    with pytest.raises(asyncpg.CheckViolationError, match="no partition"):
+        await append(connection, 1)
+
+
+async def test_changing_a_page_while_it_is_detached_is_found_at_the_next_check_and_named(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    await turn_page(connection, 3)
+    owner: Any = await asyncpg.connect(database.owner_url)
+    async with owner.transaction():
+        await owner.execute("ALTER TABLE audit.entry DETACH PARTITION audit.entry_first")
+        await owner.execute("ALTER TABLE audit.entry_first DISABLE TRIGGER USER")
+        await owner.execute(REWRITE.replace("audit.entry", "audit.entry_first"))
+        await owner.execute("ALTER TABLE audit.entry_first ENABLE TRIGGER USER")
+        await owner.execute(
+            f"ALTER TABLE audit.entry ATTACH PARTITION audit.entry_first FOR VALUES FROM (MINVALUE) TO ({1 << 40})"
+        )
+    await owner.close()
+    assert await found(connection, tmp_path) == "tile/entries/000: entry 123 is not the one that was signed for"
+
+
+async def test_giving_out_an_id_again_is_refused_at_once_or_stops_the_next_batch(
+    connection: Any, database: servers.Database
+) -> None:
+    """By its body, or where that is gone by its leaf."""
+    owner: Any = await asyncpg.connect(database.owner_url)
+    await owner.execute("SELECT setval('audit.entry_id_seq', 6)")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await append(connection, 1)
+    await tamper(database, "DELETE FROM audit.entry WHERE id = 8")
+    await append(connection, 1)
+    await owner.close()
+    with pytest.raises(asyncpg.UniqueViolationError, match="uq_leaf_entry_id"):
+        await integrate(connection, await take_up(connection))
 
 
 async def test_reorder_is_found_at_the_next_check(connection: Any, database: servers.Database, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ENTRIES: Final = 1_000_000
 MOST_MS: Final = 150.0
 PAGE: Final = 51
 FILL: Final = (
-    """INSERT INTO audit.entry (id, leaf) OVERRIDING SYSTEM VALUE
+    """INSERT INTO audit.entry (id, leaf)
     SELECT n + 1, convert_to('{"n":' || n || '}', 'UTF8') FROM generate_series(0, $1::bigint - 1) n""",
     "INSERT INTO audit.leaf SELECT n, n + 1, sha256(int8send(n)) FROM generate_series(0, $1::bigint - 1) n",
     """INSERT INTO audit.projection (index, at, action, result, reason, organisation, kind, client, actor, object_type,

@@ -28,16 +28,22 @@ CATALOGUE = {
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE n.nspname = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p')
+            AND NOT c.relispartition
         ORDER BY 1, 2, 3""",
     "constraints": """
         SELECT n.nspname, r.relname, c.conname, pg_get_constraintdef(c.oid) FROM pg_constraint c
         JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = c.connamespace
-        WHERE n.nspname = ANY($1) ORDER BY 1, 2, 3""",
-    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = ANY($1) ORDER BY 1",
+        WHERE n.nspname = ANY($1) AND NOT r.relispartition ORDER BY 1, 2, 3""",
+    "indexes": """
+        SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY($1) AND NOT c.relispartition ORDER BY 1""",
+    "partitions": """
+        SELECT c.relname, pg_get_partkeydef(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY($1) AND c.relkind = 'p' ORDER BY 1""",
     "comments": """
         SELECT n.nspname, c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'p') ORDER BY 1, 2""",
+        WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1, 2""",
 }
 
 

@@ -19,7 +19,7 @@ from api.errors import NotExportable
 from api.settings import now
 from clients import verifier
 from tests import live, servers
-from tests.audit_store import APPEND, Rows, leaf, settle, take_up
+from tests.audit_store import APPEND, Rows, leaf, settle, take_up, turn_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -49,12 +49,22 @@ async def entries(connection: Any, count: int, days: int) -> None:
 
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application, in a log of 600 old entries and 50 young ones."""
+    """As the application, in a log of 600 old entries on two pages, and 50 young ones on a third."""
     made: Any = await asyncpg.connect(database.app_url)
-    await entries(made, OLD, 100)
+    await entries(made, OLD // 2, 100)
+    await turn_page(made, 3)
+    await entries(made, OLD // 2, 100)
+    await turn_page(made, 4)
     await entries(made, YOUNG, 1)
     yield made
     await made.close()
+
+
+async def pages(database: servers.Database) -> list[str]:
+    owner: Any = await asyncpg.connect(database.owner_url)
+    rows = await owner.fetch("SELECT name FROM audit.page ORDER BY first")
+    await owner.close()
+    return [row["name"] for row in rows]
 
 
 async def archived(database: servers.Database, to: Path) -> Path:
@@ -73,7 +83,8 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert head is not None
     told = await retained(database, archive)
     assert "Of the first 512 entries only the hashes are left; 512 were deleted now." in told
-    # (1) the bodies are gone, and what they were found by; who tries again deletes nothing more
+    # (1) the bodies are gone, one page as a whole, and what they were found by; who tries again deletes nothing more
+    assert await pages(database) == ["entry_2020_03", "entry_2020_04", "entry_2020_05"]
     count = "SELECT count(*) FROM audit.projection"
     assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG - 512 + 2
     assert await connection.fetchval(count) == OLD + YOUNG - 512
@@ -106,6 +117,36 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     await asyncio.to_thread((tmp_path / "log" / "retained").unlink)
     whole = verifier.verify(tmp_path / "log")
     assert (whole.whole, whole.retained) == (True, 0)
+
+
+async def test_a_page_that_is_being_read_is_dropped_the_next_time(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    """Nobody waits long for a dump to end: who appends would wait too."""
+    archive = await archived(database, tmp_path / "archive")
+    dump = connection.transaction()
+    await dump.start()
+    await connection.fetch("SELECT FROM audit.entry LIMIT 1")
+    with pytest.raises(NotExportable, match="run this again"):
+        await retained(database, archive)
+    await dump.rollback()
+    assert "entry_first" in await pages(database)
+    await retained(database, archive)
+    assert "entry_first" not in await pages(database)
+
+
+async def test_no_page_is_dropped_that_holds_what_is_not_past_its_term(
+    connection: Any, database: servers.Database
+) -> None:
+    """Not by the function that drops them, whoever calls it; and none that is, or may be, written to."""
+    await connection.execute(APPEND, leaf())
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    await superuser.execute("INSERT INTO audit.retention VALUES (512, now())")
+    for page in ("entry_2020_03", "entry_2020_04", "entry_2020_05"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            await superuser.execute("SELECT audit.drop_page($1)", page)
+    await superuser.close()
+    assert len(await pages(database)) == 4
 
 
 async def test_nothing_is_deleted_without_an_archive_that_holds_it(
