@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from clients import _tracing as tracing
 from clients._messages import Request, is_secure
 from clients._opening import MEDIA_TYPES
-from clients._released import Receiver
+from clients._released import WITHIN, Receiver
 from clients._releasing import released
 from clients._sealing import NOT_OPENED, Sealer
 from clients._sending import Sender, forget, receipts, retry_after
@@ -130,7 +130,7 @@ class Session:
         self, call: Call[T], key: SealingKey | None, token: Token, person: str | None, trace: Trace
     ) -> Flow[Response]:
         url = f"{self._base}/{call.target}"
-        into = None if call.into is None else Receiver(call.into, self._opener, call.start)
+        into = None if call.into is None else Receiver(call.into, self._opener, call.start, call.document)
 
         def made(nonce: str | None) -> Request:
             request = self._request(call, url, token, nonce, person, trace)
@@ -163,11 +163,11 @@ class Session:
             headers["If-None-Match"] = call.known.etag
         if call.version is not None:
             headers["If-Match"] = f'"{call.version}"'
-        headers |= dict(call.headers)
+        if call.start:
+            headers["Range"] = f"{'bytes' if self._opener is None else WITHIN}={call.start}-"
         if call.content is None:
             return Request(call.method, url, headers, call.body or b"")
-        content, _ = call.content
-        return Request(call.method, url, headers | dict(content.headers()), source=content.blocks)
+        return Request(call.method, url, headers | dict(call.content.headers()), source=call.content.blocks)
 
 
 def checked_person(person: str) -> str:
@@ -180,7 +180,7 @@ def checked_person(person: str) -> str:
 def _sealed(call: Call[T], request: Request, key: SealingKey) -> Request:
     """The request with its body sealed, anew with each attempt; whatever is said of a text is said of it unsealed."""
     if call.content is not None:
-        return released(request, key, *call.content)
+        return released(request, key, call.content, call.document)
     posted = key.seal(request.content)
     return replace(request, headers={**request.headers, "Content-Type": posted.media_type}, content=posted.content)
 

@@ -38,7 +38,7 @@ class ReceivedDocuments(Room[D]):
 
         What was written when it fails is a true beginning: go on behind it with `start`.
         """
-        return fetches(path("dossiers", dossier_id, "documents", document_id), into, start, purpose)
+        return fetches(path("dossiers", dossier_id, "documents", document_id), document_id, into, start, purpose)
 
 
 class SuppliedDocuments(Room[D]):
@@ -71,4 +71,4 @@ class SuppliedDocuments(Room[D]):
     @operation("documents.read")
     def read(self, dossier_id: UUID, document_id: UUID, into: Sink, *, start: int = 0) -> Call[None]:
         """Write a content that you supplied, from byte `start` on, into a file that is open for writing bytes."""
-        return fetches(path("dossiers", dossier_id, "documents", document_id), into, start)
+        return fetches(path("dossiers", dossier_id, "documents", document_id), document_id, into, start)

@@ -92,8 +92,8 @@ class Call(Generic[T]):
     has not changed. `version`: it is done only while the thing stands so. `safe`: it changes nothing, whatever its
     method. `into`: a file that the body goes into, of whatever media type; then it is not sent a second time.
     `signed`: its body can be signed for evidence.
-    `content`: what is sent in place of a body, and of which document it is. `start`: the place in the file
-    from which on it is asked. `headers`: what else is said.
+    `content`: what is sent in place of a body. `document`: of which that is, or what comes. `start`: the place in the
+    file from which on it is asked.
     """
 
     method: str
@@ -108,9 +108,9 @@ class Call(Generic[T]):
     safe: bool = False
     into: Sink | None = field(default=None, repr=False)
     signed: bool = False
-    content: tuple[Content, UUID] | None = field(default=None, repr=False)
+    content: Content | None = field(default=None, repr=False)
+    document: UUID | None = None
     start: int = 0
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def replayable(self) -> bool:

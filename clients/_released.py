@@ -19,42 +19,47 @@ from clients._chunks import CIPHER, HEADER, MEDIA_TYPE, SALT, SEALED, Chunks
 from clients.errors import UnexpectedAnswer
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from clients._messages import Sink
     from clients._opening import Opener
 
 _OK: Final = 200
 _PARTIAL: Final = 206
+WITHIN: Final = "content"
+"""The unit of a range of what is sealed: bytes of the file within."""
 _LINE_MOST: Final = 4_096
 
 
 class Receiver:
     """Where a file goes as it comes: opened if it is sealed, else as it is."""
 
-    __slots__ = ("_into", "_opener", "_released", "_start")
+    __slots__ = ("_document", "_into", "_opener", "_released", "_start")
 
-    def __init__(self, into: Sink, opener: Opener | None, start: int = 0) -> None:
-        """`start`: the place in the file from which on it is wanted."""
+    def __init__(self, into: Sink, opener: Opener | None, start: int = 0, document: UUID | None = None) -> None:
+        """`start`: the place in the file from which on it is wanted. `document`: which it is to be."""
         self._into = into
         self._opener = opener
         self._start = start
+        self._document = document
         self._released: _Released | None = None
 
     def begin(self, media_type: str, first: int | None) -> Sink:
         """An answer of this media type comes, which begins at a place in the file: what is before `start` is dropped.
 
-        Raises `UnexpectedAnswer` when it is sealed and there is no key, or begins behind where it is wanted.
+        What is sealed says its place within. Raises `UnexpectedAnswer` when it is sealed and there is no key, or begins
+        behind where it is wanted.
         """
         self._released = None
-        if first is None or first > self._start:
-            raise UnexpectedAnswer("the answer does not begin where it was asked", _PARTIAL)
-        into = _Behind(self._into, self._start - first) if first < self._start else self._into
         if media_type != MEDIA_TYPE:
-            return into
+            if first is None or first > self._start:
+                raise UnexpectedAnswer("the answer does not begin where it was asked", _PARTIAL)
+            return _Behind(self._into, self._start - first)
         if self._opener is None:
             raise UnexpectedAnswer(
                 "the file is sealed to a key that this client has not: give it as `opening_key`", _OK
             )
-        self._released = _Released(into, self._opener)
+        self._released = _Released(self._into, self._opener, self._start, self._document)
         return self._released
 
     def end(self) -> None:
@@ -82,11 +87,13 @@ class _Behind:
 class _Released:
     """A sealed file that is opened into a sink."""
 
-    __slots__ = ("_chunks", "_held", "_into", "_line", "_number", "_opener")
+    __slots__ = ("_chunks", "_document", "_held", "_into", "_line", "_number", "_opener", "_start")
 
-    def __init__(self, into: Sink, opener: Opener) -> None:
+    def __init__(self, into: Sink, opener: Opener, start: int, document: UUID | None) -> None:
         self._into = into
         self._opener = opener
+        self._start = start
+        self._document = None if document is None else str(document)
         self._held = bytearray()
         self._line: bytes | None = None
         self._chunks: Chunks | None = None
@@ -124,8 +131,10 @@ class _Released:
             return
         told = json.loads(self._opener.open(self._line))
         key = urlsafe_b64decode(told["key"] + "=")
-        if told["cipher"] != CIPHER:
+        before = self._start - int(told.get("start", 0))
+        if told["cipher"] != CIPHER or told.get("documentId") != self._document or before < 0:
             raise ValueError
+        self._into = _Behind(self._into, before)
         salt, commitment = bytes(self._held[:SALT]), bytes(self._held[SALT:HEADER])
         chunks = Chunks(key, salt, self._line)
         if not hmac.compare_digest(chunks.commitment, commitment):

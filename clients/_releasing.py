@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _IN_THE_CLEAR: Final = frozenset({"Content-Type", "Content-Length", "Content-Digest"})
 
 
-def released(request: Request, key: SealingKey, content: Content, document: UUID) -> Request:
+def released(request: Request, key: SealingKey, content: Content, document: UUID | None) -> Request:
     """The request with its content as a release, and nothing said of the content but how long that is."""
     secret = os.urandom(32)
     told = {

@@ -227,15 +227,14 @@ def takes(at: str, wanted: Wire, into: Sink) -> Call[None]:
     return Call("POST", at, _nothing, body=_body(wanted), into=into)
 
 
-def fetches(at: str, into: Sink, start: int, purpose: Purpose | None = None) -> Call[None]:
-    """Describe a GET whose answer is a file, from byte `start` on."""
-    headers = (("Range", f"bytes={start}-"),) if start else ()
-    return Call("GET", at, _nothing, purpose=purpose, into=into, start=start, headers=headers)
+def fetches(at: str, document_id: UUID, into: Sink, start: int, purpose: Purpose | None = None) -> Call[None]:
+    """Describe a GET whose answer is the content of a document, from byte `start` on."""
+    return Call("GET", at, _nothing, purpose=purpose, into=into, start=start, document=document_id)
 
 
 def stores(at: str, content: Content, document_id: UUID) -> Call[None]:
     """Describe a PUT of the content of a document. It may be sent again: it has one effect."""
-    return Call("PUT", at, _nothing, safe=True, content=(content, document_id))
+    return Call("PUT", at, _nothing, safe=True, content=content, document=document_id)
 
 
 def _nothing(_content: bytes) -> None:

@@ -2,10 +2,10 @@
 
     release := JWE | 0x0A | stream
 
-The JWE, to the recipient's key, holds {"cipher", "key", "mediaType"} in JSON; where we are the recipient also "digest",
-the SHA-256 of the file, and "documentId", which it is sent for: so that nobody in between can send it for another. The
-stream is C2SP chunked-encryption (`api.crypto.stream`) under that key, which is made for it alone; its context is the
-JWE, so that neither fits another.
+The JWE, to the recipient's key, holds {"cipher", "key", "mediaType"} in JSON. Of a document also "documentId", so that
+nobody in between can pass it off as another; where we send it "start", the place in the file at which it begins; where
+we are the recipient "digest", the SHA-256 of the file. The stream is C2SP chunked-encryption (`api.crypto.stream`)
+under that key, which is made for it alone; its context is the JWE, so that neither fits another.
 
 Who opens it sees true beginnings only, and at the end whether it was whole.
 """
@@ -24,7 +24,7 @@ from api.crypto import jwe, stream, unsealing
 from api.errors import Undecryptable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator, Mapping
 
     from api.crypto.inbox import Inbox
     from api.crypto.jwe import Recipient
@@ -55,11 +55,13 @@ class Release:
         return stream.open_all(self.key, self.line, blocks)
 
 
-async def sealed(to: Recipient, blocks: AsyncIterable[bytes], media_type: str) -> AsyncIterator[bytes]:
-    """Seal a file of this media type that comes in blocks of any size."""
+async def sealed(
+    to: Recipient, blocks: AsyncIterable[bytes], media_type: str, says: Mapping[str, str | int] | None = None
+) -> AsyncIterator[bytes]:
+    """Seal a file of this media type that comes in blocks of any size. `says`: what else the JWE holds."""
     key = os.urandom(32)
     text = {"cipher": CIPHER, "key": urlsafe_b64encode(key).rstrip(b"=").decode(), "mediaType": media_type}
-    opening = jwe.sealed(to, orjson.dumps(text))
+    opening = jwe.sealed(to, orjson.dumps({**text, **(says or {})}))
     yield opening + b"\n"
     async for part in stream.seal(key, opening, blocks):
         yield part

@@ -23,7 +23,7 @@ from api.crypto.padding import padded
 from api.edge import media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Collection
+    from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
 
     from fastapi import Request
 
@@ -44,10 +44,27 @@ _TO: Final = "eyes"
 _JSON: Final = "application/json"
 _STEP: Final = 256
 _GOOD: Final = frozenset({200, 201})
-_KEPT: Final = frozenset({b"location", b"link", b"content-disposition", b"idempotency-replayed"})
+_KEPT: Final = frozenset(
+    {b"location", b"link", b"content-disposition", b"idempotency-replayed", b"content-range", b"accept-ranges"}
+)
 """Header fields that stay beside a sealed answer. Any other may be a digest of the content, or its length."""
 
 _TAG: Final = b"etag"
+
+
+class Streamed(StreamingResponse):
+    """A file that comes in parts, or a range of one. `says`: what its release says of it, where it is sealed."""
+
+    def __init__(
+        self,
+        parts: AsyncIterator[bytes],
+        status: int,
+        headers: Mapping[str, str],
+        media_type: str,
+        says: Mapping[str, str | int],
+    ) -> None:
+        super().__init__(parts, status, headers, media_type)
+        self.says = says
 
 
 def forms(produces: Collection[str]) -> dict[str, Any]:
@@ -88,17 +105,18 @@ def seal(request: Request, answer: Response) -> Response:
     """The answer as it leaves: whole, or a file that comes in parts as a release (`api.crypto.release`).
 
     What is left alone has no content of ours: problems, and what has not changed. Raises TypeError for any other answer
-    that cannot be sealed, such as a range of a file: an operation ignores `Range` where it is to be.
+    that cannot be sealed: of a range of a file the release says where it begins, or nobody does.
     """
     to = recipient(request)
     if to is None or answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return answer
-    if answer.status_code not in _GOOD:
+    says = answer.says if isinstance(answer, Streamed) else {}
+    if answer.status_code not in _GOOD and not says:
         raise TypeError("an answer of this status cannot be sealed", answer.status_code)
     said = answer.headers["content-type"].partition(";")[0]
     sealed: Response
     if isinstance(answer, StreamingResponse):
-        parts = release.sealed(to, cast("AsyncIterable[bytes]", answer.body_iterator), said)
+        parts = release.sealed(to, cast("AsyncIterable[bytes]", answer.body_iterator), said, says)
         sealed = StreamingResponse(parts, answer.status_code, media_type=release.MEDIA_TYPE)
     else:
         text = bytes(answer.body)

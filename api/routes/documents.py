@@ -45,7 +45,7 @@ _FIELDS: Final[dict[str, Any]] = {
     name: {"description": text, "schema": {"type": "string"}}
     for name, text in {
         "ETag": "Of the content, which never changes. For `If-Range` and `If-None-Match`.",
-        "Accept-Ranges": "`bytes`.",
+        "Accept-Ranges": "`bytes`; `content`, of the bytes within, where it is sealed.",
         "Content-Disposition": "`attachment`, with a file name that says nothing.",
     }.items()
 }
@@ -66,7 +66,7 @@ _RANGED: Final[dict[str, Any]] = {
     "parameters": [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
         for name, text in {
-            "Range": "One range of bytes (RFC 9110 section 14.2).",
+            "Range": "One range of bytes (RFC 9110 section 14.2); sealed `content=…`, of the bytes within.",
             "If-Range": "The entity tag that the range is of; of another one all of it comes.",
             "If-None-Match": "The `ETag` that you have.",
         }.items()
@@ -198,6 +198,7 @@ def _sent(request: Request, call: Call, content: Content) -> Response:
         str(content.kind),
         f'"{content.upload}"',
         f"document-{content.facts.id}.{_ENDINGS[content.kind]}",
+        content.facts.id,
         partial(content.read, partial(_unit, request)),
     )
     return downloads.sent(request, call, file)

@@ -22,11 +22,12 @@ from api.dossiers import document_store, withdrawal_store
 from api.oauth import operator
 from api.persons import holds
 from api.vocabulary import DOCUMENT_MOST, DataCategory, DocumentType, HoldGround, Municipality, Party, Purpose
-from clients import _releasing, _sealing, _transport
+from clients import _opening, _releasing, _sealing, _transport
 from clients._messages import Request
+from clients._released import Receiver
 from clients.chain import AsyncChainClient
 from clients.documents import Content
-from clients.errors import Conflict
+from clients.errors import Conflict, UnexpectedAnswer
 from clients.ngo import AsyncNgoClient
 from tests import agreeing
 from tests.actor import OCCURRENCE, reasons, refused
@@ -480,20 +481,34 @@ async def _request(exchange: Exchange, dossier: Attached) -> Any:
 
 
 async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchange: Exchange) -> None:
-    """Titles come sealed to that key, and a content as a release to it: whole, under a key of this one answer."""
+    """Titles come sealed to that key, and a content, or a range of it, as a release: under a key of this one answer."""
     dossier, content = await Attached.to(exchange), pdf(2 * CHUNK + 5)
-    at = await dossier.stored(content)
-    member, into = exchange.members["ngo"], io.BytesIO()
+    at, other = await dossier.stored(content), await dossier.stored(content)
+    member, into, rest, plain = exchange.members["ngo"], io.BytesIO(), io.BytesIO(), io.BytesIO()
+    document = UUID(at.rpartition("/")[2])
+    opener = _opening.Opener(private("p-256"))
     async with sealing(exchange, "p-256"):
         listed = await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)
         assert (listed.status_code, listed.headers["content-type"]) == (200, "application/jose")
         refused(await dossier.read(at, Accept="application/jose"), 406, "not-acceptable")
         answer = await dossier.read(at, Range="bytes=0-3", Accept=release.MEDIA_TYPE)
         assert (answer.status_code, answer.headers["content-type"]) == (200, release.MEDIA_TYPE)
+        assert answer.headers["accept-ranges"] == "content"
         assert content[:64] not in answer.content
-        assert "etag" not in answer.headers
-        head = await exchange.actor("ngo").send("HEAD", at, purpose=SCREENING)
-        assert (head.status_code, head.content) == (200, b"")
+        assert not {"etag", "content-range", "content-length"} & set(answer.headers)
+        for method, asked, status in (("GET", "content=9-", 206), ("HEAD", "content=9-", 206), ("HEAD", "", 200)):
+            ranged = await exchange.actor("ngo").send(method, at, purpose=SCREENING, headers={"Range": asked})
+            assert (ranged.status_code, bool(ranged.content)) == (status, method == "GET")
+            assert ranged.headers["content-type"] == release.MEDIA_TYPE
+            wanted = f"content 9-{len(content) - 1}/{len(content)}" if asked else None
+            assert ranged.headers.get("content-range") == wanted
+        behind = await dossier.read(at, Range=f"content={len(content)}-")
+        refused(behind, 416, "range-not-satisfiable")
+        assert behind.headers["content-range"] == f"content */{len(content)}"
+        ranged = await dossier.read(at, Range=f"content={CHUNK + 1}-")
+        assert len(ranged.content) < len(content)
+        told = json.loads(opener.open(ranged.content.partition(b"\n")[0]))
+        assert (told["documentId"], told["start"]) == (str(document), CHUNK + 1)
         async with AsyncNgoClient(
             f"{BASE}/v1",
             issuer=BASE,
@@ -503,16 +518,18 @@ async def test_who_registered_an_encryption_key_gets_nothing_in_the_clear(exchan
             opening_key=private("p-256"),
             transport=_transport.AsyncHttp(timeout=30, inner=httpx.ASGITransport(app=exchange.app)),
         ) as ngo:
-            await ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), into, purpose=SCREENING)
-            rest = io.BytesIO()
-            await ngo.documents.read(
-                dossier.dossier, UUID(at.rpartition("/")[2]), rest, purpose=SCREENING, start=CHUNK + 1
-            )
-    assert rest.getvalue() == content[CHUNK + 1 :], "no range is sealed: what it has already is dropped"
-    assert into.getvalue() == content
-    plain = io.BytesIO()
-    await exchange.ngo.documents.read(dossier.dossier, UUID(at.rpartition("/")[2]), plain, purpose=SCREENING, start=9)
+            await ngo.documents.read(dossier.dossier, document, into, purpose=SCREENING)
+            done = await ngo.documents.read(dossier.dossier, document, rest, purpose=SCREENING, start=CHUNK + 1)
+            assert done.status == 206
+        elsewhere = await dossier.read(other)
+    assert (into.getvalue(), rest.getvalue()) == (content, content[CHUNK + 1 :])
+    await exchange.ngo.documents.read(dossier.dossier, document, plain, purpose=SCREENING, start=9)
     assert plain.getvalue() == content[9:]
+    for came, start, which in ((elsewhere, 0, document), (ranged, CHUNK, document), (answer, 0, None)):
+        file = io.BytesIO()
+        with pytest.raises(UnexpectedAnswer, match="not whole"):
+            Receiver(file, opener, start, which).begin(release.MEDIA_TYPE, 0).write(came.content)
+        assert file.getvalue() == b""
 
 
 # sealed to us
