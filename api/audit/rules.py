@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from api.audit.tables import WORDS
 from api.storage.statement import statement
 from api.vocabulary import SignalRule
 
@@ -128,9 +127,8 @@ _PERSON: Final = (
 _WITHDRAWN: Final = (
     "CROSS JOIN LATERAL (SELECT q.index FROM audit.projection q WHERE q.object_id = p.object_id AND q.organisation ="
     " p.organisation AND q.index < p.index AND q.result = 'permitted' AND q.categories IS NOT NULL"
-    " ORDER BY q.index DESC LIMIT 1) had CROSS JOIN LATERAL (SELECT w.at FROM audit.projection w WHERE"
-    f" {WORDS} @@ CAST('''consents.withdraw''' AS tsquery) AND w.action = 'consents.withdraw'"
-    " AND w.result = 'permitted' AND w.index > had.index AND w.index < p.index"
+    " ORDER BY q.index DESC LIMIT 1) had CROSS JOIN LATERAL (SELECT w.at FROM audit.projection w WHERE w.action ="
+    " 'consents.withdraw' AND w.result = 'permitted' AND w.index > had.index AND w.index < p.index"
     " AND w.at > p.at - make_interval(days => CAST(:threshold AS int))"
     f" AND {_PERSON.format(index='w.index')} = {_PERSON.format(index='had.index')} ORDER BY w.index DESC LIMIT 1) gone"
 )

@@ -99,7 +99,8 @@ _WORD_MOST: Final = 200
 """Characters that are compared: no column has more, and no word of a tsquery more than some 2,000 bytes."""
 
 _PATTERNS: Final = frozenset("pb")
-"""Kinds of values: any pattern, and one of which the beginning is known."""
+_WORDLESS: Final = frozenset("pe")
+"""Kinds of values of which no beginning is known: a tsquery has no empty words."""
 
 WINDOW: Final = 5_000
 """Entries that are walked through. What is common fills a page from them; the rest is rare enough for an index."""
@@ -169,6 +170,8 @@ def _kind(value: Value) -> str:
             return "b" if _beginning(like) else "p"
         case Span(low=low, high=high):
             return "s" if low is not None and high is not None else "l" if low is not None else "h"
+        case "":
+            return "e"
         case _:
             return "t"
 
@@ -190,13 +193,9 @@ def _values(place: int, term: Term) -> dict[str, Any]:
 
 def _word(value: Value) -> str | None:
     """The word, or how words begin, as a tsquery."""
-    match value:
-        case Pattern(like=like):
-            return _quoted(_beginning(like)) + ":*"
-        case Span():
-            return None
-        case _:
-            return _quoted(str(value))
+    if isinstance(value, Pattern):
+        return _quoted(_beginning(value.like)) + ":*"
+    return None if isinstance(value, Span) else _quoted(str(value))
 
 
 def _quoted(word: str) -> str:
@@ -272,7 +271,7 @@ def _holds(key: Key, kind: str, name: str, *, worded: bool) -> ColumnElement[boo
         return _in_list(_LISTS[key], kind, name)
     column = _BY_ID[key] if kind == "u" else _COLUMNS[key]
     holds = _compared(column, kind, name)
-    if not worded or kind == "p":
+    if not worded or kind in _WORDLESS:
         return holds
     # The index finds the word, whichever of its columns has it.
     return _WORDS.op("@@", is_comparison=True)(cast(bindparam(f"{name}_word", type_=Text), TSQUERY)) & holds

@@ -203,6 +203,8 @@ projection: Final = Table(
     Index("ix_projection_result_index", "result", "index", postgresql_where=text("result <> 'permitted'")),
     # As a query turned round says it: what is not permitted, an entry without a readable result included.
     Index("ix_projection_not_permitted", "index", postgresql_where=text("(result = 'permitted') IS NOT TRUE")),
+    # A rule walks back through them.
+    Index("ix_projection_withdrawals", "index", postgresql_where=text("action = 'consents.withdraw'")),
     # One index of all of them: it takes what many entries have in common at once, where a tree is gone down for each.
     Index("ix_projection_words", text(WORDS), "grounds", "categories", "withheld", postgresql_using="gin"),
     schema="audit",

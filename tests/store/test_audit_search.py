@@ -61,6 +61,7 @@ def story() -> list[bytes]:
         ),
         entry(4, actor=ind, result="failed", withheld={"medical": "not-available"}, ground=["vw-107-8", "public-task"]),
         entry(5, action="100%_sure", actor={"client": "a,b", "kind": "auditor"}),
+        entry(6, action=""),
         b"not json",
     ]
 
@@ -74,6 +75,7 @@ TERMS = (
     "category:medical", "category:med*", "category:identity,contact", "withheld:medical", f"request:{REQUEST}",
     "after:2026-11-24T12:02:00Z", "before:2026-11-24T12:02:00Z", "at:2026-11-24", "at:2026-11-25..",
     "at:2026-11-24T12:01:00Z..2026-11-24T12:03:00Z", "at:..2026-11-24T12:01:00Z", "seq:3", "seq:2..4", "seq:..1,5..",
+    'action:""', 'actor:"",worker-7',
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ LISTS = ("grounds", "categories", "withheld")
 WORDS = sa.text(
     "array_to_tsvector(array_remove(array_remove(ARRAY[action, kind, actor, purpose, organisation::text], NULL), ''))"
 )
+WITHDRAWALS = "ix_projection_withdrawals"
+WITHDRAWN = "action = 'consents.withdraw'"
 ALONE = ("organisation", "action", "kind", "purpose", "actor")
 ONLY = {name: f"{name} IS NOT NULL" for name in ("purpose", "actor")}
 
@@ -22,9 +24,11 @@ def upgrade() -> None:
     op.create_index(NAME, "projection", [WORDS, *LISTS], schema="audit", postgresql_using="gin")
     for name in ALONE:
         op.drop_index(f"ix_projection_{name}_index", table_name="projection", schema="audit")
+    op.create_index(WITHDRAWALS, "projection", ["index"], schema="audit", postgresql_where=sa.text(WITHDRAWN))
 
 
 def downgrade() -> None:
+    op.drop_index(WITHDRAWALS, table_name="projection", schema="audit")
     for name in ALONE:
         on = sa.text(ONLY[name]) if name in ONLY else None
         op.create_index(
