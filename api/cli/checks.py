@@ -10,6 +10,7 @@ from api.audit import starting
 from api.audit.checkpoint import Signer
 from api.cli import guards
 from api.crypto import inbox, inbox_log, keyfile, memory, signing_choice
+from api.custody import opening
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing, signing_log
 from api.storage import standing
@@ -28,7 +29,9 @@ def may_serve() -> Settings:
     found, told = settings.examined()
     faults, schedule, posts = list(told), None, None
     try:
-        schedule, silent = asyncio.run(_signing(keyfile.load(found.key_file), found))
+        keys = keyfile.load(found.key_file)
+        faults.extend(opening.faults(keys, found.custody))
+        schedule, silent = asyncio.run(_signing(keys, found))
         faults.extend(silent)
     except Misconfigured as error:
         faults.extend(error.faults)

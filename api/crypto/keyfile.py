@@ -148,7 +148,7 @@ def forget_index(path: Path, version: int) -> None:
         newest = content.get("blindIndexVersion", 1)
         if newest > version:
             return content
-        over = {"formerBlindIndex", "formerBlindIndexVersion"} | ({"blindIndex"} if newest < version else set())
+        over = ("formerBlindIndex", "formerBlindIndexVersion", *(("blindIndex",) if newest < version else ()))
         return {name: each for name, each in content.items() if name not in over}
 
     _change(path, forgotten)

@@ -38,7 +38,7 @@ _MACS: Final = {
     Attribute.DECRYPT: False,
     Attribute.DERIVE: False,
 }
-_KINDS: Final = {
+_KINDS: Final[dict[Use, tuple[KeyType, Mechanism, dict[Attribute, bool]]]] = {
     Use.WRAPS: (KeyType.AES, Mechanism.AES_KEY_GEN, {}),
     Use.MACS: (KeyType.GENERIC_SECRET, Mechanism.GENERIC_SECRET_KEY_GEN, _MACS),
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.crypto.choice import Choice
+    from api.crypto.keyfile import KeyFile
     from api.crypto.wrappers import WrappedKey
     from api.custody.custodian import Custodian
 
@@ -40,14 +41,20 @@ class Keepers:
         return BlindIndex(self.index_keys)
 
 
+def faults(keys: KeyFile, chosen: Choice) -> tuple[str, ...]:
+    """Why this key file and this choice do not go together."""
+    if chosen.kind is not choice.Kind.FILE or keys.blind_index:
+        return ()
+    return (f"KETENBRUG_KEY_SERVICE: {keys.path} has no key of the V-number index, so a key service must have it",)
+
+
 @asynccontextmanager
 async def keepers(path: Path, chosen: Choice) -> AsyncGenerator[Keepers]:
     """Open them: of this key file, and of the service that was chosen beside it. Raises `Misconfigured`."""
+    if found := faults(keyfile.load(path), chosen):
+        raise Misconfigured(found)
     filed = FileCustodian(path)
     if chosen.kind is choice.Kind.FILE:
-        if not keyfile.load(path).blind_index:
-            why = f"KETENBRUG_KEY_SERVICE: {path} has no key of the V-number index, so a key service must have it"
-            raise Misconfigured((why,))
         yield Keepers(filed, InstalledIndex(path))
         return
     async with choice.opened(chosen) as service:
