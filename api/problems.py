@@ -302,8 +302,8 @@ WRONG_STATE: Final = _row(
 )
 NOT_EXPLAINED: Final = _row(
     "outcome-not-explained", 409, "Not yet explained to the person", "Nog niet aan de persoon uitgelegd",
-    "An outcome goes to an authority only after it was explained to the person, or with a coded reason why not.",
-    "Record when, in which language and by whom it was explained, or the reason.",
+    "An outcome goes to an authority, alone or with a question, only once it was explained, or with a coded reason.",
+    "Share it with that authority, and record when, in which language and by whom it was explained, or the reason.",
 )
 NOT_ASSIGNABLE: Final = _row(
     "not-assignable", 409, "This organisation cannot be assigned", "Deze organisatie kan niet worden toegewezen",

@@ -39,8 +39,8 @@ async def request(call: Call, request_id: AdviceRequestId, new: NewRequest) -> R
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    if new.outcome_id is not None and not await request_store.has_outcome(call, new.outcome_id, new.case_id):
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    if (why := await request_store.hindrance(call, new)) is not None:
+        return gate.refuse(call, thing, why, {} if why is Reason.NOT_VISIBLE else whom)
     if ADVISES.get(new.purpose) is not around.supplier.kind:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:

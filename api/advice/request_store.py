@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, Uuid, bindparam, column, insert, literal_column, or_, select, table
+from sqlalchemy import Integer, Uuid, bindparam, column, exists, insert, literal_column, or_, select, table
 
 from api.advice.model import RequestFacts, RequestSummary
 from api.advice.tables import ADVICE_REQUEST, advice, advice_request
@@ -23,6 +23,7 @@ from api.vocabulary import (
     PersonAlias,
     PersonId,
     Purpose,
+    Reason,
     ScreeningOutcomeId,
 )
 
@@ -66,10 +67,18 @@ _FIND_REQUEST: Final = statement(
     .join(person_alias, person_alias.c.person_id == advice_request.c.person_id)
     .where(advice_request.c.id == bindparam("request_id"))
 )
-# The room of outcomes is beside this one: of its table only the names of these columns are known here.
+# The room of outcomes is beside this one: of its tables only the names of these columns are known here.
 _OUTCOMES: Final = table("screening_outcome", column("id"), column("case_id"), column("author"), schema="exchange")
+_SHARES: Final = table("screening_share", column("outcome_id"), column("organisation_id"), schema="exchange")
 _OUTCOME: Final = statement(
-    select(_OUTCOMES.c.id).where(
+    select(
+        exists()
+        .where(
+            _SHARES.c.outcome_id == _OUTCOMES.c.id,
+            _SHARES.c.organisation_id == bindparam("addressee", type_=Uuid),
+        )
+        .label("shared")
+    ).where(
         _OUTCOMES.c.id == bindparam("outcome_id", type_=Uuid),
         _OUTCOMES.c.case_id == bindparam("of_case", type_=Uuid),
         _OUTCOMES.c.author == bindparam("by", type_=Uuid),
@@ -121,10 +130,21 @@ async def find_request(call: Call, request_id: AdviceRequestId) -> RequestFacts 
     return None if row is None else await _request_facts(call, row)
 
 
-async def has_outcome(call: Call, outcome_id: ScreeningOutcomeId, case_id: CaseId) -> bool:
-    """Whether the caller has this screening outcome in this case."""
+async def hindrance(call: Call, new: NewRequest) -> Reason | None:
+    """Why the outcome that is named cannot go with the question; None when it can, and when none is named.
+
+    It is one of the caller's own in this case, and was shared with whom is asked: so it was explained to the person
+    before, or there is a coded reason why not. Else its id alone would tell an authority that there is an outcome.
+    """
+    if new.outcome_id is None:
+        return None
     mine = call.caller.organisation.id
-    return await call.unit.one(_OUTCOME(outcome_id=outcome_id, of_case=case_id, by=mine)) is not None
+    row = await call.unit.one(
+        _OUTCOME(outcome_id=new.outcome_id, of_case=new.case_id, by=mine, addressee=new.addressee)
+    )
+    if row is None:
+        return Reason.NOT_VISIBLE
+    return None if row["shared"] else Reason.NOT_EXPLAINED
 
 
 async def lock(unit: Unit, request_id: AdviceRequestId) -> None:

@@ -43,7 +43,7 @@ _READ = (*_SEEN, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
     operation_id="requestAdvice",
     status_code=201,
     response_model=wire.AdviceRequest,
-    responses=told(*_SEEN, problems.NOT_PERMITTED),
+    responses=told(*_SEEN, problems.NOT_PERMITTED, problems.NOT_EXPLAINED),
 )
 async def request_advice(
     body: wire.NewAdviceRequest, call: Annotated[Call, creates(authority.REQUEST_ADVICE)]

@@ -19,7 +19,10 @@ class NewAdviceRequest(Wire):
     addressee_id: UUID
     purpose: Literal["residence-advice", "return-advice", "identity-advice"]
     question: LongText
-    screening_outcome_id: UUID | None = Field(default=None, description="The outcome that goes with the question.")
+    screening_outcome_id: UUID | None = Field(
+        default=None,
+        description="The outcome that goes with the question: one of yours in this case, shared with the addressee.",
+    )
 
 
 class AdviceRequest(Wire):

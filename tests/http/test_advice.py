@@ -183,7 +183,7 @@ async def test_an_answer_fits_the_question_and_comes_once(exchange: Exchange) ->
 
 async def test_a_term_runs_until_it_is_answered(exchange: Exchange) -> None:
     dealings = await Dealings.begin(exchange)
-    outcome = await dealings.outcome()
+    outcome = await dealings.outcome("ind")
     request = await dealings.asked("ind", screening_outcome_id=outcome.id)
     assert request.due_date is not None
     assert request.screening_outcome_id == outcome.id
@@ -202,6 +202,16 @@ async def test_an_outcome_of_another_case_goes_with_no_question(exchange: Exchan
     for which in (outcome.id, uuid4()):
         new = wire(dealings.new_question(screening_outcome_id=which))
         refused(await exchange.actor("ngo").post("/advice-requests", new), 404, "not-found")
+
+
+async def test_an_outcome_goes_with_a_question_to_whom_it_was_shared_with(exchange: Exchange) -> None:
+    """Shared with an authority it was explained to the person before; its id alone tells nobody else of it."""
+    dealings, ngo = await Dealings.begin(exchange), exchange.actor("ngo")
+    for outcome in (await dealings.outcome("otherNgo", explanations=()), await dealings.outcome("dtv")):
+        new = wire(dealings.new_question(screening_outcome_id=outcome.id))
+        refused(await ngo.post("/advice-requests", new), 409, "outcome-not-explained")
+    outcome = await dealings.outcome("ind", explanations=(), not_explained_reason="incapacity")
+    assert (await dealings.asked("ind", screening_outcome_id=outcome.id)).screening_outcome_id == outcome.id
 
 
 async def test_nothing_begins_in_a_case_that_has_ended(exchange: Exchange) -> None:
