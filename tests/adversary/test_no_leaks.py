@@ -455,7 +455,7 @@ def test_a_dump_of_the_database_holds_none(played: Played) -> None:
         (programs / "pg_dump", played.running.cluster.superuser_url(NAME)), capture_output=True, check=True
     ).stdout
     for table in ("idempotency_key", "event", "entry", "dossier_section", "document_part"):
-        assert re.search(rf"COPY \w+\.{table}\b[^\n]*\n(?!\\\.)".encode(), dump), f"the control: {table} has rows"
+        assert re.search(rf"COPY \w+\.{table}\w*\b[^\n]*\n(?!\\\.)".encode(), dump), f"the control: {table} has rows"
     assert b"dossiers.read".hex().encode() in dump, "the control: leaves are dumped in hexadecimal"
     assert not leaked(dump)
 
