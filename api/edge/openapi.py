@@ -154,6 +154,8 @@ def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
         yield from (problems.IDEMPOTENCY_KEY_MISSING, problems.IDEMPOTENCY_KEY_REUSED)
     if payloads.HEADER in names:
         yield from (problems.PAYLOAD_SIGNATURE_MISSING, problems.PAYLOAD_SIGNATURE_INVALID)
+    if "Purpose" in names:
+        yield from (problems.PURPOSE_MISSING, problems.PURPOSE_NEVER)
     if "If-Match" in names:
         yield from (problems.PRECONDITION_FAILED, problems.PRECONDITION_REQUIRED)
     if operation.get("security"):

@@ -46,7 +46,7 @@ async def ask(body: wire.NewAdmissionCheck, call: Annotated[Call, creates(author
     "/admission-checks/{admissionCheckId}",
     operation_id="readAdmission",
     response_model=wire.AdmissionCheck,
-    responses=told(*_SEEN, problems.PURPOSE_MISSING),
+    responses=told(*_SEEN),
 )
 async def read(
     request: Request,

@@ -35,7 +35,7 @@ routes = router(tags=["advice"])
 RequestId = Annotated[UUID, Path(alias="adviceRequestId", description="Id of an advice request (adviesvraag).")]
 AdviceIdPath = Annotated[UUID, Path(alias="adviceId", description="Id of an advice (advies).")]
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
-_READ = (*_SEEN, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
+_READ = (*_SEEN, problems.NOT_PERMITTED)
 
 
 @routes.post(
@@ -99,7 +99,7 @@ async def give(body: wire.NewAdvice, call: Annotated[Call, creates_signed(author
     "/advice",
     operation_id="listAdvice",
     response_model=Page[wire.Advice],
-    responses=told(problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.PURPOSE_NEVER),
+    responses=told(problems.WRONG_PARTY),
 )
 async def list_advice(
     request: Request,

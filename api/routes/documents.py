@@ -30,7 +30,7 @@ from api.vocabulary import DOCUMENT_MOST, DocumentId, DocumentType, DossierId
 routes = router(tags=["documents"])
 
 DocumentIdPath = Annotated[UUID, Path(alias="documentId", description="Id of a document (stuk).")]
-_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.NOT_PERMITTED)
 _SENT = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.WRONG_STATE)
 _ENDINGS: Final = {
     DocumentType.PDF: "pdf",

@@ -79,7 +79,7 @@ async def list_requests(
     "/dossier-requests/{dossierRequestId}",
     operation_id="readDossierRequest",
     response_model=wire.DossierRequest,
-    responses=told(*_SEEN, problems.PURPOSE_MISSING, problems.NOT_PERMITTED),
+    responses=told(*_SEEN, problems.NOT_PERMITTED),
 )
 async def read_request(
     request: Request,

@@ -21,7 +21,7 @@ from api.vocabulary import DossierId
 routes = router(tags=["dossiers"])
 
 DossierIdPath = Annotated[UUID, Path(alias="dossierId", description="Id of a dossier.")]
-_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.PURPOSE_MISSING, problems.NOT_PERMITTED)
+_SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.NOT_PERMITTED)
 
 
 @routes.get(

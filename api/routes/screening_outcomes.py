@@ -65,7 +65,7 @@ async def list_outcomes(
     "/screening-outcomes/{screeningOutcomeId}",
     operation_id="readOutcome",
     response_model=wire.ScreeningOutcome,
-    responses=told(*_SEEN, problems.PURPOSE_MISSING, problems.NOT_PERMITTED),
+    responses=told(*_SEEN, problems.NOT_PERMITTED),
 )
 async def read(
     request: Request,
