@@ -15,7 +15,7 @@ from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, PositiveInt, Se
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.audit.places import BucketSettings, GuardSettings
+from api.audit.places import BucketSettings, GuardSettings, clash_faults
 from api.crypto.choice import Choice, Kind
 from api.crypto.signing_choice import SigningChoice
 from api.errors import Misconfigured
@@ -248,6 +248,7 @@ def _faults(settings: Settings) -> list[str]:
     faults += [*settings.custody.faults(), *settings.signing_faults()]
     faults += _issuer_faults(settings) + settings.hop_faults()
     faults += _logbook_faults(settings) + settings.guard_faults() + settings.bucket_faults()
+    faults += clash_faults(settings, settings)
     if settings.sandbox and parts.hostname and not loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
     return faults

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from api import settings
 from api.audit import starting
 from api.audit.checkpoint import Signer
-from api.cli import guards
+from api.audit.places import BUCKET
+from api.cli import buckets, guards
 from api.crypto import inbox, inbox_log, keyfile, memory, signing_choice
 from api.custody import opening
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
@@ -49,6 +50,8 @@ def may_serve() -> Settings:
 def may_work() -> Settings:
     """The settings of a process that also signs the log: it must not start where the log must not be continued."""
     found = may_serve()
+    if found.log_bucket_url:
+        buckets.examine(BUCKET)
     try:
         asyncio.run(_of_log(found))
     except (LogStopped, LogDamaged) as error:

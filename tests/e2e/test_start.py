@@ -120,6 +120,16 @@ def test_witnesses_that_cannot_be_read_are_told_before_anything_starts(
     assert "line 1: is not a line of a policy" in wrong[0]
 
 
+def test_a_library_that_publishing_needs_is_told_before_anything_starts(
+    database: servers.Database, keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "botocore.py").write_text("raise ModuleNotFoundError")
+    settings = {"public_url": "https://ketenbrug.example", "log_guard": tmp_path / "guard", "key_file": keys}
+    bucket = {"log_bucket_url": "https://log.s3.example", "PYTHONPATH": tmp_path}
+    (said,) = refused("work", database_url=database.app_url, **settings, **bucket)
+    assert "KETENBRUG_LOG_BUCKET_URL: needs a library: install ketenbrug[s3]" in said
+
+
 def test_tests_forget_every_setting_of_the_service() -> None:
     """The sandbox and the demo forget them too: see their tests."""
     program = (

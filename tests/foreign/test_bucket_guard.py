@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 60.0
 REGION: Final = "eu-west-1"
+LOCATION: Final = f"<x><LocationConstraint>{REGION}</LocationConstraint></x>"
 PUBLIC: Final = {
     "Version": "2012-10-17",
     "Statement": [
@@ -44,14 +45,15 @@ NEWEST: Final = "SELECT note FROM audit.checkpoint ORDER BY size DESC LIMIT 1"
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """The address of a bucket. The server does not look at who asks."""
+    """The address of a bucket; beside it is one that is closed. The server does not look at who asks."""
     moto_server = importlib.import_module("moto.server")  # of a group that only `make test-foreign` installs
     server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}/guards"
-    made = httpx.put(url, content=f"<x><LocationConstraint>{REGION}</LocationConstraint></x>", trust_env=False)
+    made = httpx.put(url, content=LOCATION, trust_env=False)
     assert made.status_code == 200, made.text
+    assert httpx.put(f"{url}-closed", content=LOCATION, trust_env=False).status_code == 200
     assert httpx.put(f"{url}?policy", content=orjson.dumps(PUBLIC), trust_env=False).status_code < 300
     yield url
     server.stop()
@@ -177,9 +179,9 @@ def test_the_log_is_published_while_it_grows_and_taken_out_with_a_reason(
     again = live.command("audit", "publish", **settings)
     assert (again.returncode, again.stdout) == (0, f"{bucket}/log has the log of 700 entries.\n")
     words = ("--entries", "--reason", "incident", "--reference", "AUD-2026-14")
-    taken = live.command("audit", "publish", "--to", f"{bucket}/taken", *words, **settings)
-    assert (taken.returncode, taken.stdout) == (0, f"{bucket}/taken has the log of 700 entries.\n")
-    assert httpx.get(f"{bucket}/taken/tile/entries/000", trust_env=False).status_code == 403
+    taken = live.command("audit", "publish", "--to", f"{bucket}-closed/taken", *words, **settings)
+    assert (taken.returncode, taken.stdout) == (0, f"{bucket}-closed/taken has the log of 700 entries.\n")
+    assert httpx.get(f"{bucket}-closed/taken/tile/entries/000", trust_env=False).status_code == 403
     stated = {"reason": "incident", "reference": "AUD-2026-14"}
     entry = asked(database, "SELECT leaf FROM audit.entry ORDER BY id DESC LIMIT 1")
     assert (orjson.loads(entry)["action"], orjson.loads(entry)["stated"]) == ("audit.export-log", stated)

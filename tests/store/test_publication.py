@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from api.audit import export, publication
 from api.audit.checkpoint import own
+from api.audit.places import BucketSettings, in_one_bucket
 from api.audit.publication import Publication
 from api.cli import audit as command
+from api.cli import publishing
 from api.errors import LogDamaged, Misconfigured, NotExportable, Unavailable
 from api.settings import now
 from api.storage.pool import Database
 from clients import verifier
+from tests import live
 from tests.audit_kit import ORIGIN
 from tests.audit_store import Rows, append, settle, tamper
 from tests.bucket_kit import Store, objects
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from api.outbound import Answer
     from tests import servers
 
+STATED = ("--entries", "--reason", "incident", "--reference", "AUD-2026-14")
 PLACE = "https://log.s3.eu-central-1.amazonaws.com/tree"
 
 
@@ -360,6 +365,23 @@ async def test_one_process_keeps_it_up_and_tells_when_it_was(pool: Database, con
     assert 0 <= now().timestamp() - (REGISTRY.get_sample_value("ketenbrug_log_published_timestamp_seconds") or 0) < 60
 
 
+async def test_a_client_that_cannot_be_opened_stops_nothing_and_is_opened_when_it_can_be(pool: Database) -> None:
+    """Who publishes runs beside who signs: without credentials it tells so, and goes on trying."""
+    nobody = {"AWS_PROFILE": "nobody", "AWS_EC2_METADATA_DISABLED": "true"}
+    given = {"AWS_PROFILE": None, "AWS_ACCESS_KEY_ID": "example", "AWS_SECRET_ACCESS_KEY": "example"}
+    found = BucketSettings(log_bucket_url=f"http://127.0.0.1:{live.free_port()}/log")
+    with capture_logs() as told, CliRunner(env=nobody).isolation():
+        running = asyncio.create_task(publishing.run(pool, found, every=0.01))
+        await until(lambda: running.done() or len(told) > 1)
+        assert not running.done()
+        assert {(each["kind"], each["where"]) for each in told} == {("Unavailable", "credentials")}
+        with CliRunner(env=given).isolation():
+            await until(lambda: running.done() or told[-1]["where"] != "credentials")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (told[-1]["kind"], told[-1]["where"]) == ("Unavailable", "peer")
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for it."""
     for _ in range(3_000):
@@ -377,12 +399,34 @@ async def until(holds: Callable[[], bool]) -> None:
         (("--to", "https://log.s3.example/"), "no / at its end"),
         (("--to", PLACE, "--entries"), "needs --reason"),
         (("--to", PLACE, "--entries", "--reason", "incident", "--reference", "J. de Vries"), "no name"),
-        (("--to", "https://all.example", "--entries", "--reason", "incident", "--reference", "AUD-2026-14"), "another"),
+        (("--to", PLACE, *STATED), "say --unpublished"),
     ],
 )
 def test_the_command_says_what_it_needs(words: tuple[str, ...], why: str) -> None:
-    """Entries go nowhere without a reason, and never where everybody reads."""
-    public = {"KETENBRUG_LOG_BUCKET_URL": "https://all.example"} if why == "another" else {}
-    run = CliRunner().invoke(command.app, ["publish", *words], env={"KETENBRUG_LOG_BUCKET_URL": ""} | public)
+    """Entries go nowhere without a reason, nor where nobody said which place is for everybody."""
+    run = CliRunner().invoke(command.app, ["publish", *words], env={"KETENBRUG_LOG_BUCKET_URL": ""})
     assert isinstance(run.exception, Misconfigured)
     assert why in str(run.exception)
+
+
+@pytest.mark.parametrize(
+    ("public", "to"),
+    [
+        (PLACE, PLACE),
+        (PLACE, f"{PLACE}/private"),
+        (PLACE, "https://log.s3.eu-central-1.amazonaws.com"),
+        (PLACE, "https://log.s3.eu-central-1.amazonaws.com/apart"),
+        (PLACE, "https://LOG.S3.eu-central-1.amazonaws.com:443/tr%65e"),
+        (PLACE, "https://s3.eu-central-1.amazonaws.com/log/apart"),
+        ("http://127.0.0.1:9000/log", "http://127.0.0.1:9000/log/entries"),
+        ("https://log.example", "https://log.example./entries"),
+    ],
+)
+def test_entries_never_go_into_the_bucket_that_is_for_everybody(public: str, to: str) -> None:
+    """Whatever the folder, and however it is written."""
+    settings = {"KETENBRUG_LOG_BUCKET_URL": public}
+    run = CliRunner().invoke(command.app, ["publish", "--to", to, *STATED, "--unpublished"], env=settings)
+    assert isinstance(run.exception, Misconfigured)
+    assert "another bucket" in str(run.exception)
+    for apart in ("https://other.s3.eu-central-1.amazonaws.com/tree", "http://127.0.0.1:9000/logs"):
+        assert not in_one_bucket(public, apart)

@@ -138,6 +138,8 @@ def test_records_of_persons_leave_over_https(address: str) -> None:
         "https://guards.s3.example",
         "https://guards.s3.example/",
         "https://guards.s3.example/log?versionId=1",
+        "https://guards.s3.example/../log",
+        "https://guards.s3.example:x/log",
         "https://key@guards.s3.example/log",
         "s3://guards/log",
     ],
@@ -158,6 +160,23 @@ def test_the_log_is_published_below_an_address(address: str) -> None:
 def test_an_object_of_a_bucket_may_be_the_guard() -> None:
     address = "https://guards.s3.eu-central-1.amazonaws.com/log"
     assert read(settings.serving, GOOD | {"KETENBRUG_LOG_GUARD_URL": address}).log_guard_url == address
+
+
+@pytest.mark.parametrize(
+    ("guard", "bucket"),
+    [
+        ("https://log.s3.example/tree/checkpoint", "https://log.s3.example/tree"),
+        ("https://LOG.s3.example:443/tree", "https://log.s3.example/tree"),
+        ("https://log.s3.example/guard", "https://log.s3.example"),
+        ("https://log.s3.example/guard", "https://log.s3.example/guard/tree"),
+    ],
+)
+def test_the_guard_is_not_where_the_log_is_published(guard: str, bucket: str) -> None:
+    """Each head that is published would be written over the guard."""
+    places = {"KETENBRUG_LOG_GUARD_URL": guard, "KETENBRUG_LOG_BUCKET_URL": bucket}
+    (fault,) = refused(settings.serving, GOOD | places)
+    assert fault.startswith("KETENBRUG_LOG_GUARD_URL: not what KETENBRUG_LOG_BUCKET_URL names")
+    read(settings.serving, GOOD | places | {"KETENBRUG_LOG_BUCKET_URL": "https://log.s3.example/guards"})
 
 
 def test_a_collector_on_this_machine_is_named_as_the_own_network() -> None:
