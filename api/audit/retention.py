@@ -43,18 +43,8 @@ _BODIES: Final = statement(
     .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
 )
 _FORGET: Final = statement(delete(entry).where(entry.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))))
-# Only a page that ends before the entry at the mark can be: whoever is looked at in full is about to go.
 _WHOLE: Final = statement(
-    text("""
-    WITH mark AS (SELECT max(below) AS below FROM audit.retention)
-    SELECT p.name, p.first, p.ends FROM mark, audit.page p
-    WHERE p.ends <= (SELECT last_value FROM audit.entry_id_seq)
-        AND p.ends <= (SELECT l.entry_id FROM audit.leaf l WHERE l.index = mark.below)
-        AND NOT EXISTS (
-            SELECT FROM audit.entry e WHERE e.id >= p.first AND e.id < p.ends AND NOT EXISTS (
-                SELECT FROM audit.leaf l WHERE l.entry_id = e.id AND l.index < mark.below))
-    ORDER BY p.first
-    """)
+    text("SELECT name, first, ends FROM audit.page WHERE audit.past_its_term(name) ORDER BY first")
 )
 _DROP: Final = statement(select(func.audit.drop_page(bindparam("page", type_=Text))))
 
@@ -98,7 +88,10 @@ async def mark(unit: Unit, to: int, archive: tuple[int, bytes], entry: Entry) ->
 
 
 async def whole(reader: Reader) -> list[Page]:
-    """The pages that are past their term from first to last, and are not written to any more. The oldest first."""
+    """The pages that are past their term from first to last, and are not written to any more. The oldest first.
+
+    What that means, and how it is seen without a look at each entry, is in the database (revision 0033).
+    """
     return [Page(**row) for row in await reader.all(_WHOLE())]
 
 

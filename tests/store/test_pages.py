@@ -243,3 +243,13 @@ async def test_what_was_there_is_the_first_page(empty_database: servers.Database
     await append(after, 1)
     assert await after.fetchval("SELECT max(id) FROM audit.entry") == last + 1
     await after.close()
+    # and up again: all of it is the first page then, the month of the ids included
+    await asyncio.to_thread(migrate.upgrade, owner, app_role=role)
+    again: Any = await asyncpg.connect(empty_database.app_url)
+    assert await appended(again) == {MARCH}
+    for _ in range(2):
+        await again.execute("SELECT audit.turn_page($1)", month(MARCH + 1))
+    assert await appended(again) == {MARCH + 1}
+    assert await again.fetch(f"{everything} LIMIT {len(kept)}") == kept
+    await again.close()
+    assert await names(empty_database) == ["entry_first", "entry_2020_04", "entry_2020_05"]

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.audit import export as exports
-from api.audit import proofs, tree
+from api.audit import proofs, retention, tree
 from api.cli import main
 from api.errors import NotExportable
 from api.settings import now
@@ -22,7 +22,7 @@ from tests import live, servers
 from tests.audit_store import APPEND, Rows, leaf, settle, take_up, turn_page
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
 OLD, YOUNG = 600, 50
@@ -147,6 +147,60 @@ async def test_no_page_is_dropped_that_holds_what_is_not_past_its_term(
             await superuser.execute("SELECT audit.drop_page($1)", page)
     await superuser.close()
     assert len(await pages(database)) == 4
+
+
+async def put_in(superuser: Any, ids: Sequence[int], xids: Sequence[int]) -> None:
+    """Entries as they stand in the tree, of these transactions, and a page behind them."""
+    await superuser.execute(
+        """INSERT INTO audit.entry (id, xid, leaf) SELECT id, xid::text::xid8, $3
+            FROM unnest($1::bigint[], $2::bigint[]) AS put (id, xid)""",
+        ids,
+        xids,
+        leaf(),
+    )
+    await superuser.execute(
+        """INSERT INTO audit.leaf SELECT nth - 1, id, sha256('')
+            FROM unnest($1::bigint[]) WITH ORDINALITY AS put (id, nth)""",
+        ids,
+    )
+    await turn_page(superuser, 3)
+
+
+async def test_a_page_is_dropped_without_a_look_at_each_of_its_entries(database: servers.Database) -> None:
+    """A month of a busy log has more of them than a statement has time for."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    await put_in(superuser, range(1, 5001), range(1001, 6001))
+    await superuser.execute("INSERT INTO audit.retention VALUES (5120, now())")
+    await superuser.execute("ANALYZE audit.entry, audit.leaf")
+    read = """SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_all_tables
+        WHERE schemaname = 'audit' AND (relname = 'leaf' OR relname LIKE 'entry%')"""
+    async with superuser.transaction():
+        before = await superuser.fetchval(read)
+        whole = await superuser.fetch(retention._WHOLE().sql)
+        assert [each["name"] for each in whole] == ["entry_first"]
+        assert await superuser.fetchval(read) - before < 50
+        await superuser.execute("SELECT audit.drop_page('entry_first')")
+    await superuser.close()
+    assert await pages(database) == ["entry_2020_03", "entry_2020_04"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "xids", "moved_after"),
+    [([*range(1, 256), 257, 256], range(1001, 1258), None), (range(1, 258), [*range(1001, 1257), 5], 256)],
+    ids=["the last but one id came last", "transactions are numbered anew"],
+)
+async def test_a_page_is_held_by_the_last_of_it_in_the_log(
+    database: servers.Database, ids: Sequence[int], xids: Sequence[int], moved_after: int | None
+) -> None:
+    """That need not be the one with the last id, nor of the last transaction in a database that was moved."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    await put_in(superuser, ids, xids)
+    if moved_after is not None:
+        await superuser.execute("INSERT INTO audit.generation VALUES (2, 7, 'moved', $1, 256, now())", moved_after)
+    for mark, past in ((256, False), (512, True)):
+        await superuser.execute("INSERT INTO audit.retention VALUES ($1, now())", mark)
+        assert await superuser.fetchval("SELECT audit.past_its_term('entry_first')") is past
+    await superuser.close()
 
 
 async def test_nothing_is_deleted_without_an_archive_that_holds_it(

@@ -1,7 +1,8 @@
 """The bodies of the log stand in pages: partitions of `audit.entry` by id, one for each month.
 
-What is there becomes the first page, whose ids end where those of February 2020 begin. The other pages are made, and
-the ids moved on to them, by `audit.turn_page`, which a worker calls each minute.
+What is there becomes the first page, whose ids end where those of the next month begin: in a log that had no pages yet,
+those of February 2020. The other pages are made, and the ids moved on to them, by `audit.turn_page`, which a worker calls
+each minute.
 """
 
 import sqlalchemy as sa
@@ -110,18 +111,37 @@ BEGIN
     END LOOP;
 END $$
 """
-DROP = """
-CREATE FUNCTION audit.drop_page(page text) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+# Without a look at each entry: the log takes those of a generation in the order of (xid, id), so that the last one of the
+# page in that order has the highest index of them. Ids alone tell nothing: they do not commit in order.
+TERM = """
+CREATE FUNCTION audit.past_its_term(page text) RETURNS boolean LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     held record;
 BEGIN
     SELECT p.first, p.ends INTO STRICT held FROM audit.page p WHERE p.name = page;
+    RETURN held.ends <= (SELECT last_value FROM audit.entry_id_seq) AND NOT EXISTS (
+        SELECT FROM (
+            SELECT first_entry AS after, lead(first_entry, 1, held.ends) OVER (ORDER BY number) AS upto
+            FROM audit.generation
+        ) AS g
+        CROSS JOIN LATERAL (
+            SELECT e.id FROM audit.entry e
+            WHERE e.id >= held.first AND e.id < held.ends AND e.id > g.after AND e.id <= g.upto
+            ORDER BY e.xid DESC, e.id DESC LIMIT 1
+        ) AS last
+        WHERE g.after < held.ends AND g.upto >= held.first AND NOT EXISTS (
+            SELECT FROM audit.leaf l
+            WHERE l.entry_id = last.id AND l.index < (SELECT max(below) FROM audit.retention)));
+END $$
+"""
+DROP = """
+CREATE FUNCTION audit.drop_page(page text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+BEGIN
+    -- Whoever still writes to it is waited for, and seen.
     EXECUTE format('LOCK TABLE audit.%I IN SHARE MODE', page);
-    IF held.ends > (SELECT last_value FROM audit.entry_id_seq) OR EXISTS (
-        SELECT FROM audit.entry e WHERE e.id >= held.first AND e.id < held.ends AND NOT EXISTS (
-            SELECT FROM audit.leaf l WHERE l.entry_id = e.id AND l.index < (SELECT max(below) FROM audit.retention)))
-    THEN
+    IF NOT audit.past_its_term(page) THEN
         RAISE insufficient_privilege
             USING MESSAGE = format('audit.%I is append-only until the retention term is over', page);
     END IF;
@@ -144,19 +164,21 @@ def upgrade() -> None:
     op.execute(MOVE.format(before="entry_first_id_seq"))
     op.execute("ALTER TABLE audit.entry_first ALTER COLUMN id DROP IDENTITY")
     op.execute("ALTER TABLE audit.entry_first ALTER COLUMN id SET DEFAULT nextval('audit.entry_id_seq'::regclass)")
-    op.execute(f"ALTER TABLE audit.entry ATTACH PARTITION audit.entry_first FOR VALUES FROM (MINVALUE) TO ({1 << 40})")
+    # Ids do not go back: after a downgrade they are in the month that they were in before it.
+    ends = (op.get_bind().scalar(sa.text("SELECT last_value >> 40 FROM audit.entry_id_seq")) + 1) << 40
+    op.execute(f"ALTER TABLE audit.entry ATTACH PARTITION audit.entry_first FOR VALUES FROM (MINVALUE) TO ({ends})")
     op.execute(f"GRANT USAGE ON SEQUENCE audit.entry_id_seq TO {_application()}")
     # (3) what turns pages, and drops them
-    for each in (PAGES, GUARD, TURN, DROP):
+    for each in (PAGES, GUARD, TURN, TERM, DROP):
         op.execute(each)
     op.execute("SELECT audit.guard_page('entry_first')")
-    for deed in ("guard_page(text)", "turn_page(timestamptz)", "drop_page(text)"):
+    for deed in ("guard_page(text)", "turn_page(timestamptz)", "past_its_term(text)", "drop_page(text)"):
         op.execute(f"REVOKE ALL ON FUNCTION audit.{deed} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION audit.turn_page(timestamptz) TO {_application()}")
 
 
 def downgrade() -> None:
-    for deed in ("drop_page(text)", "turn_page(timestamptz)", "guard_page(text)"):
+    for deed in ("drop_page(text)", "past_its_term(text)", "turn_page(timestamptz)", "guard_page(text)"):
         op.execute(f"DROP FUNCTION audit.{deed}")
     op.execute("DROP VIEW audit.page")
     op.execute("ALTER TABLE audit.entry RENAME TO entry_paged")
