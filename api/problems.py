@@ -237,7 +237,7 @@ PROPORTIONALITY_MISSING: Final = _row(
 )
 NO_AGREEMENT: Final = _row(
     "no-agreement", 403, "No agreement in force", "Geen geldende gegevensdelingsafspraak",
-    "No agreement in force between the two organisations covers this municipality.",
+    "No agreement in force between the two organisations covers this in this municipality.",
     "Ask the director to have the agreement signed by both organisations.",
 )
 _row(

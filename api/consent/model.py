@@ -93,6 +93,15 @@ class Agreement:
         within = self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
         return within and self.municipality is municipality
 
+    def given(self, source: Party, recipient: Party, purpose: Purpose) -> frozenset[DataCategory]:
+        """The categories of its rules from one kind of party to another, for a purpose."""
+        return frozenset(
+            category
+            for rule in self.rules
+            if (rule.source, rule.recipient, rule.purpose) == (source, recipient, purpose)
+            for category in rule.consents
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentRef:
@@ -179,20 +188,19 @@ class Situation:
     proportionality_note: bool = False
     closed: bool = False
 
-    def agreed(self, recipient: Party, purpose: Purpose, categories: frozenset[DataCategory]) -> bool:
-        """Whether it was agreed that the supplier gives some of these categories to a party of this kind.
+    def agreed(self, source: Party, recipient: Party, purpose: Purpose) -> frozenset[DataCategory]:
+        """What it was agreed that a party of one kind gives to one of another; the source is asked for nothing else.
 
-        Else it is not asked for them. A side agreement carries nothing by itself.
+        Of what is asked too: what is wanted tells what a person is helped with. A side agreement takes away, as it
+        does in a decision.
         """
-        return any(
-            rule.source is self.supplier.kind
-            and rule.recipient is recipient
-            and rule.purpose is purpose
-            and not categories.isdisjoint(rule.consents)
-            for agreement in self.agreements
-            if agreement.narrows is None
-            for rule in agreement.rules
-        )
+        given = [(each, each.given(source, recipient, purpose)) for each in self.agreements]
+        agreed: set[DataCategory] = set()
+        for base, categories in given:
+            if base.narrows is None:
+                sides = (less for side, less in given if side.narrows == base.id and less)
+                agreed |= categories.intersection(*sides)
+        return frozenset(agreed)
 
     def asked_for(self, purpose: Purpose, declared: Purpose | None) -> Situation:
         """As it is for who declares a purpose: of what was asked for another one, nothing is there (GDPR 5(1)(b))."""

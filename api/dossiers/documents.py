@@ -63,15 +63,13 @@ CONTENT: Final = ("documentContent",)
 async def attach(
     call: Call, dossier_id: DossierId, document_id: DocumentId, new: NewDocument
 ) -> DocumentFacts | Refusal:
-    """Announce a document. Only of a category that was asked for."""
+    """Announce a document. Only of a category that was asked for, and is still agreed."""
     thing = Thing("document", document_id)
     facts = await dossiers.find_dossier(call, dossier_id)
     if facts is None or not _supplies(call, facts.request):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if not _runs(facts.request):
-        return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts.request))
-    if new.category not in facts.request.categories:
-        return gate.refuse(call, thing, Reason.NOT_ASKED, _whom(facts.request))
+    if (why := await _hindrance(call, facts.request, new.category)) is not None:
+        return gate.refuse(call, thing, why, _whom(facts.request))
     answer = gate.admit(call, thing, persons=_whom(facts.request))
     if isinstance(answer, Refusal):
         return answer
@@ -99,8 +97,8 @@ async def send(
     """Send the content of a document. The same content again has no effect; another one is refused."""
     # (1) whether it may come at all, before a byte of it is read
     facts = await store.find(call, dossier_id, document_id)
-    if facts is None or not _awaits(call, facts) or announced.media_type != facts.media_type:
-        return _settled(call, document_id, facts, announced)
+    if facts is None or not await _awaits(call, facts) or announced.media_type != facts.media_type:
+        return await _settled(call, document_id, facts, announced)
     # (2) the mark is committed, and no connection is held while it comes
     await call.unit.finish()
     upload = Upload(facts, units)
@@ -201,14 +199,14 @@ def _asked(
 async def _stored(
     call: Call, facts: DocumentFacts, announced: Announced, taken: Taken | None
 ) -> DocumentFacts | Refusal:
-    """What has become of it, in one short transaction: meanwhile the request may have ended, or another upload won."""
+    """What has become of it, in one short transaction: meanwhile it may have been too late, or another upload won."""
     thing, whom = Thing("document", facts.id), _whom(facts.request)
     if taken is None:
         return gate.refuse(call, thing, Reason.NOT_AS_DECLARED, whom)
     await requests.lock(call.unit, facts.request.id)
     now = await store.find(call, facts.dossier_id, facts.id)
-    if now is None or not _awaits(call, now):
-        return _settled(call, facts.id, now, announced)
+    if now is None or not await _awaits(call, now):
+        return await _settled(call, facts.id, now, announced)
     answer = gate.admit(call, thing, persons=whom, seals=now.seals)
     if isinstance(answer, Refusal):
         return answer
@@ -217,7 +215,7 @@ async def _stored(
     return await _own(call, facts.dossier_id, facts.id)
 
 
-def _settled(
+async def _settled(
     call: Call, document_id: DocumentId, facts: DocumentFacts | None, announced: Announced
 ) -> DocumentFacts | Refusal:
     """The answer where nothing is to be taken in: it is there already, or it may not come."""
@@ -228,21 +226,28 @@ def _settled(
     if facts.fingerprint is not None and hmac.compare_digest(facts.fingerprint, announced.fingerprint):
         answer = gate.admit(call, thing, persons=whom, seals=facts.seals)
         return answer if isinstance(answer, Refusal) else facts
-    if not _awaits(call, facts):
+    if facts.upload is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    return gate.refuse(call, thing, Reason.NOT_AS_DECLARED, whom)
+    why = await _hindrance(call, facts.request, facts.category)
+    return gate.refuse(call, thing, why or Reason.NOT_AS_DECLARED, whom)
 
 
 def _supplies(call: Call, request: RequestFacts) -> bool:
     return call.caller.organisation.id == request.supplier
 
 
-def _runs(request: RequestFacts) -> bool:
-    return request.state in RUNNING and not request.situation.closed
+async def _hindrance(call: Call, request: RequestFacts, category: DataCategory) -> Reason | None:
+    """Why nothing of a category may come now, as of a delivery; None when it may."""
+    if request.state not in RUNNING:
+        return Reason.WRONG_STATE
+    if category not in request.categories:
+        return Reason.NOT_ASKED
+    return None if category in await requests.agreed(call, request) else Reason.NO_AGREEMENT
 
 
-def _awaits(call: Call, facts: DocumentFacts) -> bool:
-    return _supplies(call, facts.request) and _runs(facts.request) and facts.upload is None
+async def _awaits(call: Call, facts: DocumentFacts) -> bool:
+    awaited = _supplies(call, facts.request) and facts.upload is None
+    return awaited and await _hindrance(call, facts.request, facts.category) is None
 
 
 def _whom(request: RequestFacts) -> Mapping[PersonId, PersonAlias]:

@@ -130,6 +130,14 @@ async def find_request(call: Call, request_id: DossierRequestId) -> RequestFacts
     return None if row is None else await facts_of(call, row)
 
 
+async def agreed(call: Call, facts: RequestFacts) -> frozenset[DataCategory]:
+    """What it is agreed today that the caller, who supplies, gives to the requester for what it asked."""
+    towards = await situation.of_case(call, facts.case_id, facts.requester)
+    if towards is None:
+        return frozenset()
+    return towards.agreed(call.caller.organisation.kind, towards.supplier.kind, facts.purpose)
+
+
 async def lock(unit: Unit, request_id: DossierRequestId) -> None:
     """Hold the request until the unit ends, so that its state stays what is read next."""
     await unit.run(_LOCK(request_id=request_id))

@@ -5,7 +5,8 @@
         ├──────────────┴──► refused     by the supplier, with a reason
         └──────────────────► cancelled   by the requester
 
-Each use case asks the gate once. A state that forbids it is a refusal, written down like any other.
+Each use case asks the gate once. A state that forbids it is a refusal, written down like any other. That a case has
+ended is no such state to the supplier: refused then and only then, it would know that somebody left.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> 
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
         return gate.refuse(call, thing, Reason.NO_AGREEMENT, whom)
-    if not around.agreed(call.caller.organisation.kind, new.purpose, new.categories):
+    if not new.categories <= around.agreed(around.supplier.kind, call.caller.organisation.kind, new.purpose):
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     answer = gate.admit(call, thing, persons=whom)
     if isinstance(answer, Refusal):
@@ -136,7 +137,7 @@ async def cancel(call: Call, request_id: DossierRequestId) -> Request | Refusal:
 
 
 async def deliver(call: Call, request_id: DossierRequestId, delivered: Delivered) -> Request | Refusal:
-    """The supplier delivers, whole or in part. Only sections that were asked for are taken in."""
+    """The supplier delivers, whole or in part. Only what was asked for, and is still agreed, is taken in."""
     facts = await _held(call, request_id, RUNNING, supplier=True, delivered=delivered)
     if isinstance(facts, Refusal):
         return facts
@@ -172,18 +173,24 @@ async def _held(
     thing = Thing("dossier-request", request_id, None if facts is None else facts.version)
     if facts is None or call.caller.organisation.id != (facts.supplier if supplier else facts.requester):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if facts.state not in states or (facts.situation.closed and delivered is not None):
+    if facts.state not in states:
         return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts))
-    if delivered is not None and not _asked(facts, delivered):
-        return gate.refuse(call, thing, Reason.NOT_ASKED, _whom(facts))
+    if delivered is not None and (why := await _hindrance(call, facts, delivered)) is not None:
+        return gate.refuse(call, thing, why, _whom(facts))
     answer = gate.admit(call, thing, persons=_whom(facts))
     return answer if isinstance(answer, Refusal) else facts
 
 
-def _asked(facts: RequestFacts, delivered: Delivered) -> bool:
-    """Whether every section, there or missing, was asked for and comes once."""
+async def _hindrance(call: Call, facts: RequestFacts, delivered: Delivered) -> Reason | None:
+    """Why a delivery may not come; None when every section, there or missing, was asked for, is agreed, and comes once.
+
+    An agreement that has ended takes nothing in, not even that nothing more will come.
+    """
     categories = [section.category for section in delivered.sections] + list(delivered.missing)
-    return len(categories) == len(set(categories)) and set(categories) <= facts.categories
+    if len(categories) != len(set(categories)) or not facts.categories.issuperset(categories):
+        return Reason.NOT_ASKED
+    agreed = await store.agreed(call, facts)
+    return None if agreed and agreed.issuperset(categories) else Reason.NO_AGREEMENT
 
 
 def _whom(facts: RequestFacts) -> Mapping[PersonId, PersonAlias]:

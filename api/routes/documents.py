@@ -31,7 +31,7 @@ routes = router(tags=["documents"])
 
 DocumentIdPath = Annotated[UUID, Path(alias="documentId", description="Id of a document (stuk).")]
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.NOT_PERMITTED)
-_SENT = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.WRONG_STATE)
+_SENT = (problems.NOT_FOUND, problems.WRONG_PARTY, problems.NO_AGREEMENT, problems.WRONG_STATE)
 _ENDINGS: Final = {
     DocumentType.PDF: "pdf",
     DocumentType.JPEG: "jpg",

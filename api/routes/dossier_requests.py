@@ -138,7 +138,7 @@ async def cancel(request_id: RequestId, call: Annotated[Call, creates(authority.
     operation_id="deliverDossier",
     status_code=201,
     response_model=wire.DossierRequest,
-    responses=told(*_DONE),
+    responses=told(*_DONE, problems.NO_AGREEMENT, problems.NOT_ASKED),
 )
 async def deliver(
     request_id: RequestId, body: wire.Delivery, call: Annotated[Call, creates(authority.DELIVER_DOSSIER)]

@@ -30,7 +30,7 @@ from clients.documents import Content
 from clients.errors import Conflict, UnexpectedAnswer
 from clients.ngo import AsyncNgoClient
 from tests import agreeing
-from tests.actor import OCCURRENCE, reasons, refused
+from tests.actor import ANY_VERSION, OCCURRENCE, reasons, refused, told
 from tests.dealings import Dealings, wire
 from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf, proven, scope
 from tests.exchange import BASE
@@ -426,7 +426,8 @@ async def test_who_was_agreed_to_supply_may_be_asked_and_attaches(exchange: Exch
     new = dealings.new_request(papers, supplier_id=exchange.id_of("travel"), purpose=Purpose.RETURN_ADVICE)
     refused(await ngo.post("/dossier-requests", wire(new)), 403, "no-agreement")
     await agreeing.in_force(exchange, raw, "ngo", "travel")
-    for changes in ({"categories": ["decisions"]}, {"purpose": "legal-screening"}):
+    beside = ["travel-documents", "orientation", "belief", "medical"]
+    for changes in ({"categories": ["decisions"]}, {"categories": beside}, {"purpose": "legal-screening"}):
         refused(await ngo.post("/dossier-requests", wire(new) | changes), 409, "wrong-addressee")
     asked = await ngo.post("/dossier-requests", wire(new))
     assert asked.status_code == 201, asked.text
@@ -443,6 +444,70 @@ async def test_who_was_agreed_to_supply_may_be_asked_and_attaches(exchange: Exch
     supplied = await theirs.stored(GOOD)
     for who, path in (("ind", at), ("travel", supplied), ("travel", theirs.path)):
         refused(await exchange.actor(who).get(path, purpose=SCREENING), 404, "not-found")
+
+
+async def test_what_is_agreed_no_longer_is_not_taken_in_and_what_came_stays(exchange: Exchange) -> None:
+    """By section: a later version that has less given counts from the next delivery, announcement and content."""
+    dtv = await exchange.join("papers", Party.DTV)
+    ngo, identity = exchange.actor("ngo"), {"identity": "authorisation"}
+    rule = _TRAVEL["rules"][0]
+    wide = rule | {"categories": rule["categories"] | identity}
+    raw = agreeing.drafted(exchange, Municipality.UTRECHT, "ngo", "papers", **_TRAVEL | {"rules": [wide]})
+    await agreeing.in_force(exchange, raw, "ngo", "papers")
+    dealings, asked = await Dealings.begin(exchange), (DataCategory.TRAVEL_DOCUMENTS, DataCategory.IDENTITY)
+    new = dealings.new_request(asked, supplier_id=exchange.id_of("papers"), purpose=Purpose.RETURN_ADVICE)
+    where = f"/dossier-requests/{(await ngo.post('/dossier-requests', wire(new))).json()['id']}/deliveries"
+    none: dict[str, Any] = {"sections": [], "missing": [], "complete": False}
+    paper = {"category": "travel-documents", "content": {"note": "made up"}}
+    made = (await dtv.post(where, none | {"sections": [paper]})).json()
+    there = f"/dossiers/{made['dossierId']}/documents"
+    announcement = {"category": "travel-documents", "mediaType": "application/pdf", "title": TITLE}
+    kept, late = [(await dtv.post(there, announcement)).headers["location"].removeprefix("/v1") for _ in range(2)]
+    assert (await dtv.send("PUT", kept, GOOD, headers=announced(GOOD))).status_code == 204
+    await agreeing.in_force(exchange, raw | {"version": 2, "rules": [rule | {"categories": identity}]}, "ngo", "papers")
+    missing = {"missing": [{"category": "travel-documents", "reason": "not-found"}]}
+    for answer in (
+        await dtv.post(where, none | {"sections": [paper]}),
+        await dtv.post(where, none | missing),
+        await dtv.post(there, announcement),
+        await dtv.send("PUT", late, GOOD, headers=announced(GOOD)),
+    ):
+        refused(answer, 403, "no-agreement")
+        assert (await exchange.entry(answer.headers["request-id"]))["reason"] == "no-agreement"
+    assert (await dtv.send("PUT", kept, GOOD, headers=announced(GOOD))).status_code == 204
+    assert (await dtv.get(kept)).content == GOOD
+    assert (await dtv.post(where, none | {"sections": [paper | {"category": "identity"}]})).status_code == 201
+    other = rule | {"purpose": "residence-advice"}
+    await agreeing.in_force(exchange, raw | {"version": 3, "rules": [other]}, "ngo", "papers")
+    refused(await dtv.post(where, none), 403, "no-agreement")
+    assert {each["category"] for each in (await dtv.get(there.removesuffix("/documents"))).json()["sections"]} == {
+        "travel-documents",
+        "identity",
+    }
+
+
+async def test_to_whoever_supplies_a_case_that_has_ended_is_as_any_other(exchange: Exchange) -> None:
+    """Who is refused then and only then knows that somebody left, perhaps for an unknown destination."""
+    seen = list[list[Any]]()
+    for ends in (False, True):
+        dossier, ind = await Attached.to(exchange), exchange.actor("ind")
+        at, asked = await dossier.awaited(), f"/dossier-requests/{dossier.request}"
+        if ends:
+            closed = {"closedDate": "2026-11-24", "leavingReason": "mob"}
+            ended = await exchange.actor("ngo").post(
+                f"/cases/{dossier.dealings.id}/closures", closed, headers=ANY_VERSION
+            )
+            assert ended.status_code == 201
+        answers = [
+            await dossier.send(at, GOOD),
+            await dossier.announce(),
+            await ind.post(f"{asked}/deliveries", {"sections": [], "complete": True}),
+            await dossier.announce(),
+        ]
+        state = (await ind.get(asked, purpose=SCREENING)).json()["state"]
+        seen.append([*(each.status_code for each in answers), told(answers[-1]), state])
+        assert (await dossier.read(at)).content == GOOD, "who guides the person still reads it"
+    assert seen[0] == seen[1] == [204, 201, 201, 409, told(answers[-1]), "complete"]
 
 
 _TRAVEL: Final[dict[str, Any]] = {
