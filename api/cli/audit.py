@@ -32,7 +32,7 @@ from clients import verifier
 
 app: Final = typer.Typer(help="Export the audit log and check it.", no_args_is_help=True)
 
-for each in (keeping.archive, keeping.retain, keeping.reindex, publishing.publish):
+for each in (keeping.archive, keeping.retain, keeping.reindex, keeping.turn_page, publishing.publish):
     app.command()(each)
 
 _Directory = Annotated[Path, typer.Option("--dir", help="The directory of the export.")]

@@ -1,11 +1,11 @@
-"""`ketenbrug audit archive`, `retain` and `reindex`: what the owner of the database does with a log that grows old."""
+"""`ketenbrug audit archive`, `retain`, `reindex`, `turn-page`: what the owner of the database does with an old log."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ import uuid_utils.compat as uuid_utils
 
 from api import settings
 from api.audit import export as exports
-from api.audit import reprojection, retention
+from api.audit import pages, reprojection, retention
 from api.audit.entry import Entry, Stated, Thing
 from api.custody import custodian
 from api.disclosure.authority import EXPORT_LOG, RETAIN_LOG
@@ -56,6 +56,18 @@ def reindex() -> None:
     typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")
 
 
+def turn_page(
+    month: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The month that it is, such as 2026-12.")],
+) -> None:
+    """Let entries go on in the page of this month, after months without `ketenbrug work`.
+
+    Needs the owner's database URL. There is no way back to an earlier page.
+    """
+    if (begun := month.replace(tzinfo=UTC)) > settings.now():
+        raise typer.BadParameter("this month has not come")
+    typer.echo(f"Entries go on in the page of {asyncio.run(_turn_page(settings.database(), begun))}.")
+
+
 async def exported(url: str, directory: Path, entries: Sequence[int] = (), older: int | None = None) -> int:
     """Export the log as it was signed last; its size. That it was done is an entry before anything is read."""
     async with opened(url) as database:
@@ -90,11 +102,11 @@ async def _retain(url: str, days: int, directory: Path) -> tuple[int, int]:
             if to > before:
                 await retention.mark(unit, to, _archived(directory, below=before), _told(unit, to))
         async with within(database) as unit:
-            pages = await retention.whole(unit)
+            whole = await retention.whole(unit)
         for first in range(0, to, retention.STEP):
             async with within(database) as unit:
-                gone += await retention.forget(unit, first, pages)
-        for page in pages:
+                gone += await retention.forget(unit, first, whole)
+        for page in whole:
             try:
                 async with within(database) as unit:
                     await retention.drop(unit, page)
@@ -113,6 +125,14 @@ async def _reindex(url: str) -> int:
             async with within(database) as unit:
                 read += await reprojection.again(unit, first, min(first + reprojection.STEP, size))
     return read
+
+
+async def _turn_page(url: str, month: datetime) -> str:
+    async with opened(url) as database:
+        async with within(database) as unit:
+            await pages.leap(unit, month)
+        async with within(database) as unit:
+            return await pages.leap(unit, month)
 
 
 @asynccontextmanager

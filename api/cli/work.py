@@ -50,10 +50,9 @@ TASKS: Final[tuple[Task, ...]] = (
     witnessing.sweep,
     unproven.summarise,
     withdrawal_store.collect,
-    pages.turn,
     document_store.collect,
 )
-"""What is done each minute."""
+"""What is done each minute, beside turning the page of the log."""
 
 _MINUTE: Final = 60.0
 """Seconds between two times that they are done."""
@@ -90,7 +89,7 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                         notice=_notice,
                     )
                 ),
-                tasks.create_task(each_minute(database)),
+                tasks.create_task(each_minute(database, (*TASKS, pages.Turner()))),
                 tasks.create_task(signals.run(database, _watch(found), settings.now, _not_looked)),
             ]
             if found.ldv_collector:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
 from api.audit import export, pages, proofs
-from api.cli import migrate
+from api.cli import main, migrate
 from api.errors import KetenbrugError
 from api.settings import now
 from api.storage.pool import Database
 from clients import verifier
+from tests import live
 from tests.audit_store import APPEND, Rows, append, leaf, settle
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ async def turn(pool: Database, at: datetime) -> None:
     """What a worker does in one minute."""
     unit = pool.unit(at)
     try:
-        await pages.turn(unit)
+        await pages.Turner()(unit)
     finally:
         await unit.finish()
 
@@ -71,6 +74,14 @@ async def names(database: servers.Database) -> list[str]:
     return [row["name"] for row in rows]
 
 
+async def turned_page(database: servers.Database, to: str) -> str:
+    """What `ketenbrug audit turn-page` says to the owner."""
+    said = ("audit", "turn-page", "--month", to)
+    environment = live.environment(database_url=database.owner_url)
+    ended = await asyncio.to_thread(CliRunner().invoke, main.assembled(said), said, env=environment)
+    return ended.output.strip()
+
+
 async def test_in_the_beginning_of_a_month_the_page_is_turned_once(
     connection: Any, pool: Database, database: servers.Database
 ) -> None:
@@ -87,17 +98,36 @@ async def test_in_the_beginning_of_a_month_the_page_is_turned_once(
     assert (await names(database))[-1] == "entry_2020_05"
 
 
-async def test_a_page_that_nobody_turns_goes_on_and_is_turned_late(
+async def test_months_without_a_worker_are_skipped_when_somebody_says_so(
     connection: Any, pool: Database, database: servers.Database, tmp_path: Path
 ) -> None:
-    """Months without a worker have no page. The log does not know of any of it."""
-    for at in (MARCH, MARCH, MARCH + 10, MARCH + 10):
-        await turn(pool, month(at))
+    """Until then entries go on where they are, and it is told once: a clock that went wrong by years shows the same."""
+    turner = pages.Turner()
+
+    async def minutes(number: int, *, told: list[str]) -> None:
+        with capture_logs() as logs:
+            for _ in range(3):
+                unit = pool.unit(month(number))
+                await turner(unit)
+                await unit.finish()
+        assert [each["month"] for each in logs if each["event"] == "page-not-turned"] == told
         await append(connection, 100)
+
+    await minutes(MARCH, told=[])
+    await minutes(MARCH + 10, told=["2021-01"])
+    await minutes(MARCH + 1, told=[])
+    await minutes(MARCH + 10, told=["2021-01"])
+    assert await appended(connection) == {MARCH + 1}
+    assert await turned_page(database, "2021-01") == "Entries go on in the page of 2021-01."
     assert await appended(connection) == {MARCH + 10}
-    assert await names(database) == [f"entry_{each}" for each in ("first", "2020_03", "2020_04", "2021_01", "2021_02")]
-    assert (await settle(connection)).edge.size == 401
-    assert len(await proofs.entries(Rows(connection), 0, 401)) == 401
+    await minutes(MARCH + 10, told=[])
+    assert await turned_page(database, "2020-05") == "Entries go on in the page of 2021-01."
+    assert "has not come" in await turned_page(database, f"{now() + timedelta(days=32):%Y-%m}")
+    expected = [f"entry_{each}" for each in ("first", "2020_03", "2020_04", "2020_05", "2021_01", "2021_02")]
+    assert await names(database) == expected
+    # the log does not know of any of it
+    assert (await settle(connection)).edge.size == 502
+    assert len(await proofs.entries(Rows(connection), 0, 502)) == 502
     await export.write(Rows(connection), tmp_path)
     assert verifier.verify(tmp_path).whole
 
@@ -198,6 +228,7 @@ async def test_the_service_reads_and_appends_to_the_table_alone(pool: Database, 
         "SELECT setval('audit.entry_id_seq', 7)",
         "SELECT audit.drop_page('entry_first')",
         "SELECT audit.guard_page('entry_first')",
+        "SELECT audit.open_page(now())",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(deed)

@@ -66,13 +66,18 @@ BEGIN
         ENABLE ALWAYS TRIGGER kept_while_no_term_is_over', page);
 END $$
 """
-TURN = """
-CREATE FUNCTION audit.turn_page(at timestamptz) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+# Months since January 2020, in UTC: each owns as many ids as nobody can use up in it.
+MONTH = """
+CREATE FUNCTION audit.month(at timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT ((extract(year FROM at AT TIME ZONE 'UTC') - 2020) * 12 + extract(month FROM at AT TIME ZONE 'UTC') - 1)::bigint
+$$
+"""
+# Of the owner, to any month that has come; returns in which one the ids stand.
+OPEN = """
+CREATE FUNCTION audit.open_page(at timestamptz) RETURNS bigint LANGUAGE plpgsql STRICT
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
-    -- Months since January 2020, in UTC: each owns as many ids as nobody can use up in it.
-    month CONSTANT bigint := (extract(year FROM at AT TIME ZONE 'UTC') - 2020) * 12
-        + extract(month FROM at AT TIME ZONE 'UTC') - 1;
+    month CONSTANT bigint := audit.month(at);
     start CONSTANT bigint := month << 40;
     each bigint;
     page text;
@@ -84,7 +89,7 @@ BEGIN
     IF (SELECT last_value FROM audit.entry_id_seq) >= start
         AND EXISTS (SELECT FROM audit.page p WHERE p.first > start)
     THEN
-        RETURN;
+        RETURN (SELECT last_value >> 40 FROM audit.entry_id_seq);
     END IF;
     -- (2) one at a time, and nobody who adopts; who appends is not in the way. Once in a transaction: see (3)
     IF EXISTS (SELECT FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.relation = 'audit.entry'::regclass
@@ -109,6 +114,22 @@ BEGIN
         EXECUTE format('ALTER TABLE audit.entry ATTACH PARTITION audit.%I FOR VALUES FROM (%s) TO (%s)',
             page, each << 40, each + 1 << 40);
     END LOOP;
+    RETURN (SELECT last_value >> 40 FROM audit.entry_id_seq);
+END $$
+"""
+# Of the application: false when it does not turn. To a wrong clock it looks as if months had passed, and ids never come
+# back. The first page is of no month: whatever comes is the next one.
+TURN = """
+CREATE FUNCTION audit.turn_page(at timestamptz) RETURNS boolean LANGUAGE plpgsql STRICT SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stands CONSTANT bigint := (SELECT last_value >> 40 FROM audit.entry_id_seq);
+BEGIN
+    IF stands > 0 AND audit.month(at) > stands + 1 THEN
+        RETURN false;
+    END IF;
+    PERFORM audit.open_page(at);
+    RETURN true;
 END $$
 """
 # Without a look at each entry: the log takes those of a generation in the order of (xid, id), so that the last one of the
@@ -148,6 +169,14 @@ BEGIN
     EXECUTE format('DROP TABLE audit.%I', page);
 END $$
 """
+DEEDS = (
+    "guard_page(text)",
+    "month(timestamptz)",
+    "open_page(timestamptz)",
+    "turn_page(timestamptz)",
+    "past_its_term(text)",
+    "drop_page(text)",
+)
 
 
 def upgrade() -> None:
@@ -169,16 +198,16 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE audit.entry ATTACH PARTITION audit.entry_first FOR VALUES FROM (MINVALUE) TO ({ends})")
     op.execute(f"GRANT USAGE ON SEQUENCE audit.entry_id_seq TO {_application()}")
     # (3) what turns pages, and drops them
-    for each in (PAGES, GUARD, TURN, TERM, DROP):
+    for each in (PAGES, GUARD, MONTH, OPEN, TURN, TERM, DROP):
         op.execute(each)
     op.execute("SELECT audit.guard_page('entry_first')")
-    for deed in ("guard_page(text)", "turn_page(timestamptz)", "past_its_term(text)", "drop_page(text)"):
+    for deed in DEEDS:
         op.execute(f"REVOKE ALL ON FUNCTION audit.{deed} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION audit.turn_page(timestamptz) TO {_application()}")
 
 
 def downgrade() -> None:
-    for deed in ("drop_page(text)", "past_its_term(text)", "turn_page(timestamptz)", "guard_page(text)"):
+    for deed in reversed(DEEDS):
         op.execute(f"DROP FUNCTION audit.{deed}")
     op.execute("DROP VIEW audit.page")
     op.execute("ALTER TABLE audit.entry RENAME TO entry_paged")
