@@ -122,6 +122,14 @@ def _named(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - JSON
     return tuple(_members(value))
 
 
+def _list_words(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - JSON
+    return _words(_listed(value))
+
+
+def _key_words(value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - JSON
+    return _words(_named(value))
+
+
 def _persons(members: dict[str, Any]) -> frozenset[UUID]:
     one, more = _uuid(members.get("person")), _list(members.get("persons"))
     alone = _NOBODY if one is None else frozenset((one,))
@@ -165,11 +173,31 @@ class _Kind(NamedTuple):
     cell: Callable[[Any], bytes]
 
 
-_TEXT: Final = _Kind(_text, lambda value: _word_cell(value) if isinstance(value, str) else binary.NULL)
-_UUID: Final = _Kind(_uuid, lambda value: binary.uuid(_uuid(value)))
-_AT: Final = _Kind(_instant, lambda value: binary.instant(_instant(value)))
-_LIST: Final = _Kind(lambda value: _words(_listed(value)), lambda value: _words_cell(_listed(value)))
-_KEYS: Final = _Kind(lambda value: _words(_named(value)), lambda value: _words_cell(_named(value)))
+def _text_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return _word_cell(value) if isinstance(value, str) else binary.NULL
+
+
+def _uuid_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return binary.uuid(_uuid(value))
+
+
+def _instant_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return binary.instant(_instant(value))
+
+
+def _list_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return _words_cell(_listed(value))
+
+
+def _keys_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
+    return _words_cell(_named(value))
+
+
+_TEXT: Final = _Kind(_text, _text_cell)
+_UUID: Final = _Kind(_uuid, _uuid_cell)
+_AT: Final = _Kind(_instant, _instant_cell)
+_LIST: Final = _Kind(_list_words, _list_cell)
+_KEYS: Final = _Kind(_key_words, _keys_cell)
 
 _TOP, _ACTOR, _OBJECT, _ORIGIN = range(4)
 _MEMBERS: Final = {

@@ -110,7 +110,7 @@ def seal(request: Request, answer: Response) -> Response:
     to = recipient(request)
     if to is None or answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return answer
-    says = answer.says if isinstance(answer, Streamed) else {}
+    says: Mapping[str, str | int] = answer.says if isinstance(answer, Streamed) else {}
     if answer.status_code not in _GOOD and not says:
         raise TypeError("an answer of this status cannot be sealed", answer.status_code)
     said = answer.headers["content-type"].partition(";")[0]
