@@ -110,11 +110,11 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened."""
+    """Something that happened. `type` is an `EventType`, or a word of a later release that wrote it."""
 
     at: Position
     id: UUID
-    type: EventType
+    type: str
     subject_type: str
     subject_id: UUID
     recorded_at: datetime
@@ -143,7 +143,7 @@ async def after(unit: Unit, recipient: OrganisationId, position: Position, most:
         Event(
             Position(int(row["xid"]), row["position"]),
             row["id"],
-            EventType(row["type"]),
+            row["type"],
             row["subject_type"],
             row["subject_id"],
             row["recorded_at"],

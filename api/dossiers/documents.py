@@ -125,10 +125,7 @@ async def listed(
     answer = _asked(call, thing, request, purpose, holdings)
     if isinstance(answer, Refusal) or request is None:
         return gate.refusal(answer)
-    mine = _supplies(call, request)
-    gone = await withdrawals.listed(answer, call, dossier_id, before, most, awaited_too=mine)
-    there = await store.listed(answer, call, dossier_id, before, most, awaited_too=mine)
-    return sorted(there + gone, key=lambda each: each.id, reverse=True)[:most]
+    return await store.listed(answer, call, dossier_id, before, most, awaited_too=_supplies(call, request))
 
 
 async def read(

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select
 
+from api.custody import custodian
 from api.dossiers import document_store
-from api.dossiers.model import Listed, Withdrawal
 from api.dossiers.tables import document, document_withdrawal
+from api.oauth import operator
 from api.persons import store as persons
-from api.persons.tables import legal_hold
+from api.persons.tables import legal_hold, person_alias
 from api.storage.statement import statement
-from api.vocabulary import DataCategory, DocumentId, DocumentType, DocumentWithdrawalReason
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from api.disclosure.call import Call
-    from api.disclosure.permit import Permit
-    from api.dossiers.model import DocumentFacts
-    from api.storage.unit import Record, Unit
-    from api.vocabulary import DossierId
+    from api.dossiers.model import DocumentFacts, Listed
+    from api.storage.unit import Unit
+    from api.vocabulary import DocumentId, DocumentWithdrawalReason, DossierId
 
 _ADD: Final = statement(
     insert(document_withdrawal).returning(document_withdrawal), *(each.name for each in document_withdrawal.c)
@@ -36,23 +33,18 @@ _FIND: Final = statement(
         document_withdrawal.c.dossier_id == bindparam("dossier_id"),
     )
 )
-_LIST: Final = statement(
-    select(document_withdrawal)
-    .where(
-        document_withdrawal.c.dossier_id == bindparam("dossier_id"),
-        document_withdrawal.c.category == any_(bindparam("categories", type_=ARRAY(Text))),
-        document_withdrawal.c.stored_at.is_not(None) | bindparam("awaited_too"),
-        document_withdrawal.c.document_id < bindparam("before"),
-    )
-    .order_by(document_withdrawal.c.document_id.desc())
-    .limit(bindparam("most", type_=Integer))
-)
+_ALIAS: Final = select(person_alias.c.alias).where(person_alias.c.person_id == document.c.person_id)
 _RELEASED: Final = statement(
-    delete(document).where(
+    delete(document)
+    .where(
         exists().where(document_withdrawal.c.document_id == document.c.id),
         ~exists().where(legal_hold.c.person_id == document.c.person_id, legal_hold.c.released_at.is_(None)),
     )
+    .returning(document.c.id, _ALIAS.scalar_subquery().label("alias"))
 )
+
+DESTROY: Final = "documents.destroy"
+"""The action, in the audit log."""
 
 
 async def withdraw(call: Call, facts: DocumentFacts, reason: DocumentWithdrawalReason) -> Listed:
@@ -73,42 +65,16 @@ async def withdraw(call: Call, facts: DocumentFacts, reason: DocumentWithdrawalR
         await call.unit.run(_DELETE(document_id=facts.id))
         if facts.upload is not None:
             await document_store.discard(call.unit, facts.upload)
-    return _listed(row)
+    return document_store.gone(facts.id, row)
 
 
 async def find(call: Call, dossier_id: DossierId, document_id: DocumentId) -> Listed | None:
     """What is left of a document that was withdrawn, or None."""
     row = await call.unit.one(_FIND(of_document=document_id, dossier_id=dossier_id))
-    return None if row is None else _listed(row)
-
-
-async def listed(
-    permit: Permit, call: Call, dossier_id: DossierId, before: UUID, most: int, *, awaited_too: bool
-) -> list[Listed]:
-    """What is left of those of the categories that the permit names, newest first."""
-    rows = await call.unit.all(
-        _LIST(
-            dossier_id=dossier_id,
-            categories=[str(category) for category in permit.categories],
-            awaited_too=awaited_too,
-            before=before,
-            most=most,
-        )
-    )
-    return [_listed(row) for row in rows]
+    return None if row is None else document_store.gone(document_id, row)
 
 
 async def collect(unit: Unit) -> None:
-    """Delete what a hold kept that is released by now. Parts of no document are collected with all others."""
-    await unit.run(_RELEASED())
-
-
-def _listed(row: Record) -> Listed:
-    return Listed(
-        DocumentId(row["document_id"]),
-        DataCategory(row["category"]),
-        DocumentType(row["media_type"]),
-        row["added_at"],
-        row["stored_at"],
-        withdrawal=Withdrawal(DocumentWithdrawalReason(row["reason"]), row["withdrawn_at"]),
-    )
+    """Delete what a hold kept that is released by now, each with its entry. Parts are collected with all others."""
+    for row in await unit.run(_RELEASED()):
+        custodian.write_down(unit, operator.local(), DESTROY, "document", row["id"], row["alias"])

@@ -719,3 +719,45 @@ async def test_what_was_opened_is_held_to_what_is_said_of_it(exchange: Exchange,
         assert await parts(exchange) == before
     assert (await dossier.send(at, good, ciphered | {"Content-Length": str(most)})).status_code == 204
     assert (await dossier.read(at)).content == GOOD
+
+
+async def test_what_is_withdrawn_while_the_list_is_read_is_there_or_gone_and_never_neither(exchange: Exchange) -> None:
+    """The list waits for the documents; meanwhile one of them is taken back."""
+    dossier = await Attached.to(exchange)
+    document = UUID((await dossier.stored(GOOD))[-36:])
+    async with exchange.database.connection() as connection:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE exchange.document IN ACCESS EXCLUSIVE MODE")
+            listing = asyncio.create_task(exchange.actor("ngo").get(dossier.path, purpose=SCREENING))
+            await asyncio.sleep(0.5)
+            await connection.execute(_TAKEN_BACK, document)
+            await connection.execute("DELETE FROM exchange.document WHERE id = $1", document)
+        answer = await listing
+    assert [each["state"] for each in answer.json()["items"]] == ["withdrawn"]
+
+
+_TAKEN_BACK: Final = """
+INSERT INTO exchange.document_withdrawal
+SELECT id, dossier_id, category, media_type, added_at, stored_at, 'too-much', now()
+FROM exchange.document WHERE id = $1"""
+
+
+async def test_what_a_hold_keeps_goes_when_it_is_released_and_the_log_says_so(exchange: Exchange) -> None:
+    """Also what was announced and never came, however long the hold stands; each destruction is an entry."""
+    dossier = await Attached.to(exchange)
+    made = [await dossier.stored(GOOD), await dossier.awaited()]
+    await _held(exchange, dossier, HoldGround.INVESTIGATION)
+    for at in made:
+        assert (await _withdrawn(exchange, at)).status_code == 201
+    await _collected(exchange, 48)
+    rows = "SELECT 1 FROM exchange.document WHERE dossier_id = $1"
+    assert len(await exchange.rows(rows, dossier.dossier)) == 2
+    before = await exchange.entries("documents.destroy")
+    await _held(exchange, dossier, None)
+    await _collected(exchange, 0)
+    assert await exchange.rows(rows, dossier.dossier) == []
+    entries = (await exchange.entries("documents.destroy"))[len(before) :]
+    assert {each["object"]["id"] for each in entries} == {at[-36:] for at in made}
+    (whose,) = {each["person"] for each in entries}
+    assert whose == (await exchange.entries("documents.withdraw"))[-1]["person"]
+    assert {(each["result"], each["actor"]["client"]) for each in entries} == {("permitted", "local-operator")}

@@ -55,6 +55,18 @@ async def test_each_hears_what_is_for_it_in_order(exchange: Exchange) -> None:
     assert not entry.keys() & {"person", "persons", "disclosed"}
 
 
+async def test_a_word_of_a_later_release_is_passed_on(exchange: Exchange) -> None:
+    """Who reads has to expect words that it does not know; so have we, where a release was taken back."""
+    ngo = exchange.actor("ngo")
+    start = await end(ngo)
+    sql = """
+        INSERT INTO exchange.event (id, organisation_id, type, subject_type, subject_id, recorded_at)
+        VALUES ($1, $2, 'case.dreamt-of', 'case', $1, now())"""
+    await exchange.rows(sql, uuid4(), exchange.id_of("ngo"))
+    answer = await ngo.get(f"/events?cursor={start}")
+    assert [each["type"] for each in answer.json()["items"]] == ["case.dreamt-of"]
+
+
 async def test_a_deed_that_is_refused_is_told_to_nobody(exchange: Exchange) -> None:
     dealings = await Dealings.begin(exchange)
     request = await dealings.requested()

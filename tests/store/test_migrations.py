@@ -153,6 +153,38 @@ def test_rows_without_a_seal_are_not_taken_over(empty_database: Database, before
     assert migrate.run(owner, lambda connection: connection.exec_driver_sql(at).scalar()) == before
 
 
+ALONE = """
+ALTER TABLE exchange.document DROP CONSTRAINT fk_document_dossier_id, DROP CONSTRAINT ck_document_title_sealed;
+ALTER TABLE exchange.document_withdrawal DROP CONSTRAINT fk_document_withdrawal_dossier_id"""
+WITHDRAWN = """
+WITH made AS (
+    INSERT INTO exchange.document (id, dossier_id, person_id, category, media_type, title, seal, added_at)
+    VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'identity', 'text/plain', 'x', sha256('x'), now())
+    RETURNING id, dossier_id, category, media_type, added_at
+), told AS (
+    INSERT INTO exchange.event (id, organisation_id, type, subject_type, subject_id, recorded_at)
+    SELECT gen_random_uuid(), id, 'dossier.document-' || word, 'document', id, now()
+    FROM made, unnest(ARRAY['stored', 'withdrawn']) AS word
+)
+INSERT INTO exchange.document_withdrawal
+SELECT id, dossier_id, category, media_type, added_at, NULL, 'too-much', now() FROM made"""
+
+
+def test_the_release_before_never_hands_out_what_was_withdrawn(empty_database: Database) -> None:
+    """While a hold keeps a document that was taken back, that release stays away; and it reads every event it meets."""
+    owner, role = empty_database.owner_url, empty_database.app_role
+    migrate.upgrade(owner, app_role=role, revision="0028")
+    for each in (*ALONE.split(";"), WITHDRAWN):
+        migrate.run(owner, partial(execute, sql=each))
+    with pytest.raises(Misconfigured, match="hand them out again"):
+        migrate.downgrade(owner, app_role=role, revision="0027")
+    migrate.run(owner, partial(execute, sql="DELETE FROM exchange.document"))
+    migrate.downgrade(owner, app_role=role, revision="0027")
+    types = "SELECT array_agg(type) FROM exchange.event"
+    left = migrate.run(owner, lambda connection: connection.exec_driver_sql(types).scalar())
+    assert left == ["dossier.document-stored"]
+
+
 def test_the_application_role_must_be_there(empty_database: Database) -> None:
     with pytest.raises(Misconfigured, match="nobody_made_this is not there"):
         migrate.upgrade(empty_database.owner_url, app_role="nobody_made_this")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import context, op
 
+from api.errors import Misconfigured
+
 revision = "0028"
 down_revision = "0027"
 branch_labels = None
@@ -61,5 +63,18 @@ def upgrade() -> None:
     op.execute(f"GRANT SELECT, INSERT ON exchange.document_withdrawal TO {role}")
 
 
+KEPT = "SELECT EXISTS (SELECT FROM exchange.document d JOIN exchange.document_withdrawal w ON w.document_id = d.id)"
+HELD = (
+    "exchange.document holds documents that were withdrawn and that a legal hold keeps: the release before would list "
+    "and hand them out again. Release the holds, let `ketenbrug work` run for a minute, and then take the release back. "
+    "Nothing was changed."
+)
+UNKNOWN = "DELETE FROM exchange.event WHERE type = 'dossier.document-withdrawn'"
+"""The release before cannot read that word, nor any page of the feed that has it."""
+
+
 def downgrade() -> None:
+    if op.get_bind().exec_driver_sql(KEPT).scalar():
+        raise Misconfigured((HELD,))
+    op.execute(UNKNOWN)
     op.drop_table("document_withdrawal", schema="exchange")
