@@ -27,6 +27,7 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
     stated      {reason, reference, query?, format?, entries?, sample?}: why an auditor asked, in a word of a closed
                 list and the number of the auditor's own file; never free text, because an entry is never erased
+    cause       why it was done, in a word of a closed list that whoever did it gave: of a document that was withdrawn
     tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
 
 An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after
@@ -122,6 +123,7 @@ class Entry:
     tally: Tallied | None = None
     stated: Stated | None = None
     signed: Signed | None = None
+    cause: str | None = None
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -171,6 +173,7 @@ class Entry:
             seals={row: seal.hex() for row, seal in self.seals.items()} or None,
             tally=None if self.tally is None else {"minute": _instant(self.tally.minute), "count": self.tally.count},
             stated=None if self.stated is None else _present(**asdict(self.stated)),
+            cause=self.cause,
             signed=None if self.signed is None else {"key": self.signed.key, "digest": self.signed.digest.hex()},
         )
         return members | optional | _whom(self.persons)

@@ -27,7 +27,7 @@ from api.disclosure.permit import Permit, Refusal
 from api.vocabulary import CONSENT_REASONS, Party, Purpose, Reason, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from uuid import UUID
 
     from api.audit.entry import Stated, Thing
@@ -127,12 +127,18 @@ def preview(call: Call, thing: Thing, question: Question, situation: Situation |
     return Permit(call.operation.name, frozenset(), granted, withheld)
 
 
-def may_hear(call: Call, recipient: Organisation, category: DataCategory, situation: Situation | None) -> bool:
-    """Whether an organisation could see this category now for any purpose; else not even an event may tell of it."""
+def may_hear(
+    call: Call,
+    recipient: Organisation,
+    category: DataCategory,
+    situation: Situation | None,
+    purposes: Iterable[Purpose] = Purpose,
+) -> bool:
+    """Whether an organisation could see this category now for any of these; else not even an event may tell of it."""
     if situation is None:
         return False
     asked = frozenset({category})
-    return any(decide(Question(recipient, each, asked), situation, call.unit.now).granted for each in Purpose)
+    return any(decide(Question(recipient, each, asked), situation, call.unit.now).granted for each in purposes)
 
 
 def admit(
@@ -144,14 +150,16 @@ def admit(
     seals: Mapping[str, bytes] | None = None,
     purpose: Purpose | None = None,
     stated: Stated | None = None,
+    cause: str | None = None,
 ) -> Answer:
     """Let a party do or read what is its own, or supervise. The caller has seen that it stands in that relation.
 
     `persons`: whom it is about. `holdings`: the categories and field names that are about to be opened. `seals`: as for
-    `ask`. `purpose`: the only one there is for the operation. `stated`: why an auditor asks.
+    `ask`. `purpose`: the only one there is for the operation. `stated`: why an auditor asks. `cause`: why it is done, a
+    word of a closed list.
     """
     persons, holdings = persons or {}, holdings or {}
-    entry = replace(_entry(call, thing, persons=tuple(persons.values())), stated=stated)
+    entry = replace(_entry(call, thing, persons=tuple(persons.values())), stated=stated, cause=cause)
     if (reason := _barred(call)) is not None:
         return _refused(call, replace(entry, persons=()), reason)
     log.append(call.unit, replace(entry, purpose=purpose, disclosed=dict(holdings), seals=seals or {}))

@@ -5,22 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import (
-    ARRAY,
-    Integer,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    literal_column,
-    select,
-    union,
-    update,
-)
+from sqlalchemy import bindparam, delete, exists, insert, literal_column, select, update
 
 from api.cases import situation
 from api.crypto import stream
@@ -28,12 +13,12 @@ from api.crypto.rows import SEAL, digest
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.document_keys import Secret
-from api.dossiers.model import DocumentFacts, Listed, Withdrawal
+from api.dossiers.model import DocumentFacts
 from api.dossiers.tables import DOCUMENT, document, document_part, document_withdrawal, dossier
 from api.errors import Overloaded
 from api.persons import store as persons
 from api.storage.statement import statement
-from api.vocabulary import DataCategory, DocumentId, DocumentType, DocumentWithdrawalReason, DossierId
+from api.vocabulary import DataCategory, DocumentId, DocumentType, DossierId
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -101,38 +86,6 @@ _STORED: Final = statement(
         fingerprint=bindparam("new_fingerprint"),
         stored_at=bindparam("at"),
     )
-)
-_LISTED: Final = union(
-    *(
-        select(each.label("id")).where(
-            each.table.c.dossier_id == bindparam("dossier_id"),
-            each.table.c.category == any_(bindparam("categories", type_=ARRAY(Text))),
-            each.table.c.stored_at.is_not(None) | bindparam("awaited_too"),
-            each < bindparam("before"),
-        )
-        for each in (document.c.id, document_withdrawal.c.document_id)
-    )
-).subquery("listed")
-_LIST: Final = statement(
-    # One statement, so that what is withdrawn meanwhile is either there or gone, and never neither.
-    select(
-        *DOCUMENT.selected("title"),
-        *(
-            func.coalesce(document_withdrawal.c[name], document.c[name]).label(name)
-            for name in ("category", "media_type", "added_at", "stored_at")
-        ),
-        _LISTED.c.id.label("listed"),
-        document_withdrawal.c.reason,
-        document_withdrawal.c.withdrawn_at,
-        *persons.KEY_COLUMNS,
-    )
-    .select_from(_LISTED)
-    .outerjoin(document, document.c.id == _LISTED.c.id)
-    .outerjoin(document_withdrawal, document_withdrawal.c.document_id == _LISTED.c.id)
-    .join(person_key, person_key.c.person_id == bindparam("person_id", type_=Uuid))
-    .where(func.coalesce(document.c.person_id, person_key.c.person_id) == person_key.c.person_id)
-    .order_by(_LISTED.c.id.desc())
-    .limit(bindparam("most", type_=Integer))
 )
 _OPEN: Final = statement(
     select(*DOCUMENT.selected("secret"), *persons.KEY_COLUMNS)
@@ -219,53 +172,6 @@ async def complete(permit: Permit, call: Call, facts: DocumentFacts, taken: Take
             new_fingerprint=fingerprint,
             at=call.unit.now,
         )
-    )
-
-
-async def listed(
-    permit: Permit, call: Call, dossier_id: DossierId, before: UUID, most: int, *, awaited_too: bool
-) -> list[Listed]:
-    """The documents of the categories that the permit names, also those that were withdrawn, newest first.
-
-    This is the unit's last statement.
-    """
-    (person,) = permit.persons
-    rows = await call.unit.last(
-        _LIST(
-            dossier_id=dossier_id,
-            person_id=person,
-            categories=[str(category) for category in permit.categories],
-            awaited_too=awaited_too,
-            before=before,
-            most=most,
-        )
-    )
-    await call.vault.take(persons.wrapped(rows))
-    return [_opened(permit, call, row) if row["reason"] is None else gone(row["listed"], row) for row in rows]
-
-
-def gone(document_id: DocumentId, row: Record) -> Listed:
-    """What is left of a document that was withdrawn, in a row that selected the columns of its withdrawal."""
-    return Listed(
-        document_id,
-        DataCategory(row["category"]),
-        DocumentType(row["media_type"]),
-        row["added_at"],
-        row["stored_at"],
-        withdrawal=Withdrawal(DocumentWithdrawalReason(row["reason"]), row["withdrawn_at"]),
-    )
-
-
-def _opened(permit: Permit, call: Call, row: Record) -> Listed:
-    (person,) = permit.persons
-    return Listed(
-        DocumentId(DOCUMENT.row(row)),
-        DataCategory(DOCUMENT.value(row, "category")),
-        DocumentType(DOCUMENT.value(row, "media_type")),
-        row["added_at"],
-        row["stored_at"],
-        DOCUMENT.value(row, "length"),
-        call.vault.open_row(person, DOCUMENT, row, ("title",))["title"],
     )
 
 

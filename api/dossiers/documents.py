@@ -17,12 +17,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from api import events
 from api.audit.entry import Thing
 from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.dossiers import document_store as store
+from api.dossiers import hearing
+from api.dossiers import listing_store as listing
 from api.dossiers import request_store as requests
 from api.dossiers import store as dossiers
 from api.dossiers import withdrawal_store as withdrawals
@@ -30,7 +31,6 @@ from api.dossiers.contents import Content
 from api.dossiers.model import RUNNING
 from api.dossiers.uploads import Upload
 from api.errors import KetenbrugError
-from api.events import EventType
 from api.persons import store as persons
 from api.vocabulary import Reason
 
@@ -125,7 +125,7 @@ async def listed(
     answer = _asked(call, thing, request, purpose, holdings)
     if isinstance(answer, Refusal) or request is None:
         return gate.refusal(answer)
-    return await store.listed(answer, call, dossier_id, before, most, awaited_too=_supplies(call, request))
+    return await listing.listed(answer, call, dossier_id, before, most, awaited_too=_supplies(call, request))
 
 
 async def read(
@@ -146,7 +146,7 @@ async def read(
 async def withdraw(
     call: Call, dossier_id: DossierId, document_id: DocumentId, reason: DocumentWithdrawalReason
 ) -> Listed | Refusal:
-    """Take a document back, also after the request has ended: who may have it is told, so that it goes there too."""
+    """Take a document back, also after the request has ended. Who may have it is told, so that it goes there too."""
     facts = await store.find(call, dossier_id, document_id)
     if facts is not None and _supplies(call, facts.request):
         await requests.lock(call.unit, facts.request.id)  # an upload may be about to end
@@ -154,11 +154,11 @@ async def withdraw(
         facts = await store.find(call, dossier_id, document_id)
     if facts is None or not _supplies(call, facts.request):
         return await withdrawn(call, dossier_id, document_id)
-    answer = gate.admit(call, Thing("document", document_id), persons=_whom(facts.request), seals=facts.seals)
+    thing, whom = Thing("document", document_id), _whom(facts.request)
+    answer = gate.admit(call, thing, persons=whom, seals=facts.seals, cause=str(reason))
     if isinstance(answer, Refusal):
         return answer
-    if facts.upload is not None:
-        events.tell(call.unit, facts.request.requester, EventType.DOCUMENT_WITHDRAWN, "document", document_id)
+    await hearing.withdrawn(call, facts)
     return await withdrawals.withdraw(call, facts, reason)
 
 
@@ -208,7 +208,7 @@ async def _stored(
     if isinstance(answer, Refusal):
         return answer
     await store.complete(answer, call, now, taken, announced.fingerprint)
-    events.tell(call.unit, facts.request.requester, EventType.DOCUMENT_STORED, "dossier", facts.dossier_id)
+    await hearing.stored(call, facts)
     return await _own(call, facts.dossier_id, facts.id)
 
 

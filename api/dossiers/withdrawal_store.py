@@ -11,17 +11,19 @@ from sqlalchemy import bindparam, delete, exists, insert, select
 
 from api.custody import custodian
 from api.dossiers import document_store
+from api.dossiers.model import Listed, Withdrawal
 from api.dossiers.tables import document, document_withdrawal
 from api.oauth import operator
 from api.persons import store as persons
 from api.persons.tables import legal_hold, person_alias
 from api.storage.statement import statement
+from api.vocabulary import DataCategory, DocumentId, DocumentType, DocumentWithdrawalReason
 
 if TYPE_CHECKING:
     from api.disclosure.call import Call
-    from api.dossiers.model import DocumentFacts, Listed
-    from api.storage.unit import Unit
-    from api.vocabulary import DocumentId, DocumentWithdrawalReason, DossierId
+    from api.dossiers.model import DocumentFacts
+    from api.storage.unit import Record, Unit
+    from api.vocabulary import DossierId
 
 _ADD: Final = statement(
     insert(document_withdrawal).returning(document_withdrawal), *(each.name for each in document_withdrawal.c)
@@ -65,16 +67,28 @@ async def withdraw(call: Call, facts: DocumentFacts, reason: DocumentWithdrawalR
         await call.unit.run(_DELETE(document_id=facts.id))
         if facts.upload is not None:
             await document_store.discard(call.unit, facts.upload)
-    return document_store.gone(facts.id, row)
+    return gone(facts.id, row)
 
 
 async def find(call: Call, dossier_id: DossierId, document_id: DocumentId) -> Listed | None:
     """What is left of a document that was withdrawn, or None."""
     row = await call.unit.one(_FIND(of_document=document_id, dossier_id=dossier_id))
-    return None if row is None else document_store.gone(document_id, row)
+    return None if row is None else gone(document_id, row)
 
 
 async def collect(unit: Unit) -> None:
     """Delete what a hold kept that is released by now, each with its entry. Parts are collected with all others."""
     for row in await unit.run(_RELEASED()):
         custodian.write_down(unit, operator.local(), DESTROY, "document", row["id"], row["alias"])
+
+
+def gone(document_id: DocumentId, row: Record) -> Listed:
+    """What is left of a document that was withdrawn, in a row that selected the columns of its withdrawal."""
+    return Listed(
+        document_id,
+        DataCategory(row["category"]),
+        DocumentType(row["media_type"]),
+        row["added_at"],
+        row["stored_at"],
+        withdrawal=Withdrawal(DocumentWithdrawalReason(row["reason"]), row["withdrawn_at"]),
+    )

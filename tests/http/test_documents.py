@@ -34,6 +34,7 @@ from tests.actor import ANY_VERSION, OCCURRENCE, reasons, refused, told
 from tests.dealings import Dealings, wire
 from tests.documents_kit import SCREENING, TITLE, Attached, announced, pdf, proven, scope
 from tests.exchange import BASE
+from tests.http.test_account import settled
 from tests.http.test_eyes_only import posted_to, sealing
 from tests.jwe_kit import private
 
@@ -761,3 +762,22 @@ async def test_what_a_hold_keeps_goes_when_it_is_released_and_the_log_says_so(ex
     (whose,) = {each["person"] for each in entries}
     assert whose == (await exchange.entries("documents.withdraw"))[-1]["person"]
     assert {(each["result"], each["actor"]["client"]) for each in entries} == {("permitted", "local-operator")}
+
+
+async def test_no_event_tells_of_a_document_that_could_not_be_seen(exchange: Exchange) -> None:
+    """Of what was taken back hears who may see it now, or had it, so that it goes there too; and nobody else."""
+    dossier = await Attached.to(exchange)
+    titled = await dossier.stored(GOOD, "medical")
+    assert (await exchange.actor("ngo").get(dossier.path, purpose=SCREENING)).status_code == 200
+    seen, unseen = [await dossier.stored(GOOD, "medical") for _ in range(2)]
+    assert (await dossier.read(seen)).status_code == 200
+    await settled(exchange)
+    await exchange.ngo.consents.withdraw(dossier.dealings.consents["special"].id)
+    later, allowed = await dossier.stored(GOOD, "medical"), await dossier.stored(GOOD, "identity")
+    for at in (titled, seen, unseen, later, allowed):
+        answer = await _withdrawn(exchange, at, "too-much")
+        assert (await exchange.entry(answer.headers["request-id"]))["cause"] == "too-much"
+    ids = {str(dossier.dossier), *(at[-36:] for at in (titled, seen, unseen, later, allowed))}
+    told = [each async for each in exchange.ngo.events.read() if str(each.subject_id) in ids]
+    assert [each.type for each in told] == 4 * ["dossier.document-stored"] + 3 * ["dossier.document-withdrawn"]
+    assert [str(each.subject_id) for each in told[4:]] == [at[-36:] for at in (titled, seen, allowed)]

@@ -79,6 +79,14 @@ SIGNED = replace(
     persons=(UUID(int=5),),
     signed=Signed("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", bytes(31) + b"\x08"),
 )
+CAUSE = replace(
+    SMALL,
+    action="documents.withdraw",
+    result=Result.PERMITTED,
+    thing=Thing("document", UUID(int=4)),
+    persons=(UUID(int=5),),
+    cause="wrong-person",
+)
 GOLDEN = {
     "small": SMALL,
     "full": FULL,
@@ -87,6 +95,7 @@ GOLDEN = {
     "stated": STATED,
     "sample": SAMPLE,
     "signed": SIGNED,
+    "cause": CAUSE,
 }
 ZEROS = "00000000-0000-0000-0000-00000000000"
 
