@@ -2,6 +2,9 @@
 
 Only an NGO that guides the person comes near: to everybody else a consent is as absent, so that no one who decides
 about the bed learns of a refusal.
+
+Where a row that nobody's answer made puts an answer aside, nothing is shown and no yes is taken in: it could rest on a
+no that is hidden. What takes a yes away goes on all the same. Either way whoever runs the service is told.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from api.consent import ledger, receipts, standing
 from api.consent.model import Objection
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
+from api.errors import Undecryptable
 from api.oauth import registry
 from api.persons import store as persons
 from api.vocabulary import Party, Reason
@@ -57,7 +61,9 @@ async def record(
     if recipient is None:
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     await persons.take_keys(call.unit, call.vault, around.person)
-    noted = await ledger.record(call.unit, call.vault, call.caller, consent_id, new(around.person, recipient), texts)
+    answer = new(around.person, recipient)
+    await _vouched(call, case_id, stops=answer.given)
+    noted = await ledger.record(call.unit, call.vault, call.caller, consent_id, answer, texts)
     if isinstance(noted, Objection):
         return gate.refuse(call, thing, noted.reason, whom, noted.faults)
     gate.admit(call, thing, persons=whom)
@@ -66,6 +72,14 @@ async def record(
 
 async def read(call: Call, consent_id: ConsentId) -> ConsentFacts | Refusal:
     """A consent as it stands, without its evidence."""
+    facts = await found(call, consent_id)
+    if not isinstance(facts, Refusal):
+        await _vouched(call, facts.case)
+    return facts
+
+
+async def found(call: Call, consent_id: ConsentId) -> ConsentFacts | Refusal:
+    """The same, unvouched: what a repeated deed answers."""
     facts = await standing.find(call.unit, consent_id)
     thing = Thing("consent", consent_id, None if facts is None else facts.version)
     around = None if facts is None else await _guided(call, facts.case)
@@ -81,7 +95,10 @@ async def listed(call: Call, case_id: CaseId, before: UUID, most: int) -> list[C
     if around is None:
         return gate.refuse(call, Thing("case", case_id), Reason.NOT_VISIBLE)
     answer = gate.admit(call, Thing("case", case_id), persons={around.person: around.alias})
-    return answer if isinstance(answer, Refusal) else await standing.of_case(call.unit, case_id, before, most)
+    if isinstance(answer, Refusal):
+        return answer
+    await _vouched(call, case_id)
+    return await standing.of_case(call.unit, case_id, before, most)
 
 
 async def receipt(call: Call, consent_id: ConsentId) -> dict[str, Any] | Refusal:
@@ -111,6 +128,7 @@ async def reconfirm(
         call,
         consent_id,
         lambda: ledger.reconfirm(call.unit, call.vault, call.caller, consent_id, evidence, until, texts),
+        carries=True,
     )
 
 
@@ -121,8 +139,8 @@ async def invalidate(call: Call, consent_id: ConsentId, why: str) -> ConsentFact
     )
 
 
-async def _follow(call: Call, consent_id: ConsentId, deed: Deed) -> ConsentFacts | Refusal:
-    """Add an event to a consent of a person whom the caller guides."""
+async def _follow(call: Call, consent_id: ConsentId, deed: Deed, *, carries: bool = False) -> ConsentFacts | Refusal:
+    """Add an event to a consent of a person whom the caller guides. `carries`: a yes stands after it."""
     facts = await standing.find(call.unit, consent_id)
     thing = Thing("consent", consent_id, None if facts is None else facts.version)
     around = None if facts is None else await _guided(call, facts.case)
@@ -132,6 +150,7 @@ async def _follow(call: Call, consent_id: ConsentId, deed: Deed) -> ConsentFacts
     if (barred := gate.bar(call, thing)) is not None:
         return barred
     await persons.take_keys(call.unit, call.vault, around.person)
+    await _vouched(call, facts.case, stops=carries)
     noted = await deed()
     if isinstance(noted, Objection):
         return gate.refuse(call, thing, noted.reason, whom, noted.faults)
@@ -140,10 +159,16 @@ async def _follow(call: Call, consent_id: ConsentId, deed: Deed) -> ConsentFacts
 
 
 async def _guided(call: Call, case_id: CaseId) -> Situation | None:
-    """The case, if the caller is an NGO that guides its person; then no answer in it was put aside but by another."""
+    """The case, if the caller is an NGO that guides its person."""
     mine = call.caller.organisation
     around = await situation.of_case(call, case_id, mine.id)
-    if around is None or mine.kind is not Party.NGO or not around.relation.guides:
-        return None
-    await standing.vouch(call.unit, call.vault, case_id)
-    return around
+    return around if around is not None and mine.kind is Party.NGO and around.relation.guides else None
+
+
+async def _vouched(call: Call, case_id: CaseId, *, stops: bool = True) -> None:
+    """See that no answer in the case was put aside but by another; `stops`: raise `Undecryptable` if one was."""
+    try:
+        await standing.vouch(call.unit, call.vault, case_id)
+    except Undecryptable:
+        if stops:
+            raise

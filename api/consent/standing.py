@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from sqlalchemy import JSON, Integer, Uuid, bindparam, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -15,6 +16,7 @@ from api.consent.record import ConsentEvent, ConsentFacts
 from api.consent.tables import SUPERSESSION, consent, consent_event, supersession
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
+from api.errors import Undecryptable
 from api.storage.statement import statement
 from api.vocabulary import (
     CareFunction,
@@ -56,14 +58,20 @@ async def towards(unit: Unit, case_id: CaseId, recipient: OrganisationId) -> tup
 
 
 async def vouch(unit: Unit, vault: Vault, case_id: CaseId) -> None:
-    """See that whatever puts an earlier answer of a case aside belongs to an answer. Raises `Undecryptable`.
+    """See that whatever puts an earlier answer of a case aside belongs to an answer; else say so.
 
-    It is for who may know that there was a no: to everybody else the time that it takes would tell.
+    Raises `Undecryptable`. It is for who may know that there was a no: to everybody else the time that it takes would
+    tell. A vault that is to seal has the person's keys already, held; else those that come along only check.
     """
-    rows, apart = await unit.all(_NAMINGS(case_id=case_id)), vault.apart()
-    await apart.take(WrappedKey(row["person_id"], row["key_version"], row["kek"], row["wrapped"]) for row in rows)
-    for row in rows:
-        apart.check_row(row["person_id"], SUPERSESSION, row)
+    rows = await unit.all(_NAMINGS(case_id=case_id))
+    await vault.take(WrappedKey(row["person_id"], row["key_version"], row["kek"], row["wrapped"]) for row in rows)
+    try:
+        for row in rows:
+            vault.check_row(row["person_id"], SUPERSESSION, row)
+    except Undecryptable:
+        # Of whom is for `ketenbrug keys check --rows` to say, not for a log that many read.
+        structlog.get_logger("ketenbrug.consent").error("put-aside-by-nobody")
+        raise
 
 
 def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:

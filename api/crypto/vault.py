@@ -57,10 +57,6 @@ class Vault:
     def __reduce__(self) -> str:
         raise TypeError("keys are not serialised")
 
-    def apart(self) -> Vault:
-        """An empty one at the same key service, for keys that are read apart from those that this one takes in."""
-        return Vault(self._wrapper)
-
     async def create(self, unit: Unit, person: UUID) -> None:
         """Make the key of a new person and take it in."""
         row = await self.renewed(person, 1)

@@ -47,7 +47,7 @@ async def record(
     """
     made = ConsentId(call.made)
     if call.replayed:
-        return _made(call, await consents.read(call, made))
+        return _made(call, await consents.found(call, made))
     recipient = await registry.find_organisation(call.unit, OrganisationId(body.recipient_id))
     texts = state.of(request).texts
     return _made(call, await consents.record(call, made, CaseId(body.case_id), recipient, _new(body), texts))
@@ -104,7 +104,7 @@ async def withdraw(
     """Take a consent back (intrekking), for the person. It counts from the very next request."""
     which = ConsentId(consent_id)
     return _made(
-        call, await (consents.read(call, which) if call.replayed else consents.withdraw(call, which, body.note))
+        call, await (consents.found(call, which) if call.replayed else consents.withdraw(call, which, body.note))
     )
 
 
@@ -124,7 +124,7 @@ async def reconfirm(
     """Write down that the person still means a yes (herbevestiging), also when its time was over."""
     which = ConsentId(consent_id)
     if call.replayed:
-        return _made(call, await consents.read(call, which))
+        return _made(call, await consents.found(call, which))
     texts = state.of(request).texts
     return _made(call, await consents.reconfirm(call, which, _evidence(body.evidence), body.valid_until_at, texts))
 
@@ -142,7 +142,7 @@ async def invalidate(
     """Write down that a yes was recorded in error (ongeldigverklaring). A no is never undone so: ask again."""
     which = ConsentId(consent_id)
     return _made(
-        call, await (consents.read(call, which) if call.replayed else consents.invalidate(call, which, body.reason))
+        call, await (consents.found(call, which) if call.replayed else consents.invalidate(call, which, body.reason))
     )
 
 
