@@ -43,7 +43,7 @@ from api.oauth.signing import SigningKeys
 from api.oauth.tokens import Issuer
 from api.oauth.unproven import Tally
 from api.outbound import Fetcher
-from api.persons import index_store
+from api.persons import standing as indexed
 from api.routes import (
     admission,
     advice,
@@ -220,7 +220,7 @@ class _Readiness:
         """Raise unless what is sealed here opens, everybody is found, and later keys are the newest, and sign."""
         async with self._unit() as (unit, made):
             await vault.probe(unit, made.wrapper)
-            await index_store.probe(unit, made.index)
+            await indexed.probe(unit, made.index)
             await signing_log.hold(unit, schedule := made.issuer.schedule(unit.now))
             await inbox_log.hold(unit, made.inbox.at(unit.now.timestamp()))
         await schedule.hold(unit.now.timestamp())

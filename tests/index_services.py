@@ -26,13 +26,13 @@ async def _leads_from_a_number_to_one_tag(keeper: Kept) -> None:
     async with keeper.both() as kept:
         version = await kept.index_keys.renew(0)
         await kept.index_keys.finish(version)
-        many = await kept.index.stored(numbers)
+        many = await kept.index.stored(numbers, None)
         assert len(set(many)) == 320
         assert {(len(each), each[0]) for each in many} == {(17, version)}
-        assert await kept.index.stored([]) == []
+        assert await kept.index.stored([], None) == []
     async with keeper.both() as kept:
         found = await asyncio.gather(*(kept.index.of(number) for number in numbers[::40]))
-        assert [each.stored for each in found] == many[::40]
+        assert [each.sought[0] for each in found] == many[::40]
         assert [each.sought for each in found] == [(each,) for each in many[::40]]
 
 
@@ -41,15 +41,15 @@ async def _finds_under_both_keys_while_one_is_replaced(keeper: Kept) -> None:
     async with keeper.both() as served, keeper.both() as command:
         before = await served.index.of(NUMBER)
         version = await command.index_keys.renew(0)
-        assert version == before.stored[0] + 1
+        assert version == before.sought[0][0] + 1
         during = await command.index.of(NUMBER)
-        assert during.sought == (during.stored, before.stored)
-        assert during.stored[1:] != before.stored[1:]
-        assert before.stored in (await served.index.of(NUMBER)).sought
+        assert during.sought == (during.sought[0], before.sought[0])
+        assert during.sought[0][1:] != before.sought[0][1:]
+        assert before.sought[0] in (await served.index.of(NUMBER)).sought
         await command.index_keys.finish(version)
-        assert (await command.index.of(NUMBER)).sought == (during.stored,)
+        assert (await command.index.of(NUMBER)).sought == (during.sought[0],)
         with pytest.raises(NoSuchKey):
-            await command.index_keys.macs(before.stored[0], [b""])
+            await command.index_keys.macs(before.sought[0][0], [b""])
 
 
 async def _takes_a_key_that_was_put_away_for_gone(keeper: Kept) -> None:
@@ -59,9 +59,9 @@ async def _takes_a_key_that_was_put_away_for_gone(keeper: Kept) -> None:
             before = await served.index.of(NUMBER)
             await command.index_keys.finish(await command.index_keys.renew(0))
             after = await command.index.of(NUMBER)
-            assert before.stored[0] + 1 == after.stored[0]
-            assert await served.index.stored([NUMBER]) in ([before.stored], [after.stored])
-        assert (await served.index.of(NUMBER)).sought == (after.stored,)
+            assert before.sought[0][0] + 1 == after.sought[0][0]
+            assert await served.index.stored([NUMBER], None) in ([before.sought[0]], [after.sought[0]])
+        assert (await served.index.of(NUMBER)).sought == (after.sought[0],)
 
 
 async def _begins_a_version_once(keeper: Kept) -> None:
@@ -94,7 +94,7 @@ async def _shows_no_tag(keeper: Kept) -> None:
     async with keeper.both() as kept:
         tags = await kept.index.of(NUMBER)
         shown = f"{kept!r} {kept.index!r} {kept.index_keys!r} {tags!r}"
-        for secret in (NUMBER, tags.stored.hex(), repr(tags.stored)[2:-1]):
+        for secret in (NUMBER, tags.sought[0].hex(), repr(tags.sought[0])[2:-1]):
             assert secret not in shown
         with pytest.raises(ValueError, match="ten digits") as refused:
             await kept.index.of(NUMBER[1:])

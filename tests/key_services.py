@@ -207,7 +207,7 @@ async def is_away(service: Kept) -> None:
             keys.destroy(row.kek),
             index.live(),
             index.of(NUMBER),
-            index.stored([NUMBER]),
+            index.stored([NUMBER], None),
             index_keys.renew(0),
             index_keys.finish(1),
         ):
@@ -236,6 +236,10 @@ class Double:
     keys: dict[str, bytes] = field(default_factory=dict[str, bytes])
     words: tuple[int, bytes] | None = None
     page: int = 100
+    ended: list[str] = field(default_factory=list[str])
+    """Ids of keys whose deletion was scheduled; without a name already, or not."""
+    fails: str = ""
+    """What KMS does not do, whatever else it does."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -329,8 +333,10 @@ class _Kms(_Handler):
 
     def do_POST(self) -> None:
         action, told = self.headers["X-Amz-Target"].rsplit(".", 1)[1], self.told()
+        if action == self.double.fails:
+            return self.say(400, {"__type": "LimitExceededException"})
         answer: Callable[[dict[str, Any]], tuple[int, Any]] = getattr(self, _worded(action))
-        self.say(*answer(told))
+        return self.say(*answer(told))
 
     def _create_key(self, told: dict[str, Any]) -> tuple[int, Any]:
         self.double.keys[told["Description"]] = os.urandom(32)
@@ -353,7 +359,9 @@ class _Kms(_Handler):
         return 200, {"KeyMetadata": {"KeyId": name, "KeyState": state}}
 
     def _schedule_key_deletion(self, told: dict[str, Any]) -> tuple[int, Any]:
-        self.double.keys[told["KeyId"]] = b""
+        self.double.ended.append(told["KeyId"])
+        if told["KeyId"] in self.double.keys:
+            self.double.keys[told["KeyId"]] = b""
         return 200, {"KeyId": told["KeyId"]}
 
     def _delete_alias(self, told: dict[str, Any]) -> tuple[int, Any]:
@@ -380,8 +388,8 @@ class _Kms(_Handler):
 
     def _generate_mac(self, told: dict[str, Any]) -> tuple[int, Any]:
         key = self.double.keys.get(told["KeyId"].removeprefix("alias/"))
-        if key is None:
-            return _fault("NotFoundException")
+        if not key:
+            return _fault("NotFoundException" if key is None else "KMSInvalidStateException")
         mac = hmac.digest(key, base64.b64decode(told["Message"]), "sha256")
         return 200, {"Mac": base64.b64encode(mac).decode()}
 

@@ -65,11 +65,12 @@ async def plant(
         raise NotPossible("there is no such organisation, or it does not work in this municipality")
     v_number = f"{SYNTHETIC}{secrets.randbelow(10**6):06}"
     tags = await index.of(v_number)
-    if await persons.find(unit, tags) is not None:
+    known, v_index = await persons.find(unit, tags)
+    if known is not None:
         raise NotPossible("chance led to a V-number that is there already: try again")
     moment = int(unit.now.timestamp() * 1e9)
     who, case = persons.named(), CaseId(uuid_utils.uuid7(nanoseconds=moment))
-    await persons.add(unit, vault, who, v_number, tags)
+    await persons.add(unit, vault, who, v_number, v_index)
     await store.add(unit, case, who.id, municipality, host, with_status=True)
     await store.assign(unit, uuid_utils.uuid7(nanoseconds=moment), case, host, CareFunction.COORDINATION)
     return Planted(case, who.alias, who.id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.cases.model import Case, CaseFacts, CaseSummary
+    from api.crypto.blind import Tags
     from api.disclosure.call import Call
     from api.vocabulary import CaseId, LeavingReason, Municipality, OrganisationId
 
@@ -35,6 +36,8 @@ class NewCase:
 
     municipality: Municipality
     v_number: str | None = field(repr=False)
+    tags: Tags | None
+    """Of the V-number: computed before anything is claimed, so that no connection waits for who has the key."""
     functions: frozenset[CareFunction]
     with_status: bool
 
@@ -44,14 +47,13 @@ async def open_case(call: Call, case_id: CaseId, new: NewCase) -> Case | Refusal
     thing = Thing("case", case_id, 1)
     if new.municipality not in call.caller.organisation.municipalities:
         return gate.refuse(call, thing, Reason.WRONG_MUNICIPALITY)
-    tags = None if new.v_number is None else await call.index.of(new.v_number)
-    known = None if tags is None else await persons.find(call.unit, tags)
+    known, v_index = (None, None) if new.tags is None else await persons.find(call.unit, new.tags)
     person = known or persons.named()
     answer = gate.admit(call, thing, persons={person.id: person.alias}, holdings=_identity(has=bool(new.v_number)))
     if isinstance(answer, Refusal):
         return answer
     if known is None:
-        await persons.add(call.unit, call.vault, person, new.v_number, tags)
+        await persons.add(call.unit, call.vault, person, new.v_number, v_index)
     by = call.caller.organisation.id
     await store.add(call.unit, case_id, person.id, new.municipality, by, with_status=new.with_status)
     for function in sorted(new.functions):

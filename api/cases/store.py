@@ -6,12 +6,13 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, Integer, LargeBinary, Text, any_, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, Integer, LargeBinary, Text, any_, bindparam, func, insert, select, true, update
 
 from api.cases.model import Assignment, Case, CaseFacts, CaseSummary
 from api.cases.tables import assignment, case
 from api.consent.model import GUIDING
 from api.crypto.tables import person_key
+from api.persons import standing
 from api.persons import store as persons
 from api.persons.tables import PERSON, person, person_alias
 from api.storage.statement import statement
@@ -99,10 +100,15 @@ _ASSIGNED: Final = (
 _LIST: Final = statement(
     _ASSIGNED.where(case.c.id < bindparam("before")).order_by(case.c.id.desc()).limit(bindparam("most", type_=Integer))
 )
-_SEARCH: Final = statement(
+_SOUGHT: Final = (
     _ASSIGNED.join(person, person.c.id == case.c.person_id)
     .where(person.c.v_index == any_(bindparam("v_index", type_=ARRAY(LargeBinary))))
-    .order_by(case.c.id.desc())
+    .subquery("sought")
+)
+_SEARCH: Final = statement(
+    select(standing.CURRENT, standing.BEYOND, _SOUGHT)
+    .select_from(standing.ALWAYS.outerjoin(_SOUGHT, true()))
+    .order_by(_SOUGHT.c.id.desc())
 )
 _INSERT: Final = statement(
     insert(case), "id", "person_id", "municipality", "opened_by", "opened_at", "with_status", "version"
@@ -153,8 +159,11 @@ async def listed(unit: Unit, organisation: OrganisationId, before: UUID, most: i
 
 
 async def of_v_number(unit: Unit, organisation: OrganisationId, tags: Tags) -> list[CaseSummary]:
-    """Cases of one person to which an organisation is assigned."""
-    return [_summary(row) for row in await unit.all(_SEARCH(organisation_id=organisation, v_index=tags.sought))]
+    """Cases of one person to which an organisation is assigned. Raises `Unavailable`, as `persons.find`."""
+    wanted = _SEARCH(organisation_id=organisation, v_index=tags.sought, **standing.gaps(tags.versions))
+    rows = await unit.all(wanted)
+    standing.hold(rows[0])
+    return [_summary(row) for row in rows if row["id"] is not None]
 
 
 async def add(

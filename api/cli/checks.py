@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from api import settings
 from api.audit import starting
@@ -14,6 +14,7 @@ from api.crypto import inbox, inbox_log, keyfile, memory, signing_choice
 from api.custody import opening
 from api.errors import LogDamaged, LogStopped, Misconfigured, Unavailable
 from api.oauth import signing, signing_log
+from api.persons import standing as indexed
 from api.storage import standing
 from api.storage.pool import Database
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from api.crypto.keyfile import KeyFile
     from api.oauth.signing import Schedule
     from api.settings import Settings
+
+_STALE: Final = (
+    "the V-number index: persons are under a version whose key is neither in the key file nor in the key service here, "
+    "and would be taken in twice: give this machine the present key file, or, where that key is lost, run "
+    "`ketenbrug keys rotate-index`"
+)
 
 
 def may_serve() -> Settings:
@@ -42,6 +49,8 @@ def may_serve() -> Settings:
         faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):
         faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value(), schedule, posts)))
+    if not faults:
+        faults.extend(asyncio.run(_of_index(found)))
     if faults:
         raise Misconfigured(tuple(faults))
     return found
@@ -77,6 +86,21 @@ async def _of_log(found: Settings) -> None:
     finally:
         await unit.finish()
         await database.close()
+
+
+async def _of_index(found: Settings) -> tuple[str, ...]:
+    """Whether everybody is looked for. A key service that does not answer yet is for `/health/ready` to say."""
+    database = await Database.open(found.database_url.get_secret_value(), size=1)
+    unit = database.unit(settings.now())
+    try:
+        async with opening.keepers(found.key_file, found.custody) as kept:
+            await indexed.probe(unit, kept.index)
+    except Unavailable as error:
+        return (_STALE,) if str(error) == "index-key" else ()
+    finally:
+        await unit.finish()
+        await database.close()
+    return ()
 
 
 async def _of_database(url: str, schedule: Schedule | None, posts: Inbox | None) -> tuple[str, ...]:

@@ -5,7 +5,8 @@
 A V-number is a unique identifier of ten digits, so nothing is gained by truncating further: a collision would show
 another person. Whoever holds the key can try all ten-digit numbers; its place is the protection
 (docs/how/threat-model.md): a key service that computes with it and shows it to nobody, or the key file. While the key
-is being replaced two versions are live: what is stored is of the newest, what is looked for is of either.
+is being replaced two versions are live, and looked for is under either. Under which one somebody new is stored, the
+database says in the look-up itself (`api.persons.standing`): what a process remembers of the keys is never its word.
 
 Whoever is looked up costs one call for each version, known or not: so its time says nothing.
 """
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 MAC_BYTES: Final = 32
+MOST: Final = 254
+"""The highest version: a tag begins with it, and beyond all tags there is room for one byte more."""
+
 _KEPT: Final = 16
 _V_NUMBER: Final = re.compile(r"[0-9]{10}")
 
@@ -34,10 +38,23 @@ Versions: TypeAlias = Mapping[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a V-number is stored under from now on, and what a row with it may be stored under today."""
+    """What a row with a V-number may be stored under today: a tag of each live version, the newest first."""
 
-    stored: bytes = field(repr=False)
     sought: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions under which is looked."""
+        return tuple(tag[0] for tag in self.sought)
+
+    def stored(self, version: int | None) -> bytes:
+        """The tag of a version; of the oldest where none was ever replaced. Raises `Unavailable`: not live here."""
+        if version is None:
+            return self.sought[-1]
+        for tag in self.sought:
+            if tag[0] == version:
+                return tag
+        raise Unavailable("index-key")
 
 
 class IndexKeys(Protocol):
@@ -67,9 +84,9 @@ class BlindIndex:
         return "<BlindIndex>"
 
     async def live(self) -> Collection[int]:
-        """The versions under which somebody is found. Raises `Unavailable`, also when there is none."""
+        """The versions under which somebody is found. Raises `Unavailable`, also when there is none or one too high."""
         versions = await self._keys.versions()
-        if not versions:
+        if not versions or min(versions) < 1 or max(versions) > MOST:
             raise Unavailable("index-key")
         return versions
 
@@ -81,11 +98,11 @@ class BlindIndex:
     async def tags(self, v_numbers: Sequence[str]) -> list[Tags]:
         """The tags of each V-number: one call for each live version. Raises `Unavailable`."""
         found = await self._under(lambda live: sorted(live, reverse=True), v_numbers)
-        return [Tags(each[0], each) for each in zip(*found, strict=True)]
+        return [Tags(each) for each in zip(*found, strict=True)]
 
-    async def stored(self, v_numbers: Sequence[str]) -> list[bytes]:
-        """What each V-number is stored under from now on: one call for all of them."""
-        (found,) = await self._under(lambda live: [max(live)], v_numbers)
+    async def stored(self, v_numbers: Sequence[str], version: int | None) -> list[bytes]:
+        """What each V-number is stored under in this version, or the oldest: one call for all of them."""
+        (found,) = await self._under(lambda live: [min(live) if version is None else version], v_numbers)
         return found
 
     async def _under(

@@ -82,6 +82,8 @@ class Kms:
     __slots__ = ("_client", "_threads")
 
     scheme: ClassVar[str] = "kms"
+    settles: ClassVar[float] = 300.0
+    """An alias is to be seen everywhere after some time: "less than five minutes", says AWS."""
 
     def __init__(self, made: Client) -> None:
         self._client = made
@@ -143,14 +145,22 @@ class Kms:
 
         await self._do(made)
 
-    async def destroy(self, name: str) -> None:
-        """Have the key deleted, then take its name away; in this order, so that an interruption is made good."""
+    async def destroy(self, name: str, use: Use) -> None:
+        """Have the key deleted, and take its name away.
+
+        What wraps is deleted first, so that an interruption is made good: nothing may open after an epoch. What
+        computes the index loses its name first: a name without a key would close every look-up. Interrupted, that key
+        stays, with the name in its description, and computes for nobody who goes by names.
+        """
 
         def destroyed() -> None:
             key = self._client.describe_key(KeyId=_ALIAS + name)["KeyMetadata"]
+            if use is Use.MACS:
+                self._client.delete_alias(AliasName=_ALIAS + name)
             if key["KeyState"] != "PendingDeletion":
                 self._client.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=_WAIT_DAYS)
-            self._client.delete_alias(AliasName=_ALIAS + name)
+            if use is Use.WRAPS:
+                self._client.delete_alias(AliasName=_ALIAS + name)
 
         try:
             await self._do(destroyed)

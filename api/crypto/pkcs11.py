@@ -50,6 +50,7 @@ class Pkcs11:
     __slots__ = ("_session", "_token")
 
     scheme: ClassVar[str] = "pkcs11"
+    settles: ClassVar[float] = 0.0
 
     def __init__(self, module: Path, token: str, pin: Path) -> None:
         self._session = pkcs11_session.session(module, token, pin)
@@ -119,7 +120,7 @@ class Pkcs11:
 
         await self._session.do(made)
 
-    async def destroy(self, name: str) -> None:
+    async def destroy(self, name: str, use: Use) -> None:  # noqa: ARG002 - of either use it is destroyed alike
         """Destroy the object. Backups that the module's maker provides for are the operator's to destroy."""
 
         def destroyed(opened: Any) -> None:  # noqa: ANN401 - as above

@@ -29,9 +29,6 @@ _BATCH: Final = 200
 _KNOWN: Final = 10.0
 """Seconds for which the current epoch is remembered when something is wrapped, and the live versions of the index."""
 
-SETTLED: Final = 2 * _KNOWN
-"""Seconds after which every process knows of a new key, and is done with what it began before it did."""
-
 
 class NoSuchKey(Exception):
     """The service has no key of this name, or it may be used no more."""
@@ -49,6 +46,8 @@ class KeyService(Protocol):
 
     scheme: ClassVar[str]
     """How its keys are marked in the key table."""
+    settles: ClassVar[float]
+    """Seconds after which whoever asks for names is told of a new key."""
 
     async def names(self) -> list[str]:
         """The names of its keys; others' may be among them."""
@@ -70,7 +69,7 @@ class KeyService(Protocol):
         """Make a key that cannot leave and has this one use, unless there is one of this name."""
         ...
 
-    async def destroy(self, name: str) -> None:
+    async def destroy(self, name: str, use: Use) -> None:
         """Destroy a key for good; one that is gone already is no fault."""
         ...
 
@@ -147,7 +146,7 @@ class ServiceWrapper:
 
     async def destroy(self, kek: str) -> None:
         """Destroy the key of an epoch that is over."""
-        await self._service.destroy(self._key_name(kek))
+        await self._service.destroy(self._key_name(kek), Use.WRAPS)
 
     async def _unwrap(self, kek: str, wrapped: list[WrappedKey]) -> list[bytearray]:
         sealed = [Sealed(context(each.person, each.version), each.wrapped) for each in wrapped]
@@ -177,26 +176,41 @@ class ServiceWrapper:
 
 
 class ServiceIndex:
-    """The keys of the V-number index that a key service has: every version that is there is live."""
+    """The keys of the V-number index that a key service has: every version that is there is live.
 
-    __slots__ = ("_before", "_clock", "_live", "_service", "_until")
+    A list that is too short ends none: a service may list late, or not all, or nothing to who lost a login. A version
+    that was live once is, until the service says of that key that it is gone.
+    """
+
+    __slots__ = ("_before", "_clock", "_gone", "_live", "_service", "_until")
 
     def __init__(self, service: KeyService, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._service = service
         self._before = f"{name}_index-"
         self._clock = clock
-        self._live: tuple[int, ...] = ()
+        self._live: set[int] = set()
+        self._gone: set[int] = set()
         self._until = clock()
 
     def __repr__(self) -> str:
         return f"<ServiceIndex {self._service.scheme}:{self._before}>"
 
+    @property
+    def settles(self) -> float:
+        """Seconds after which every process looks under a new key, and is done with what it began before it did."""
+        return 2 * _KNOWN + self._service.settles
+
     async def versions(self) -> Collection[int]:
-        """Those that are there, or were some seconds ago. Raises `Unavailable`."""
+        """Those that are there, or were when they were last met. Raises `Unavailable`."""
         if (asked := self._clock()) >= self._until:
-            self._live = tuple(int(each) for each in _numbers(await self._service.names(), self._before))
+            listed = await self.listed()
+            self._live, self._gone = (self._live | listed) - self._gone, set()
             self._until = asked + _KNOWN
         return self._live
+
+    async def listed(self) -> set[int]:
+        """Those that the service lists at this moment. Raises `Unavailable`."""
+        return {int(each) for each in _numbers(await self._service.names(), self._before)}
 
     async def macs(self, version: int, texts: Sequence[bytes]) -> list[bytes]:
         """Computed in the service. Raises `NoSuchKey`, `Unavailable`."""
@@ -205,6 +219,7 @@ class ServiceIndex:
             for start in range(0, len(texts), _BATCH):
                 found += await self._service.macs(self._named(version), texts[start : start + _BATCH])
         except NoSuchKey:
+            self._gone.add(version)  # also where it is still listed for a while
             self.forget()
             raise
         return found
@@ -216,7 +231,8 @@ class ServiceIndex:
 
     async def destroy(self, version: int) -> None:
         """Destroy the key of a version, for good."""
-        await self._service.destroy(self._named(version))
+        await self._service.destroy(self._named(version), Use.MACS)
+        self._gone.add(version)
         self.forget()
 
     def forget(self) -> None:

@@ -42,8 +42,8 @@ index_version: Final = Table(
     instant("at"),
     schema="keys",
     comment=(
-        "Versions of the V-number index that were the only one since. A trigger on person refuses those before: who "
-        "still computes under such a key would store a person whom nobody finds."
+        "Versions of the V-number index that whoever is new is stored under since, the newest of them now. A trigger "
+        "on person refuses those before, so that nobody is stored where others look no more, or twice."
     ),
 )
 

@@ -44,6 +44,7 @@ class Transit:
     __slots__ = ("_namespace", "_outbound", "_token", "_url")
 
     scheme: ClassVar[str] = "transit"
+    settles: ClassVar[float] = 0.0
 
     def __init__(self, outbound: Outbound, url: str, token: Path, *, mount: str, namespace: str = "") -> None:
         self._outbound = outbound
@@ -92,7 +93,7 @@ class Transit:
         kept = {"exportable": False, "allow_plaintext_backup": False}
         _done(await self._send("POST", f"keys/{name}", _KINDS[use] | kept))
 
-    async def destroy(self, name: str) -> None:
+    async def destroy(self, name: str, use: Use) -> None:  # noqa: ARG002 - of either use it is destroyed alike
         """Delete a key with all its versions. Unlike `min_decryption_version` nobody can take it back."""
         if (await self._send("GET", f"keys/{name}")).status == _NONE:
             return

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from api.crypto import keyfile
-from api.crypto.blind import OwnKeys
-from api.crypto.services import SETTLED
+from api.crypto.blind import MOST, OwnKeys
+from api.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -40,7 +40,7 @@ class InstalledIndex:
     @property
     def settles(self) -> float:
         """Seconds after which every process looks under a new key too."""
-        return _SEEN if self._service is None else SETTLED
+        return _SEEN if self._service is None else self._service.settles
 
     async def versions(self) -> Collection[int]:
         """What is live, wherever it is. Raises `Unavailable`."""
@@ -63,20 +63,26 @@ class InstalledIndex:
         filed = await self._filed.versions()
         return {each: self._place(each, filed) for each in sorted(await self._present())}
 
-    async def renew(self, beyond: int) -> int:
-        """Make a new key the current one, unless one is being replaced already; its version, which is above `beyond`.
+    async def renew(self, beyond: int, finished: int = 0) -> int:
+        """Make a new key, unless one is being replaced already; its version, which is above `beyond`.
 
-        Raises `Unavailable`.
+        `finished`: the version under which everybody stands already. If it is the newest here, an older one is back
+        (somebody restored a key file), and none is being replaced. Raises `Unavailable`, also when the new key is not
+        to be seen yet.
         """
         live = await self._present()
-        if len(live) > 1:
+        if len(live) > 1 and max(live) > finished:
             return max(live)
         version = max([beyond, *live]) + 1
+        if version > MOST:
+            raise Unavailable("index-key")
         if self._service is not None and self._into_service:
             await self._service.make(version)
         else:
             keyfile.renew_index(self._file, version)
-        return max(await self._present())
+        if version not in (live := await self._present()):
+            raise Unavailable("index-key")
+        return max(live)
 
     async def finish(self, version: int) -> None:
         """Put the keys before this version away, for good, unless another was made current meanwhile."""
@@ -85,14 +91,13 @@ class InstalledIndex:
             return
         keyfile.forget_index(self._file, version)
         if self._service is not None:
-            for each in sorted(set(await self._service.versions()) - {version}):
+            for each in sorted(live - {version}):
                 await self._service.destroy(each)
 
-    async def _present(self) -> Collection[int]:
-        """What is live at this moment, not some seconds ago."""
-        if self._service is not None:
-            self._service.forget()
-        return await self.versions()
+    async def _present(self) -> set[int]:
+        """What is there at this moment, not some seconds ago."""
+        filed = set(await self._filed.versions())
+        return filed if self._service is None else filed | await self._service.listed()
 
     def _place(self, version: int, filed: Collection[int]) -> str:
         if self._service is None or version in filed:

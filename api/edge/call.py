@@ -8,6 +8,7 @@
 `creates_signed` takes a signature over the body as well, and holds it before the key is claimed.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -59,11 +60,23 @@ def calls(operation: Operation) -> Any:  # noqa: ANN401 - what FastAPI takes as 
     return Depends(call, scope="function")
 
 
-def creates(operation: Operation) -> Any:  # noqa: ANN401 - as above
-    """A call of an operation that makes something, once per idempotency key."""
+async def _nothing() -> None:
+    """What most calls are prepared with."""
+
+
+def creates(operation: Operation, *, prepared: Callable[..., Any] = _nothing) -> Any:  # noqa: ANN401 - as above
+    """A call of an operation that makes something, once per idempotency key.
+
+    `prepared`: a dependency of the route that may wait for others. It is met once the caller is proven, and before the
+    key is claimed: from then on a transaction is open.
+    """
 
     async def call(
-        request: Request, unit: UnitOfWork, key: IdempotencyKey = None, caller: Principal = may(operation)
+        request: Request,
+        unit: UnitOfWork,
+        key: IdempotencyKey = None,
+        caller: Principal = may(operation),
+        _prepared: object = Depends(prepared),
     ) -> Call:
         _provable(request, operation)
         return _call(request, operation, unit, caller, await _once(request, operation, unit, caller, key))

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid, any_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid, any_, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.crypto.tables import index_version, person_key
-from api.errors import Unavailable
 from api.persons import store
 from api.persons.tables import PERSON, person
 from api.storage.statement import Bound, statement
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from api.crypto.blind import BlindIndex
     from api.storage.unit import Record, Unit
 
 _VERSION: Final = func.get_byte(person.c.v_index, literal_column("0"))
@@ -40,18 +38,9 @@ _NEWEST: Final = statement(
     .order_by(person.c.v_index.desc())
     .limit(literal_column("1"))
 )
-_BEYOND: Final = statement(
-    select(person.c.id)
-    .where(
-        or_(
-            person.c.v_index < bindparam("from_tag", type_=LargeBinary),
-            person.c.v_index >= bindparam("to_tag", type_=LargeBinary),
-        )
-    )
-    .limit(literal_column("1"))
-)
+_BEGUN: Final = statement(select(func.coalesce(func.max(index_version.c.version), 0).label("version")))
 _CLOSE: Final = Bound("LOCK TABLE exchange.person IN SHARE ROW EXCLUSIVE MODE", ())
-_ALONE: Final = statement(upsert(index_version).on_conflict_do_nothing(index_elements=["version"]), "version", "at")
+_BEGIN: Final = statement(upsert(index_version).on_conflict_do_nothing(index_elements=["version"]), "version", "at")
 _INDEXED: Final = (
     select(*PERSON.selected("v_number"), *store.KEY_COLUMNS)
     .join(person_key, person_key.c.person_id == person.c.id)
@@ -61,27 +50,31 @@ _SEALED: Final = statement(_INDEXED.where(person.c.id == any_(bindparam("people"
 _PAGE: Final = statement(
     _INDEXED.where(person.c.id > bindparam("after")).order_by(person.c.id).limit(bindparam("most", type_=Integer))
 )
+_TWIN: Final = person.alias("twin")
 _SET_INDEX: Final = statement(
     update(person)
     .where(person.c.id == bindparam("person_id"))
+    .where(
+        ~exists(
+            select(literal_column("1")).where(
+                _TWIN.c.v_index == bindparam("to_index", type_=LargeBinary), _TWIN.c.id != bindparam("person_id")
+            )
+        ).correlate(person)
+    )
     .values(v_index=bindparam("to_index"), seal=bindparam("to_seal"))
+    .returning(person.c.id)
 )
-
-
-async def probe(unit: Unit, index: BlindIndex) -> None:
-    """See that nobody is indexed under a version that is not live here, so that none is taken for unknown.
-
-    So it would be where a key file is older than the database, or the database older than the keys. Raises
-    `Unavailable`.
-    """
-    live = await index.live()
-    if await unit.all(_BEYOND(from_tag=bytes((min(live),)), to_tag=bytes((max(live) + 1,)))):
-        raise Unavailable("index-key")
 
 
 async def newest(unit: Unit) -> int:
     """The newest version that anybody is indexed under; 0 when nobody is indexed."""
     row = await unit.one(_NEWEST())
+    return 0 if row is None else int(row["version"])
+
+
+async def begun(unit: Unit) -> int:
+    """The newest version that a rotation began; 0 when there was none."""
+    row = await unit.one(_BEGUN())
     return 0 if row is None else int(row["version"])
 
 
@@ -101,9 +94,9 @@ async def close(unit: Unit) -> None:
     await unit.run(_CLOSE)
 
 
-async def alone(unit: Unit, version: int) -> None:
-    """Note that a version is the only one: from now on nobody can be indexed under one before it."""
-    await unit.run(_ALONE(version=version, at=unit.now))
+async def begin(unit: Unit, version: int) -> None:
+    """Note that whoever is new is stored under this version: from now on nobody can be under one before it."""
+    await unit.run(_BEGIN(version=version, at=unit.now))
 
 
 async def sealed(unit: Unit, people: Sequence[UUID]) -> list[Record]:
@@ -116,6 +109,6 @@ async def page(unit: Unit, after: UUID, most: int) -> list[Record]:
     return await unit.all(_PAGE(after=after, most=most))
 
 
-async def set_index(unit: Unit, who: UUID, v_index: bytes, seal: bytes | None) -> None:
-    """Store another index of the V-number, and the seal over it."""
-    await unit.run(_SET_INDEX(person_id=who, to_index=v_index, to_seal=seal))
+async def set_index(unit: Unit, who: UUID, v_index: bytes, seal: bytes | None) -> bool:
+    """Store another index of the V-number, and the seal over it; False when another person has this V-number."""
+    return bool(await unit.run(_SET_INDEX(person_id=who, to_index=v_index, to_seal=seal)))

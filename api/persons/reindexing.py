@@ -1,18 +1,20 @@
-"""A new key of the V-number index, while the service runs: looked up under both, stored under the newest.
+"""A new key of the V-number index, while the service runs: looked up under both, stored under one at a time.
 
-    (1) a new key becomes the current one, and every process sees it
-    (2) each person's index is made anew from the sealed V-number
-    (3) nobody is indexed under the old key, and nobody can be: the table refuses it
-    (4) the old key is put away
+    (1) a new key is made, and every process sees it; whoever is new is stored under the old one still
+    (2) the table says that the new one is current, once nobody is adding a person: from now on it refuses the old one
+    (3) each person's index is made anew from the sealed V-number
+    (4) nobody is indexed under the old key, which is put away
 
-Interrupted, it is taken up at (1). Should a person be left under a key that is gone, nothing is lost: (2) needs the new
-key only. Each may be in the key file or in a key service, so that this is also how an installation moves.
+Who did not see the new key in (1) finds nobody and takes nobody in after (2): 503, never somebody twice. Interrupted,
+it is taken up at (1). Should a person be left under a key that is gone, nothing is lost: (3) needs the new key only.
+Each may be in the key file or in a key service, so that this is also how an installation moves.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
+from uuid import UUID
 
 from api.crypto.rows import SEAL
 from api.crypto.vault import Vault
@@ -24,7 +26,6 @@ from api.persons.tables import PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from uuid import UUID
 
     from api.crypto.blind import BlindIndex
     from api.crypto.wrappers import KeyWrapper
@@ -47,10 +48,10 @@ class IndexKeys(Protocol):
         """Seconds after which whoever serves looks under a new key too."""
         ...
 
-    async def renew(self, beyond: int) -> int:
-        """Make a new key the current one, unless one is being replaced already; its version, which is above `beyond`.
+    async def renew(self, beyond: int, finished: int) -> int:
+        """Make a new key, unless one is being replaced already; its version, which is above `beyond`.
 
-        Raises `Unavailable`.
+        `finished`: the version under which everybody stands already. Raises `Unavailable`.
         """
         ...
 
@@ -70,17 +71,21 @@ async def rotate(
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> int:
     """Index every person under a new key, and return how many. Raises `NotPossible`, `Unavailable`, `Undecryptable`."""
-    version = await index_keys.renew(await _newest(units))
+    version = await index_keys.renew(*await _known(units))
     await _note(units, actor)
     await wait(index_keys.settles)
+    await _begin(units, version)
     done = left = 0
     for _ in range(_PASSES):
-        after = keys_of.FIRST
+        after, twice = keys_of.FIRST, list[UUID]()
         while people := await _older(units, version, after):
-            done += await move(units, wrapper, index, people)
+            moved, again = await move(units, wrapper, index, version, people)
+            done, twice = done + moved, twice + again
             after = people[-1]
             progress(done, 0)
         left = await _left(units, version)
+        if twice and left == len(twice):
+            raise NotPossible(_twice(twice))
         if not left:
             await index_keys.finish(version)
             await _note(units, actor)
@@ -96,30 +101,45 @@ async def _note(units: Units, actor: Principal) -> None:
     await unit.finish()
 
 
-async def _newest(units: Units) -> int:
+def _twice(people: Sequence[UUID]) -> str:
+    named = ", ".join(str(each) for each in people)
+    return (
+        f"the V-number of person {named} is that of another, who was taken in as well: nobody is missed, and the old"
+        " key stays. Let who works with the cases of one go on in those of the other, erase the one with `ketenbrug"
+        " erase-person`, and run it again"
+    )
+
+
+async def _known(units: Units) -> tuple[int, int]:
+    """The newest version that was ever used, and the one under which everybody stands; 0 when there is none."""
     unit = units()
     try:
-        return await index_store.newest(unit)
+        begun = await index_store.begun(unit)
+        newest = max(begun, await index_store.newest(unit))
+        return newest, 0 if await index_store.indexed_otherwise(unit, begun) else begun
     finally:
         await unit.finish()
 
 
-async def _left(units: Units, version: int) -> int:
-    """How many are not indexed under the new key, once nobody is adding a person. If none: so it stays.
-
-    Raises `Overloaded`.
-    """
+async def _begin(units: Units, version: int) -> None:
+    """Let the new version be the current one, once nobody is adding a person. Raises `Overloaded`."""
     unit = units()
     try:
         await index_store.close(unit)
-        left = await index_store.indexed_otherwise(unit, version)
-        if not left:
-            await index_store.alone(unit, version)
+        await index_store.begin(unit, version)
         await unit.finish()
     except BaseException:
         await unit.abort()
         raise
-    return left
+
+
+async def _left(units: Units, version: int) -> int:
+    """How many are not indexed under the new key. If none: so it stays."""
+    unit = units()
+    try:
+        return await index_store.indexed_otherwise(unit, version)
+    finally:
+        await unit.finish()
 
 
 async def _older(units: Units, version: int, after: UUID) -> list[UUID]:
@@ -130,31 +150,40 @@ async def _older(units: Units, version: int, after: UUID) -> list[UUID]:
         await unit.finish()
 
 
-async def move(units: Units, wrapper: KeyWrapper, index: BlindIndex, people: Sequence[UUID]) -> int:
-    """Index these persons anew, and return how many. Whom somebody else holds, or who was erased, is left out."""
+async def move(
+    units: Units, wrapper: KeyWrapper, index: BlindIndex, version: int, people: Sequence[UUID]
+) -> tuple[int, list[UUID]]:
+    """Index these persons anew; how many, and who is left because another person has their V-number.
+
+    Whom somebody else holds, or who was erased, is left out.
+    """
     unit = units()
     try:
         held = await keys_of.hold_free(unit, people)
         vault = Vault(wrapper)
         await vault.take(held)
-        await _index(unit, vault, index, await index_store.sealed(unit, [each.person for each in held]))
+        records = await index_store.sealed(unit, [each.person for each in held])
+        twice = await _index(unit, vault, index, version, records)
         await unit.finish()
     except Overloaded:
         await unit.abort()
-        return 0
+        return 0, []
     except BaseException:
         await unit.abort()
         raise
-    return len(held)
+    return len(held) - len(twice), twice
 
 
-async def _index(unit: Unit, vault: Vault, index: BlindIndex, records: Sequence[Record]) -> None:
-    stored = await index.stored([_opened(vault, record) for record in records])
+async def _index(unit: Unit, vault: Vault, index: BlindIndex, version: int, records: Sequence[Record]) -> list[UUID]:
+    twice: list[UUID] = []
+    stored = await index.stored([_opened(vault, record) for record in records], version)
     for record, v_index in zip(records, stored, strict=True):
         person = PERSON.row(record)
         kept = {"v_number": PERSON.value(record, "v_number")}
         seal = vault.seal_row(person, PERSON, person, {}, {"v_index": v_index}, kept)[SEAL]
-        await index_store.set_index(unit, person, v_index, seal)
+        if not await index_store.set_index(unit, person, v_index, seal):
+            twice.append(person)
+    return twice
 
 
 async def astray(units: Units, wrapper: KeyWrapper, index: BlindIndex) -> list[UUID]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     null,
     select,
     table,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -25,6 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
 from api.errors import Overloaded
+from api.persons import standing
 from api.persons.model import Erasure, Person
 from api.persons.tables import PERSON, erasure, legal_hold, person, person_alias
 from api.storage.statement import statement
@@ -45,10 +47,16 @@ if TYPE_CHECKING:
 # The rooms of cases and dossiers are above this one: of their tables only the names of these columns are known here.
 _CASES: Final = table("case", column("id"), column("person_id"), schema="exchange")
 _DOCUMENTS: Final = table("document", column("person_id"), schema="exchange")
-_FIND: Final = statement(
-    select(person.c.id, person_alias.c.alias)
+_FOUND: Final = (
+    select(person.c.id, person.c.v_index, person_alias.c.alias)
     .join(person_alias, person_alias.c.person_id == person.c.id)
     .where(person.c.v_index == any_(bindparam("v_index", type_=ARRAY(LargeBinary))))
+    .subquery("found")
+)
+_FIND: Final = statement(
+    select(standing.CURRENT, standing.BEYOND, _FOUND.c.id, _FOUND.c.alias)
+    .select_from(standing.ALWAYS.outerjoin(_FOUND, true()))
+    .order_by(_FOUND.c.v_index)
 )
 _INSERT: Final = statement(
     upsert(person).on_conflict_do_nothing(index_elements=["v_index"]).returning(person.c.id),
@@ -118,15 +126,20 @@ _FORGET_NUMBER: Final = statement(
 )
 
 
-async def find(unit: Unit, tags: Tags) -> Person | None:
-    """The person with the V-number of these tags, or None."""
-    row = await unit.one(_FIND(v_index=tags.sought))
-    return None if row is None else Person(PersonId(row["id"]), PersonAlias(row["alias"]))
+async def find(unit: Unit, tags: Tags) -> tuple[Person | None, bytes]:
+    """The person with the V-number of these tags, or None; and the tag that somebody new with it is stored under.
+
+    Raises `Unavailable` when others are under a version that is not live here. Who was once taken in twice, and is not
+    put right yet, is who came first.
+    """
+    row, *_ = await unit.all(_FIND(v_index=tags.sought, **standing.gaps(tags.versions)))
+    stored = tags.stored(standing.hold(row))
+    return None if row["id"] is None else Person(PersonId(row["id"]), PersonAlias(row["alias"])), stored
 
 
 async def look(unit: Unit, eye: Eye, tags: Tags) -> None:
     """Let an eye look at whose V-number is sought, whoever may see them. Where nothing is planted nothing is asked."""
-    if eye.planted and (who := await find(unit, tags)) is not None:
+    if eye.planted and (who := (await find(unit, tags))[0]) is not None:
         eye.look((who.id,))
 
 
@@ -135,10 +148,13 @@ def named() -> Person:
     return Person(PersonId(uuid.uuid4()), PersonAlias(uuid.uuid4()))
 
 
-async def add(unit: Unit, vault: Vault, new: Person, v_number: str | None, tags: Tags | None) -> None:
-    """Store a new person with a key. Raises `Overloaded` when another unit adds the same V-number at once."""
+async def add(unit: Unit, vault: Vault, new: Person, v_number: str | None, v_index: bytes | None) -> None:
+    """Store a new person with a key. Raises `Overloaded` when another unit adds the same V-number at once.
+
+    `v_index` is what `find` found in this unit: not what was true before.
+    """
     await vault.create(unit, new.id)
-    clear = {"id": new.id, "v_index": None if tags is None else tags.stored, "created_at": unit.now}
+    clear = {"id": new.id, "v_index": v_index, "created_at": unit.now}
     added = await unit.run(_INSERT(**vault.row(new.id, PERSON, {"v_number": v_number}, clear)))
     if not added:
         raise Overloaded

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Request
+from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
 from api import problems
@@ -14,7 +14,7 @@ from api.cases.model import Case, CaseSummary
 from api.cases.operations import NewCase
 from api.disclosure import authority
 from api.disclosure.call import Call
-from api.edge import pseudonyms, replies
+from api.edge import pseudonyms, replies, state
 from api.edge.call import calls, creates, looks_up
 from api.edge.etags import Precondition
 from api.edge.openapi import told
@@ -30,18 +30,24 @@ CaseIdPath = Annotated[UUID, Path(alias="caseId", description="Id of a case (cas
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
 
 
+async def _new_case(request: Request, body: wire.NewCase) -> NewCase:
+    tags = None if body.v_number is None else await state.of(request).index.of(body.v_number)
+    return NewCase(body.municipality, body.v_number, tags, frozenset(body.functions), body.with_status)
+
+
 @routes.post("/cases", operation_id="openCase", status_code=201, response_model=wire.Case, responses=told(*_SEEN))
 async def open_case(
-    request: Request, body: wire.NewCase, call: Annotated[Call, creates(authority.OPEN_CASE)]
+    request: Request,
+    call: Annotated[Call, creates(authority.OPEN_CASE, prepared=_new_case)],
+    new: Annotated[NewCase, Depends(_new_case)],
 ) -> Response:
     """Open a case for a person (casus openen). Without a V-number the person is new."""
     case_id = CaseId(call.made)
     if call.replayed:
         outcome = await operations.read(call, case_id)
     else:
-        if body.v_number is not None:
-            looks_up(request, call, body.v_number)
-        new = NewCase(body.municipality, body.v_number, frozenset(body.functions), body.with_status)
+        if new.v_number is not None:
+            looks_up(request, call, new.v_number)
         outcome = await operations.open_case(call, case_id, new)
     return replies.made(call, outcome, _case(request, call), f"/cases/{case_id}", _version)
 

@@ -21,6 +21,7 @@ from api.cases.tables import assignment, case
 from api.crypto.tables import person_key
 from api.crypto.vault import Vault
 from api.disclosure import authority
+from api.persons import standing
 from api.persons.tables import PERSON, person, person_alias
 from api.sandbox import population
 from api.sandbox.reported import REPORTED
@@ -114,7 +115,8 @@ async def _write(unit: Unit, wrapper: KeyWrapper, index: BlindIndex, people: lis
     vault = Vault(wrapper)
     await vault.take(keys)
     known = [(each, each.v_number) for each in people if each.v_number is not None]
-    stored = await index.stored([v_number for _, v_number in known])
+    current = await standing.ask(unit, await index.live())
+    stored = await index.stored([v_number for _, v_number in known], current)
     tags = {each.person: tag for (each, _), tag in zip(known, stored, strict=True)}
     await unit.run(_PERSONS(_person(unit, vault, each, tags.get(each.person)) for each in people))
     await unit.run(

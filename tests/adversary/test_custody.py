@@ -289,7 +289,8 @@ async def test_a_person_who_is_gone_meanwhile_is_passed_by(exchange: Exchange, c
     """Erased between the list and its turn."""
     await Dealings.begin(exchange)
     assert not await renewal.renew(custodian.units, custodian.keys(), uuid.uuid4())
-    assert not await reindexing.move(custodian.units, custodian.keys(), custodian.kept.index, [uuid.uuid4()])
+    moved = await reindexing.move(custodian.units, custodian.keys(), custodian.kept.index, 1, [uuid.uuid4()])
+    assert moved == (0, [])
     found = inspection.Inspection({})
     await inspection._look(custodian.units, custodian.keys(), uuid.uuid4(), found)
     assert (found.persons, found.holds) == (0, True)
@@ -302,7 +303,7 @@ async def test_a_key_service_that_fails_leaves_everything_as_it_was(exchange: Ex
     with pytest.raises(Unavailable):
         await renewal.renew(custodian.units, Silent(custodian.keys()), person)
     with pytest.raises(Unavailable):
-        await reindexing.move(custodian.units, Mute(), custodian.kept.index, [person])
+        await reindexing.move(custodian.units, Mute(), custodian.kept.index, 1, [person])
     await held.open()
     assert (await custodian.check()).holds
 

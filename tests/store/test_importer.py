@@ -82,7 +82,7 @@ async def test_an_imported_v_number_is_sealed_found_by_its_index_and_opens(pool:
     unit = pool.unit(NOW)
 
     someone = next(population.people(1))
-    found = await persons.find(unit, await INDEX.of("0000000001"))
+    found, _ = await persons.find(unit, await INDEX.of("0000000001"))
     assert found is not None
     assert found.id == someone.person
     sealed = await rows(pool, "SELECT * FROM exchange.person JOIN keys.person_key ON id = person_id")

@@ -157,6 +157,7 @@ class Forgetful:
     """A service that lists a key and then has none."""
 
     scheme: ClassVar[str] = "forgetful"
+    settles: ClassVar[float] = 0.0
 
     async def names(self) -> list[str]:
         """One."""
@@ -177,7 +178,7 @@ class Forgetful:
     async def make(self, name: str, use: Use) -> None:
         """Nothing."""
 
-    async def destroy(self, name: str) -> None:
+    async def destroy(self, name: str, use: Use) -> None:
         """Nothing."""
 
 
@@ -220,10 +221,82 @@ async def test_the_index_of_a_service_that_answers_otherwise_is_not_believed(tmp
 
 async def test_a_service_that_lists_a_key_and_has_none_finds_nobody(tmp_path: Path) -> None:
     keyfile.create(tmp_path / "keys")
+    keyfile.forget_index(tmp_path / "keys", 2)
     index = BlindIndex(InstalledIndex(tmp_path / "keys", ServiceIndex(Gone(), "k")))
-    for asked in (index.of(NUMBER), index.stored([NUMBER])):
+    for asked in (index.of(NUMBER), index.stored([NUMBER], None)):
         with pytest.raises(Unavailable):
             await asked
+
+
+class Late(Forgetful):
+    """One that lists late what it has, or not all, and has what it is told to have."""
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+        self.there: set[str] = set()
+
+    async def names(self) -> list[str]:
+        """Those that it is willing to list."""
+        return self.listed
+
+    async def macs(self, name: str, texts: Sequence[bytes]) -> list[bytes]:
+        """Of what it has, listed or not."""
+        if name not in self.there:
+            raise NoSuchKey(name)
+        return [bytes(32) for _ in texts]
+
+
+async def test_a_version_ends_by_the_word_of_its_key_and_by_no_list() -> None:
+    """A token that lost its login lists nothing: whoever is under that version is there all the same."""
+    now, service = 0.0, Late()
+    index = BlindIndex(ServiceIndex(service, "k", clock=lambda: now))
+    service.listed, service.there = ["k_index-0001", "k_index-0002"], {"k_index-0001", "k_index-0002"}
+    assert await index.live() == {1, 2}
+    now, service.listed = 11.0, ["k_index-0002"]
+    assert (await index.of(NUMBER)).versions == (2, 1)
+    now, service.listed = 22.0, ["k_index-0001", "k_index-0002"]
+    service.there = {"k_index-0002"}
+    assert (await index.of(NUMBER)).versions == (2,), "gone, though it is listed for some minutes yet"
+
+
+async def test_a_key_that_is_not_to_be_seen_yet_replaces_none(tmp_path: Path) -> None:
+    """KMS names it in some minutes: nobody is said to be moved, and it is run again."""
+    keyfile.create(tmp_path / "keys")
+    keys = InstalledIndex(tmp_path / "keys", ServiceIndex(Late(), "k"), into_service=True)
+    with pytest.raises(Unavailable):
+        await keys.renew(0)
+    keyfile.forget_index(tmp_path / "keys", 2)
+    with pytest.raises(Unavailable):
+        await keys.renew(1)
+
+
+async def test_a_version_that_no_tag_can_begin_with_is_none(tmp_path: Path) -> None:
+    with key_services.doubled(Kind.TRANSIT, tmp_path) as (keeper, double):
+        async with keeper.both() as kept:
+            with pytest.raises(Unavailable):
+                await kept.index_keys.renew(254)
+            for name in ("k_index-0255", "k_index-0000"):
+                double.keys = {name: bytes(32)}
+                async with keeper.both() as other:
+                    with pytest.raises(Unavailable):
+                        await other.index.of(NUMBER)
+
+
+async def test_a_key_of_kms_loses_its_name_before_it_is_deleted(tmp_path: Path) -> None:
+    """Killed in between, look-ups go on: a name that leads to no key would close them."""
+    with key_services.doubled(Kind.KMS, tmp_path) as (keeper, double):
+        async with keeper.both() as kept:
+            assert kept.index_keys.settles == 320
+            await kept.index_keys.finish(await kept.index_keys.renew(0))
+            newer = await kept.index_keys.renew(2)
+            double.fails = "ScheduleKeyDeletion"
+            with pytest.raises(Unavailable):
+                await kept.index_keys.finish(newer)
+        double.fails = ""
+        async with keeper.both() as other:
+            assert (await other.index.of(NUMBER)).versions == (newer,)
+            await other.index_keys.finish(await other.index_keys.renew(newer))
+        assert double.ended == ["k_index-0003"]
 
 
 async def test_the_next_key_of_the_index_is_made_where_it_was_chosen(tmp_path: Path) -> None:
