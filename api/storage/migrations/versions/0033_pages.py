@@ -133,7 +133,8 @@ BEGIN
 END $$
 """
 # Without a look at each entry: the log takes those of a generation in the order of (xid, id), so that the last one of the
-# page in that order has the highest index of them. Ids alone tell nothing: they do not commit in order.
+# page in that order has the highest index of them. Ids alone tell nothing: they do not commit in order. What a
+# superuser slipped in before the last one holds nothing up.
 TERM = """
 CREATE FUNCTION audit.past_its_term(page text) RETURNS boolean LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
