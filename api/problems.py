@@ -312,8 +312,8 @@ NOT_ASSIGNABLE: Final = _row(
 )
 WRONG_ADDRESSEE: Final = _row(
     "wrong-addressee", 409, "Not to this organisation", "Niet aan deze organisatie",
-    "The organisation that you name does not answer for this.",
-    "Address it to the organisation whose task it is; the list of organisations tells their kinds.",
+    "The organisation that you name does not answer for this, or not for all of it.",
+    "Ask the organisation whose task it is, and for what was agreed; the list of organisations tells their kinds.",
 )
 INCOMPLETE: Final = _row(
     "incomplete", 409, "More is needed to decide this", "Hiervoor is meer nodig",

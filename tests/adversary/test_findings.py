@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from api.vocabulary import DOSSIER_SECTIONS, CareFunction, Purpose
+from api.vocabulary import DOSSIER_SECTIONS, CareFunction, Municipality, Purpose
+from tests import agreeing
 from tests import dealings as dealing
 from tests import exchange as world
 from tests.actor import refused
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ADMISSION = Purpose.ADMISSION
 SCREENING = Purpose.LEGAL_SCREENING
+EINDHOVEN = Municipality.EINDHOVEN
 SECRET = {"content", "question", "summary", "body", "v_number", "analysis", "shared", "explanations", "conditions"}
 SECRET |= {"proportionality_note", "findings"}
 
@@ -127,7 +129,12 @@ async def test_the_entry_of_a_list_names_exactly_whom_it_shows(exchange: Exchang
 
 async def test_a_dossier_of_the_most_fields_can_still_be_read(exchange: Exchange) -> None:
     """The entry names every field and has 65,535 bytes: what may be delivered always fits."""
-    dealings = await (await Dealings.begin(exchange)).consented()
+    raw = agreeing.drafted(exchange, EINDHOVEN, "ngo", "ind")
+    (rule,) = (each for each in raw["rules"] if (each["from"], each["purpose"]) == ("ind", SCREENING))
+    beside = {str(each): "authorisation" for each in DOSSIER_SECTIONS if str(each) not in rule["categories"]}
+    whole = rule | {"categories": rule["categories"] | beside}
+    await agreeing.in_force(exchange, raw | {"rules": [whole]}, "ngo", "ind")
+    dealings = await Dealings.begin(exchange, municipality=EINDHOVEN)
     request = await dealings.requested(DOSSIER_SECTIONS)
     longest = {f"f{number:02}".ljust(48, "x"): 1 for number in range(64)}
     sections = [{"category": str(each), "content": longest} for each in DOSSIER_SECTIONS]
