@@ -56,7 +56,7 @@ _SET_INDEX: Final = statement(
     .where(person.c.id == bindparam("person_id"))
     .where(
         ~exists(
-            select(literal_column("1")).where(
+            select(literal_column("1", Integer)).where(
                 _TWIN.c.v_index == bindparam("to_index", type_=LargeBinary), _TWIN.c.id != bindparam("person_id")
             )
         ).correlate(person)

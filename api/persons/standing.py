@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ARRAY, LargeBinary, bindparam, exists, func, literal_column, select
+from sqlalchemy import ARRAY, Integer, LargeBinary, bindparam, exists, func, literal_column, select
 
 from api.crypto.blind import MOST
 from api.crypto.tables import index_version
@@ -36,11 +36,11 @@ _GAP: Final = (
 )
 _ANYBODY: Final = person.alias("anybody")
 _THERE: Final = exists(
-    select(literal_column("1")).where(_ANYBODY.c.v_index >= _GAP.c.start, _ANYBODY.c.v_index < _GAP.c.stop)
+    select(literal_column("1", Integer)).where(_ANYBODY.c.v_index >= _GAP.c.start, _ANYBODY.c.v_index < _GAP.c.stop)
 ).correlate(_GAP)
 CURRENT: Final = select(func.max(index_version.c.version)).scalar_subquery().label("index_current")
-BEYOND: Final = exists(select(literal_column("1")).select_from(_GAP).where(_THERE)).label("index_beyond")
-ALWAYS: Final = select(literal_column("1").label("one")).subquery("always")
+BEYOND: Final = exists(select(literal_column("1", Integer)).select_from(_GAP).where(_THERE)).label("index_beyond")
+ALWAYS: Final = select(literal_column("1", Integer).label("one")).subquery("always")
 """A row that is there whoever is not: what is looked for is joined to it."""
 
 _STANDING: Final = statement(select(CURRENT, BEYOND))
