@@ -239,7 +239,8 @@ class Double:
     ended: list[str] = field(default_factory=list[str])
     """Ids of keys whose deletion was scheduled; without a name already, or not."""
     fails: str = ""
-    """What KMS does not do, whatever else it does."""
+    """What KMS does not do, whatever else it does; and how it says so."""
+    fault: str = "LimitExceededException"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -334,7 +335,7 @@ class _Kms(_Handler):
     def do_POST(self) -> None:
         action, told = self.headers["X-Amz-Target"].rsplit(".", 1)[1], self.told()
         if action == self.double.fails:
-            return self.say(400, {"__type": "LimitExceededException"})
+            return self.say(*_fault(self.double.fault))
         answer: Callable[[dict[str, Any]], tuple[int, Any]] = getattr(self, _worded(action))
         return self.say(*answer(told))
 

@@ -36,6 +36,7 @@ _PATIENCE: Final = 5
 _WAIT_DAYS: Final = 7
 _GONE: Final = frozenset({"NotFoundException", "KMSInvalidStateException", "DisabledException"})
 _SPOILT: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_TAKEN: Final = "AlreadyExistsException"
 _ALIAS: Final = "alias/"
 _KINDS: Final = {
     Use.WRAPS: {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT"},
@@ -135,13 +136,21 @@ class Kms:
         return await self._each(computed, texts)
 
     async def make(self, name: str, use: Use) -> None:
-        """Make a key of 256 bits whose material cannot leave, and name it."""
+        """Make a key of 256 bits whose material cannot leave, and name it. One that gets no name is deleted again.
+
+        The name may be taken by a key that is not listed yet: that one is it.
+        """
         if name in await self.names():
             return
 
         def made() -> None:
-            key = self._client.create_key(**_KINDS[use], Description=name)
-            self._client.create_alias(AliasName=_ALIAS + name, TargetKeyId=key["KeyMetadata"]["KeyId"])
+            key = self._client.create_key(**_KINDS[use], Description=name)["KeyMetadata"]["KeyId"]
+            try:
+                self._client.create_alias(AliasName=_ALIAS + name, TargetKeyId=key)
+            except ClientError as error:
+                self._client.schedule_key_deletion(KeyId=key, PendingWindowInDays=_WAIT_DAYS)
+                if _word(error) != _TAKEN:
+                    raise
 
         await self._do(made)
 
@@ -190,7 +199,7 @@ class Kms:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except ClientError as error:
-            word = str(error.response.get("Error", {}).get("Code", ""))
+            word = _word(error)
             if word in _GONE:
                 raise NoSuchKey from None
             if word in _SPOILT:
@@ -198,6 +207,10 @@ class Kms:
             raise Unavailable("key-service") from None
         except (BotoCoreError, KeyError):  # it does not answer, or not as KMS does
             raise Unavailable("key-service") from None
+
+
+def _word(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _context(place: bytes) -> dict[str, str]:

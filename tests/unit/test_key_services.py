@@ -347,6 +347,18 @@ async def test_a_key_that_is_there_is_not_made_twice(tmp_path: Path) -> None:
             assert repr(service) == "<Kms>"
 
 
+async def test_a_key_that_gets_no_name_is_deleted_again(tmp_path: Path) -> None:
+    """Run again before the first is listed everywhere, it makes another: that one must not stay."""
+    with key_services.doubled(Kind.KMS, tmp_path) as (keeper, double):
+        async with choice.opened(begun(keeper, double).chosen) as service:
+            double.fails = "CreateAlias"
+            with pytest.raises(Unavailable):
+                await service.make("k-0002", Use.WRAPS)
+            double.fault = "AlreadyExistsException"
+            await service.make("k-0003", Use.WRAPS)
+            assert double.ended == ["k-0002", "k-0003"]
+
+
 def test_what_a_kind_needs_is_told_at_once(tmp_path: Path) -> None:
     assert Choice(Kind.FILE, "k").faults() == []
     assert len(Choice(Kind.TRANSIT, "k").faults()) == 2
