@@ -63,15 +63,16 @@ class InstalledIndex:
         filed = await self._filed.versions()
         return {each: self._place(each, filed) for each in sorted(await self._present())}
 
-    async def renew(self, beyond: int, finished: int = 0) -> int:
-        """Make a new key, unless one is being replaced already; its version, which is above `beyond`.
+    async def renew(self, beyond: int, begun: int = 0, *, behind: bool = False) -> int:
+        """Make a new key, unless there is one that not everybody stands under; its version, which is above `beyond`.
 
-        `finished`: the version under which everybody stands already. If it is the newest here, an older one is back
-        (somebody restored a key file), and none is being replaced. Raises `Unavailable`, also when the new key is not
-        to be seen yet.
+        `begun`: the newest version that a rotation began; `behind`: somebody stands under another one, be it that the
+        rotation was cut short or that the database is an older one, whose living twin has this key too. Nobody behind
+        and an older key beside it: a key file was restored, and none is being replaced. Raises `Unavailable`, also
+        when the new key is not to be seen yet.
         """
         live = await self._present()
-        if len(live) > 1 and max(live) > finished:
+        if (len(live) > 1 and max(live) > begun) or (behind and begun == max(live, default=None)):
             return max(live)
         version = max([beyond, *live]) + 1
         if version > MOST:

@@ -48,10 +48,10 @@ class IndexKeys(Protocol):
         """Seconds after which whoever serves looks under a new key too."""
         ...
 
-    async def renew(self, beyond: int, finished: int) -> int:
-        """Make a new key, unless one is being replaced already; its version, which is above `beyond`.
+    async def renew(self, beyond: int, begun: int, *, behind: bool) -> int:
+        """Make a new key, unless there is one that not everybody stands under; its version, which is above `beyond`.
 
-        `finished`: the version under which everybody stands already. Raises `Unavailable`.
+        `begun`: the newest version that a rotation began; `behind`: somebody is under another. Raises `Unavailable`.
         """
         ...
 
@@ -71,7 +71,8 @@ async def rotate(
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> int:
     """Index every person under a new key, and return how many. Raises `NotPossible`, `Unavailable`, `Undecryptable`."""
-    version = await index_keys.renew(*await _known(units))
+    newest, begun, behind = await _known(units)
+    version = await index_keys.renew(newest, begun, behind=behind)
     await _note(units, actor)
     await wait(index_keys.settles)
     await _begin(units, version)
@@ -110,13 +111,13 @@ def _twice(people: Sequence[UUID]) -> str:
     )
 
 
-async def _known(units: Units) -> tuple[int, int]:
-    """The newest version that was ever used, and the one under which everybody stands; 0 when there is none."""
+async def _known(units: Units) -> tuple[int, int, bool]:
+    """The newest version that was ever used, the newest that a rotation began, and whether anybody is under another."""
     unit = units()
     try:
         begun = await index_store.begun(unit)
         newest = max(begun, await index_store.newest(unit))
-        return newest, 0 if await index_store.indexed_otherwise(unit, begun) else begun
+        return newest, begun, await index_store.indexed_otherwise(unit, begun) > 0
     finally:
         await unit.finish()
 
