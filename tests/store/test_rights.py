@@ -49,6 +49,7 @@ CUSTODY: Final = (
     "api.persons.index_store.",
     "api.oauth.signing_log.",
     "api.crypto.inbox_log.",
+    "api.audit.pages._OPEN.",
     "api.audit.retention.",
     "api.audit.reprojection.",
 )
