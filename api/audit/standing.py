@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Fetch = Callable[[Bound], Awaitable[list[Record]]]
 
-BATCH: Final = 2_048
+BATCH: Final = 4_096
 """Entries at most in one transaction: the cost of a signature and a commit is spread over them."""
 
 _LATEST: Final = statement(

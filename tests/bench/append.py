@@ -35,7 +35,7 @@ SECONDS: Final = 1.0
 """Of one turn."""
 TURNS: Final = 3
 LEAST: Final = 0.6
-WAITING: Final = 20 * BATCH
+WAITING: Final = 12 * BATCH
 """Entries that wait for the sequencer."""
 AIM_SEQUENCED: Final = 20_000
 """Entries a second, its database writes included. It takes both cores: with others on them it is less; no bar."""
