@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Every run looks at the same examples, so that none fails for what another left; `search` looks further.
     slow = [HealthCheck.too_slow]
     settings.register_profile(
-        "same", max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=slow
+        "same", max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=slow
     )
     settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
     settings.register_profile("fuzz", max_examples=2_500, deadline=None, database=None, suppress_health_check=slow)

@@ -105,7 +105,7 @@ def test_no_made_up_proof_holds(one: int, other: int, made_up: list[bytes]) -> N
     assert not verifier.included(b"never logged", first - 1, checkpoint(second), made_up)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_any_changed_byte_of_an_export_is_found(data: st.DataObject) -> None:
     """One byte of any file becomes another one: the verifier stops, and by name."""

@@ -170,4 +170,4 @@ class Talks(RuleBasedStateMachine):
 
 
 TestTalks = Talks.TestCase
-TestTalks.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestTalks.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

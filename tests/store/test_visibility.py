@@ -219,14 +219,14 @@ async def compare(pool: Database, question: Question, situation: Situation) -> N
         await unit.abort()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(worlds())
 async def test_the_expression_and_the_decision_are_one(pool: Database, world: tuple[Question, Situation]) -> None:
     """A difference would be a list that shows what a read refuses, or hides what it permits."""
     await compare(pool, *world)
 
 
-@settings(max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(talks())
 async def test_they_are_one_in_what_a_person_said(pool: Database, world: tuple[Question, Situation]) -> None:
     """The latest word, the no that counts against either kind, what lifts and what does not."""
