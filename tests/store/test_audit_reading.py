@@ -6,7 +6,6 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 from typer.testing import CliRunner
 
@@ -20,18 +19,9 @@ from tests.audit_kit import ORIGIN
 from tests.audit_store import SIGNER, Rows, append, settle, tamper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests import servers
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application."""
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
 
 
 async def integrated(connection: Any, *sizes: int) -> list[bytes]:

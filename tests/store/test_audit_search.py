@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import orjson
 import pytest
 
@@ -17,20 +16,11 @@ from api.audit.query import Key, Span, Term
 from tests.audit_store import APPEND, Rows, leaf, settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
-    from tests import servers
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NGO, OTHER, PERSON, THING, REQUEST, LISTED = (UUID(int=n) for n in range(1, 7))
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application."""
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
 
 
 def entry(number: int, **members: Any) -> bytes:

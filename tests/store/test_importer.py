@@ -23,28 +23,18 @@ from api.sandbox.importer import Hosts
 from api.sandbox.reported import REPORTED
 from api.statistics import store as statistics
 from api.statistics.model import LASTING_MEASURES
-from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.vocabulary import CareFunction, Municipality, OrganisationId, Party
 from tests import flow_kit as kit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests import servers
+    from api.storage.pool import Database
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WRAPPER = FileWrapper("test", bytes(32))
 INDEX = BlindIndex(OwnKeys({1: bytes(32)}))
 COORDINATORS = {municipality: OrganisationId(uuid4()) for municipality in Municipality}
 NGO = Organisation(OrganisationId(uuid4()), Party.NGO, "an NGO", None, frozenset({Municipality.AMSTERDAM}))
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=2)
-    yield opened
-    await opened.close()
 
 
 async def load(pool: Database, count: int = 50, hosts: Hosts | None = None) -> int:

@@ -127,13 +127,6 @@ async def pool(database: servers.Database) -> AsyncIterator[Database]:
     await opened.close()
 
 
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
-
-
 def told(*persons: str, at: str = OLD, request: str | None = None, **members: Any) -> bytes:
     """The leaf of a request about these persons."""
     origin = {"zone": "public", "requestId": request or str(uuid4()), "traceId": "ab" * 16, "spanId": uuid4().hex[:16]}

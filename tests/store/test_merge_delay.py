@@ -12,12 +12,12 @@ import structlog
 
 from api.audit.delay import MergeDelay
 from api.errors import Unavailable
-from api.storage.pool import Database
 from tests.audit_store import APPEND, leaf, settle, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from api.storage.pool import Database
     from tests import servers
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -45,13 +45,6 @@ def clocks() -> Clocks:
 @pytest.fixture
 def delay(clocks: Clocks) -> MergeDelay:
     return MergeDelay(BOUND, lambda: clocks.wall, lambda: clocks.passed)
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=2)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

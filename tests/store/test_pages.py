@@ -15,15 +15,14 @@ from api.audit import export, pages, proofs
 from api.cli import main, migrate
 from api.errors import KetenbrugError
 from api.settings import now
-from api.storage.pool import Database
 from clients import verifier
 from tests import live
 from tests.audit_store import APPEND, Rows, append, leaf, settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from api.storage.pool import Database
     from tests import servers
 
 MARCH = 2
@@ -32,22 +31,6 @@ MARCH = 2
 
 def month(number: int) -> datetime:
     return datetime(2020 + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    """As the application."""
-    opened = await Database.open(database.app_url, size=4)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application."""
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
 
 
 async def turn(pool: Database, at: datetime) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -19,7 +18,6 @@ from api.cli import audit as command
 from api.cli import publishing
 from api.errors import LogDamaged, Misconfigured, NotExportable, Unavailable
 from api.settings import now
-from api.storage.pool import Database
 from clients import verifier
 from tests import live
 from tests.audit_kit import ORIGIN
@@ -27,28 +25,15 @@ from tests.audit_store import Rows, append, settle, tamper
 from tests.bucket_kit import Store, objects
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from api.outbound import Answer
+    from api.storage.pool import Database
     from tests import servers
 
 STATED = ("--entries", "--reason", "incident", "--reference", "AUD-2026-14")
 PLACE = "https://log.s3.eu-central-1.amazonaws.com/tree"
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=4)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -17,28 +17,18 @@ from api.oauth import operator, registry, replay
 from api.oauth.model import Client, Designation, NewClient, NewOrganisation
 from api.oauth.registry import Clients
 from api.oauth.replay import Kind
-from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.vocabulary import ClientId, Municipality, OrganisationId, Party, Scope
 from tests import oauth_kit as kit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from api.storage.pool import Database
     from api.storage.unit import Unit
-    from tests import servers
 
 NOW = datetime.fromtimestamp(kit.NOW, UTC)
 LATER = datetime.fromtimestamp(kit.NOW + 80, UTC)
 OIN = "00000099000000001000"
 ID = ClientId("ngo-one")
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=4)
-    yield opened
-    await opened.close()
 
 
 def ngo(**changes: Any) -> NewOrganisation:

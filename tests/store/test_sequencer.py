@@ -16,28 +16,13 @@ from api.audit.checkpoint import Signer
 from api.audit.standing import BATCH
 from api.errors import LogDamaged, LogStopped, Unavailable
 from api.settings import now
-from api.storage.pool import Database
 from tests.audit_store import APPEND, SEED, SIGNER, MemoryGuard, append, guard_of, integrate, settle, take_up, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from api.storage.pool import Database
     from tests import servers
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application."""
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=8)
-    yield opened
-    await opened.close()
 
 
 async def logged(connection: Any) -> list[bytes]:

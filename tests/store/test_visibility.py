@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import uuid_utils.compat as uuid_utils
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Boolean, Date, DateTime, Text, Uuid, bindparam, insert, select
@@ -23,22 +22,20 @@ from api.consent.tables import (
     supersession,
 )
 from api.storage.base import SEAL_BYTES
-from api.storage.pool import Database
 from api.storage.statement import statement
 from api.vocabulary import AgreementKind, DataCategory
 from tests import consent_kit as kit
 from tests.consent_strategies import CATEGORIES, talks, worlds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from datetime import datetime
 
     from sqlalchemy import Table
 
     from api.consent.model import Agreement, Consent, Question, Situation
+    from api.storage.pool import Database
     from api.storage.statement import Statement
     from api.storage.unit import Unit
-    from tests import servers
 
 ROW = visibility.Row(
     case=bindparam("case", type_=Uuid),
@@ -65,13 +62,6 @@ _AGREEMENT, _VERSION, _PARTY = _insert(agreement), _insert(agreement_version), _
 _SIGNATURE, _CONSENT, _EVENT = _insert(agreement_signature), _insert(consent), _insert(consent_event)
 _SUPERSESSION = _insert(supersession)
 _SEALED = b"\xe1" + bytes(40)
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=2)
-    yield opened
-    await opened.close()
 
 
 async def write_agreement(unit: Unit, value: Agreement, question: Question, situation: Situation) -> None:

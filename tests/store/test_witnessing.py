@@ -7,7 +7,6 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 from api.audit import export, policy, proofs, witnessing
@@ -15,7 +14,6 @@ from api.audit.witnessing import Rounds
 from api.errors import Unavailable, WitnessRefused
 from api.outbound import Outbound
 from api.settings import now
-from api.storage.pool import Database
 from clients import verifier
 from clients import witness as witnesses
 from clients.verifier import DoesNotHold
@@ -24,10 +22,11 @@ from tests.audit_kit import KEY, write
 from tests.audit_store import Rows, append, guard_of, settle, tamper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from api.audit.policy import Policy
+    from api.storage.pool import Database
     from tests import servers
 
 NAMES = ("ngo.example/witness", "municipality.example/witness")
@@ -64,20 +63,6 @@ def trust(two: list[Witness], tmp_path: Path) -> Iterator[Path]:
             lines.append(f"group w{number} any w{number}-ed w{number}-pq")
         write(tmp_path / "policy", "\n".join([*lines, "group both all w0 w1", "quorum both", ""]).encode())
         yield tmp_path / "policy"
-
-
-@pytest.fixture
-async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=4)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    made: Any = await asyncpg.connect(database.app_url)
-    yield made
-    await made.close()
 
 
 def demanded(trust: Path) -> Policy:
