@@ -157,8 +157,8 @@ def _instant(value: Any) -> datetime | None:  # noqa: ANN401 - JSON
 
 
 @lru_cache(4_096)
-def _word_cell(value: str) -> bytes:
-    return binary.text(_text(value))
+def _word_cell(value: str | None) -> bytes:
+    return binary.text(value)
 
 
 @lru_cache(4_096)
@@ -174,7 +174,7 @@ class _Kind(NamedTuple):
 
 
 def _text_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
-    return _word_cell(value) if isinstance(value, str) else binary.NULL
+    return _word_cell(_text(value))  # in this order: what is too long is not remembered
 
 
 def _uuid_cell(value: Any) -> bytes:  # noqa: ANN401 - JSON
