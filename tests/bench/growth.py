@@ -88,7 +88,7 @@ class Log:
         rows = Rows(self.connection)
         head = await proofs.latest(rows)
         if head is None:
-            raise AssertionError("the log has begun")
+            raise AssertionError("the log has not begun")
         await proofs.inclusion(rows, secrets.randbelow(self.size), head.size, head.known)
 
     async def _timed(self, name: str, times: int, deed: Callable[[], Awaitable[Any]]) -> None:
@@ -128,7 +128,8 @@ def main() -> int:
         logs = asyncio.run(_measured(cluster, Path(folder)))
     held = [
         _told("append", [statistics.median(each.found["append"]) for each in logs]),
-        _told("proof", [statistics.median(each.found["proof"]) for each in logs], MOST_PROOF_MS),
+        _told("proof", [statistics.median(each.found["proof"]) for each in logs]),
+        _told("proof, at the most", [statistics.median(each.found["proof"]) for each in logs], MOST_PROOF_MS),
         _told("first page", [_pages(each) for each in logs]),
     ]
     held += [
