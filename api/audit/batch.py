@@ -75,6 +75,7 @@ def found(entries: Iterable[tuple[int, bytes]]) -> tuple[Copied, Copied]:
         cells, about = projection.cells(each)
         columns.append(COLUMNS.row(at, *cells))
         persons += [PERSONS.row(person, at) for person in about]
+    persons.sort()  # so that neighbours in the index are written one after the other
     return COLUMNS(columns), PERSONS(persons)
 
 

@@ -12,10 +12,11 @@ import signal
 import sys
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import structlog
 import typer
+import uvloop
 
 from api import settings
 from api.audit import logbook, pages, policy, sequencer, signals, witnessing
@@ -33,13 +34,15 @@ from api.storage import idempotency
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from api.audit.policy import Policy
     from api.settings import Settings
     from api.storage.unit import Unit
 
     Task = Callable[[Unit], Awaitable[None]]
+
+_Result = TypeVar("_Result")
 
 TASKS: Final[tuple[Task, ...]] = (
     replay.sweep,
@@ -54,6 +57,9 @@ TASKS: Final[tuple[Task, ...]] = (
 )
 """What is done each minute, beside turning the page of the log."""
 
+_TURN: Final = 0.0005
+"""Seconds for which a thread works before another one that wants to may."""
+
 _MINUTE: Final = 60.0
 """Seconds between two times that they are done."""
 
@@ -65,7 +71,17 @@ def work(
     found = checks.may_work()
     trusted = _policy(found)
     with metrics.told(found.metrics_host, found.metrics_port):
-        asyncio.run(_work(found, trusted, with_parent=with_parent))
+        run(_work(found, trusted, with_parent=with_parent))
+
+
+def run(main: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run the coroutine on the loop of this process, which hears soon what PostgreSQL answered.
+
+    The thread that makes a batch gives way to the loop at each turn only; with the interpreter's own turns of five
+    milliseconds PostgreSQL waited for the loop up to a fifth of the time (measured).
+    """
+    sys.setswitchinterval(_TURN)
+    return uvloop.run(main)
 
 
 async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -> None:
