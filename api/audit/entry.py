@@ -27,7 +27,8 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     seals       {row: SHA-256 in hex of its seal}, of rows that were read or written; a row is named TABLE/ID
     stated      {reason, reference, query?, format?, entries?, sample?}: why an auditor asked, in a word of a closed
                 list and the number of the auditor's own file; never free text, because an entry is never erased
-    cause       why it was done, in a word of a closed list that whoever did it gave: of a document that was withdrawn
+    cause       why it was done, in a word of a closed list that whoever did it gave: of a document that was withdrawn,
+                of an erasure, of a legal hold
     tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
 
 An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after

@@ -17,7 +17,7 @@ from api.audit import export as exports
 from api.audit import pages, reprojection, retention
 from api.audit.entry import Entry, Stated, Thing
 from api.custody import custodian
-from api.disclosure.authority import EXPORT_LOG, RETAIN_LOG
+from api.disclosure.authority import EXPORT_LOG, REINDEX_LOG, RETAIN_LOG, TURN_PAGE
 from api.errors import NotExportable, Overloaded
 from api.oauth import operator
 from api.storage.pool import Database
@@ -120,6 +120,7 @@ async def _reindex(url: str) -> int:
     async with opened(url) as database:
         read = 0
         async with within(database) as unit:
+            custodian.write_down(unit, operator.local(), REINDEX_LOG, "audit-log")
             size = await reprojection.size(unit)
         for first in range(0, size, reprojection.STEP):
             async with within(database) as unit:
@@ -132,6 +133,7 @@ async def _turn_page(url: str, month: datetime) -> str:
         async with within(database) as unit:
             await pages.leap(unit, month)
         async with within(database) as unit:
+            custodian.write_down(unit, operator.local(), TURN_PAGE, "audit-log")
             return await pages.leap(unit, month)
 
 

@@ -72,10 +72,11 @@ def write_down(
     *,
     refused: str | None = None,
     stated: Stated | None = None,
+    cause: str | None = None,
 ) -> None:
     """Carry the entry of one act of custody: committed with the act, or neither is. `person` is an alias of the log.
 
-    `refused`: the reason why it was not done. `stated`: why it was.
+    `refused`: the reason why it was not done. `stated`, `cause`: why it was, as an entry tells it.
     """
     log.append(
         unit,
@@ -89,5 +90,6 @@ def write_down(
             reason=refused,
             persons=() if person is None else (person,),
             stated=stated,
+            cause=cause,
         ),
     )

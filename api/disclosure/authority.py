@@ -143,6 +143,8 @@ IMPORT_POPULATION: Final = "statistics.import"
 ADOPT_LOG: Final = "audit.adopt"
 RETAIN_LOG: Final = "audit.retain"
 EXPORT_LOG: Final = "audit.export-log"
+REINDEX_LOG: Final = "audit.reindex"
+TURN_PAGE: Final = "audit.turn-page"
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     value for value in tuple(globals().values()) if isinstance(value, Operation)

@@ -254,7 +254,7 @@ def _refused(
         # The entry too is that of an id that does not exist: a party reads its own entries.
         shown = {}
         purpose = None if reason is Reason.NOT_VISIBLE else entry.purpose
-        entry = replace(entry, persons=(), purpose=purpose, thing=replace(entry.thing, version=None))
+        entry = replace(entry, persons=(), purpose=purpose, cause=None, thing=replace(entry.thing, version=None))
     log.append(call.unit, replace(entry, result=Result.REFUSED, reason=reason, withheld=shown))
     return Refusal(reason, shown)
 

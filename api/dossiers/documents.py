@@ -28,7 +28,6 @@ from api.dossiers import request_store as requests
 from api.dossiers import store as dossiers
 from api.dossiers import withdrawal_store as withdrawals
 from api.dossiers.contents import Content
-from api.dossiers.model import RUNNING
 from api.dossiers.uploads import Upload
 from api.errors import KetenbrugError
 from api.persons import store as persons
@@ -68,7 +67,7 @@ async def attach(
     facts = await dossiers.find_dossier(call, dossier_id)
     if facts is None or not _supplies(call, facts.request):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if (why := await _hindrance(call, facts.request, new.category)) is not None:
+    if (why := await requests.hindrance(call, facts.request, [new.category])) is not None:
         return gate.refuse(call, thing, why, _whom(facts.request))
     answer = gate.admit(call, thing, persons=_whom(facts.request))
     if isinstance(answer, Refusal):
@@ -225,7 +224,7 @@ async def _settled(
         return answer if isinstance(answer, Refusal) else facts
     if facts.upload is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    why = await _hindrance(call, facts.request, facts.category)
+    why = await requests.hindrance(call, facts.request, [facts.category])
     return gate.refuse(call, thing, why or Reason.NOT_AS_DECLARED, whom)
 
 
@@ -233,18 +232,9 @@ def _supplies(call: Call, request: RequestFacts) -> bool:
     return call.caller.organisation.id == request.supplier
 
 
-async def _hindrance(call: Call, request: RequestFacts, category: DataCategory) -> Reason | None:
-    """Why nothing of a category may come now, as of a delivery; None when it may."""
-    if request.state not in RUNNING:
-        return Reason.WRONG_STATE
-    if category not in request.categories:
-        return Reason.NOT_ASKED
-    return None if category in await requests.agreed(call, request) else Reason.NO_AGREEMENT
-
-
 async def _awaits(call: Call, facts: DocumentFacts) -> bool:
     awaited = _supplies(call, facts.request) and facts.upload is None
-    return awaited and await _hindrance(call, facts.request, facts.category) is None
+    return awaited and await requests.hindrance(call, facts.request, [facts.category]) is None
 
 
 def _whom(request: RequestFacts) -> Mapping[PersonId, PersonAlias]:

@@ -111,6 +111,11 @@ class Delivered:
     complete: bool
     missing: Mapping[DataCategory, MissingReason]
 
+    @property
+    def categories(self) -> tuple[DataCategory, ...]:
+        """Each that it says something of, also when it is told twice."""
+        return (*(section.category for section in self.sections), *self.missing)
+
 
 @dataclass(frozen=True, slots=True)
 class DossierFacts:

@@ -173,24 +173,13 @@ async def _held(
     thing = Thing("dossier-request", request_id, None if facts is None else facts.version)
     if facts is None or call.caller.organisation.id != (facts.supplier if supplier else facts.requester):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if facts.state not in states:
-        return gate.refuse(call, thing, Reason.WRONG_STATE, _whom(facts))
-    if delivered is not None and (why := await _hindrance(call, facts, delivered)) is not None:
+    why = Reason.WRONG_STATE if facts.state not in states else None
+    if why is None and delivered is not None:
+        why = await store.hindrance(call, facts, delivered.categories)
+    if why is not None:
         return gate.refuse(call, thing, why, _whom(facts))
     answer = gate.admit(call, thing, persons=_whom(facts))
     return answer if isinstance(answer, Refusal) else facts
-
-
-async def _hindrance(call: Call, facts: RequestFacts, delivered: Delivered) -> Reason | None:
-    """Why a delivery may not come; None when every section, there or missing, was asked for, is agreed, and comes once.
-
-    An agreement that has ended takes nothing in, not even that nothing more will come.
-    """
-    categories = [section.category for section in delivered.sections] + list(delivered.missing)
-    if len(categories) != len(set(categories)) or not facts.categories.issuperset(categories):
-        return Reason.NOT_ASKED
-    agreed = await store.agreed(call, facts)
-    return None if agreed and agreed.issuperset(categories) else Reason.NO_AGREEMENT
 
 
 def _whom(facts: RequestFacts) -> Mapping[PersonId, PersonAlias]:

@@ -36,7 +36,7 @@ async def erase(call: Call, case_id: UUID, ground: ErasureGround) -> Erasure | R
     whom = {who.id: who.alias}
     if await store.held(call.unit, who.id) is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    answer = gate.admit(call, thing, persons=whom)
+    answer = gate.admit(call, thing, persons=whom, cause=str(ground))
     if isinstance(answer, Refusal):
         return answer
     kek, version, digest = await store.destroy(call.unit, who.id)

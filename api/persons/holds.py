@@ -28,7 +28,7 @@ RELEASE: Final = "legal-holds.release"
 async def place(unit: Unit, actor: Principal, case_id: UUID, ground: HoldGround) -> None:
     """Place a hold on the person of a case; who is held already stays so. Raises `NotPossible` when nobody is there."""
     who, hold = await _whom(unit, case_id), uuid_utils.uuid7()
-    custodian.write_down(unit, actor, PLACE, "legal-hold", hold, who.alias)
+    custodian.write_down(unit, actor, PLACE, "legal-hold", hold, who.alias, cause=str(ground))
     await store.place_hold(unit, hold, who.id, ground)
 
 

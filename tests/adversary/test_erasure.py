@@ -103,6 +103,7 @@ async def test_an_erasure_is_written_down_and_happens_once(exchange: Exchange) -
         ("refused", None),
     ]
     assert entries[0]["object"]["id"] == str(first.value.id)
+    assert entries[0]["cause"] == OBJECTED
     assert "person" in entries[0]
 
 
@@ -127,7 +128,7 @@ async def test_while_a_hold_stands_nobody_is_erased(exchange: Exchange, own: ser
         (await typed(own, path, "erase-person", str(dealings.id), "--ground", "objection")).exception
     )
     assert "no such case" in str((await typed(own, path, "legal-hold", "release", str(dealings.id))).exception)
-    assert len(await exchange.entries("legal-holds.place")) == 2
+    assert [each["cause"] for each in await exchange.entries("legal-holds.place")] == ["court-order", "archives-act"]
     assert len(await exchange.entries("legal-holds.release")) == 1
 
 

@@ -106,10 +106,12 @@ async def test_months_without_a_worker_are_skipped_when_somebody_says_so(
     await minutes(MARCH + 10, told=[])
     assert await turned_page(database, "2020-05") == "Entries go on in the page of 2021-01."
     assert "has not come" in await turned_page(database, f"{now() + timedelta(days=32):%Y-%m}")
+    leaves = await connection.fetch("SELECT leaf FROM audit.entry")
+    assert sum(b'"action":"audit.turn-page"' in each["leaf"] for each in leaves) == 2, "and not for what was refused"
     expected = [f"entry_{each}" for each in ("first", "2020_03", "2020_04", "2020_05", "2021_01", "2021_02")]
     assert await names(database) == expected
-    # the log does not know of any of it
-    assert (await settle(connection)).edge.size == 502
+    # the log knows nothing of pages but who turned them
+    assert (await settle(connection)).edge.size == 502 + 2
     assert len(await proofs.entries(Rows(connection), 0, 502)) == 502
     await export.write(Rows(connection), tmp_path)
     assert verifier.verify(tmp_path).whole

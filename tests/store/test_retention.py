@@ -278,6 +278,8 @@ async def test_search_columns_are_read_from_the_entries_again(connection: Any, d
     assert await connection.fetch(everything) == before
     about = await connection.fetchval("SELECT count(*) FROM audit.projection_person WHERE person = $1", PERSON)
     assert about == OLD + YOUNG
+    last = await connection.fetchval("SELECT leaf FROM audit.entry ORDER BY id DESC LIMIT 1")
+    assert b'"action":"audit.reindex"' in last
 
 
 async def test_an_empty_log_has_nothing_to_read_again(database: servers.Database) -> None:
