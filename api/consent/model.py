@@ -93,12 +93,18 @@ class Agreement:
         within = self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
         return within and self.municipality is municipality
 
-    def given(self, source: Party, recipient: Party, purpose: Purpose) -> frozenset[DataCategory]:
-        """The categories of its rules from one kind of party to another, for a purpose."""
+    def given(
+        self, source: Party, recipient: Party, purpose: Purpose, functions: frozenset[CareFunction] | None = None
+    ) -> frozenset[DataCategory]:
+        """The categories of its rules from one kind of party to another, for a purpose; to whichever function if None.
+
+        A rule that names no function is for each.
+        """
         return frozenset(
             category
             for rule in self.rules
             if (rule.source, rule.recipient, rule.purpose) == (source, recipient, purpose)
+            and (functions is None or not rule.functions or rule.functions & functions)
             for category in rule.consents
         )
 
@@ -188,18 +194,22 @@ class Situation:
     proportionality_note: bool = False
     closed: bool = False
 
-    def agreed(self, source: Party, recipient: Party, purpose: Purpose) -> frozenset[DataCategory]:
+    def agreed(
+        self, source: Party, recipient: Party, purpose: Purpose, functions: frozenset[CareFunction] | None = None
+    ) -> frozenset[DataCategory]:
         """What it was agreed that a party of one kind gives to one of another; the source is asked for nothing else.
 
-        Of what is asked too: what is wanted tells what a person is helped with. A side agreement takes away, as it
-        does in a decision.
+        Of what is asked too: what is wanted tells what a person is helped with. `functions`: only what the recipient
+        may read in these. A side agreement takes away, as it does in a decision.
         """
-        given = [(each, each.given(source, recipient, purpose)) for each in self.agreements]
+        speaking = [each for each in self.agreements if each.given(source, recipient, purpose)]
         agreed: set[DataCategory] = set()
-        for base, categories in given:
+        for base in speaking:
             if base.narrows is None:
-                sides = (less for side, less in given if side.narrows == base.id and less)
-                agreed |= categories.intersection(*sides)
+                sides = [side for side in speaking if side.narrows == base.id]
+                agreed |= frozenset.intersection(
+                    *(each.given(source, recipient, purpose, functions) for each in (base, *sides))
+                )
         return frozenset(agreed)
 
     def asked_for(self, purpose: Purpose, declared: Purpose | None) -> Situation:

@@ -51,8 +51,11 @@ async def request(call: Call, request_id: DossierRequestId, new: NewRequest) -> 
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
     if not around.agreements:
         return gate.refuse(call, thing, Reason.NO_AGREEMENT, whom)
-    if not new.categories <= around.agreed(around.supplier.kind, call.caller.organisation.kind, new.purpose):
+    ways = around.supplier.kind, call.caller.organisation.kind, new.purpose
+    if not new.categories <= around.agreed(*ways):
         return gate.refuse(call, thing, Reason.WRONG_ADDRESSEE, whom)
+    if not new.categories <= around.agreed(*ways, around.relation.functions):
+        return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     answer = gate.admit(call, thing, persons=whom)
     if isinstance(answer, Refusal):
         return answer

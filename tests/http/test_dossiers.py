@@ -387,12 +387,13 @@ async def test_a_dossier_of_others_is_as_absent(exchange: Exchange) -> None:
             assert not entry.keys() & {"person", "withheld", "purpose"}
 
 
-async def test_shelter_staff_do_not_ask_a_dossier(exchange: Exchange) -> None:
-    """Who could never read the answer does not tell the IND of the case."""
+async def test_who_is_not_to_read_a_dossier_does_not_ask_it(exchange: Exchange) -> None:
+    """Who could never read the answer does not tell the IND of the case: it shelters, or no rule names its function."""
     dealings = await (await Dealings.begin(exchange)).consented()
-    await dealings.assign("otherNgo", CareFunction.SHELTER)
     other = exchange.actor("otherNgo")
-    refused(await other.post("/dossier-requests", wire(dealings.new_request())), 403, "wrong-function")
+    for function in (CareFunction.SHELTER, CareFunction.SOCIAL_GUIDANCE):
+        await dealings.assign("otherNgo", function)
+        refused(await other.post("/dossier-requests", wire(dealings.new_request())), 403, "wrong-function")
 
 
 async def test_an_agreement_of_one_municipality_opens_nothing_in_another(exchange: Exchange) -> None:

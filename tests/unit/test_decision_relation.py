@@ -43,3 +43,15 @@ def test_whoever_supplies_is_asked_for_what_the_rules_have_it_give_and_for_nothi
     ):
         around = kit.situation(agreements=agreements)
         assert around.agreed(Party.IND, Party.NGO, Purpose.LEGAL_SCREENING) == expected
+
+
+def test_it_is_asked_for_what_the_recipient_may_read_in_its_function() -> None:
+    """A side agreement that speaks to another function alone leaves nothing, as in a decision."""
+    shelter, screening = frozenset({CareFunction.SHELTER}), frozenset({CareFunction.LEGAL_SCREENING})
+    base = kit.agreement(kit.rule(C.CONTACT, functions=frozenset()), kit.rule(C.DETENTION, functions=screening))
+    side = kit.agreement(kit.rule(C.CONTACT, functions=shelter), value=101, narrows=base.id)
+    ways = Party.IND, Party.NGO, Purpose.LEGAL_SCREENING
+    assert kit.situation(agreements=(base,)).agreed(*ways, shelter) == {C.CONTACT}
+    assert kit.situation(agreements=(base,)).agreed(*ways, screening) == {C.CONTACT, C.DETENTION}
+    assert kit.situation(agreements=(side, base)).agreed(*ways, shelter) == {C.CONTACT}
+    assert kit.situation(agreements=(side, base)).agreed(*ways, screening) == set()
