@@ -207,9 +207,8 @@ class Situation:
         for base in speaking:
             if base.narrows is None:
                 sides = [side for side in speaking if side.narrows == base.id]
-                agreed |= frozenset.intersection(
-                    *(each.given(source, recipient, purpose, functions) for each in (base, *sides))
-                )
+                carried = base.given(source, recipient, purpose, functions)
+                agreed |= carried.intersection(*(side.given(source, recipient, purpose, functions) for side in sides))
         return frozenset(agreed)
 
     def asked_for(self, purpose: Purpose, declared: Purpose | None) -> Situation:
