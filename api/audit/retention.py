@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from api.storage.unit import Unit
 
 STEP: Final = reprojection.STEP
+_LOOK: Final = 65_536
+"""Entries among which one statement looks for a young one."""
 
 _BELOW: Final = statement(select(func.coalesce(func.max(retention.c.below), 0).label("below")))
 _FIRST_SINCE: Final = statement(
-    select(search_columns.c.index)
-    .where(search_columns.c.at >= bindparam("since", type_=DateTime(timezone=True)))
-    .order_by(search_columns.c.at, search_columns.c.index)
-    .limit(1)
+    select(func.min(search_columns.c.index).label("found")).where(
+        search_columns.c.index >= bindparam("first", type_=BigInteger),
+        search_columns.c.index < bindparam("end", type_=BigInteger),
+        search_columns.c.at >= bindparam("since", type_=DateTime(timezone=True)),
+    )
 )
 _MARK: Final = statement(insert(retention).values(at=func.now()), "below", "at")
 _BODIES: Final = statement(
@@ -64,11 +67,18 @@ async def below(reader: Reader) -> int:
 
 
 async def due(reader: Reader, since: datetime) -> int:
-    """Where the mark would stand if entries before this time were past their term."""
-    head = await proofs.latest(reader)
+    """Where the mark would stand if entries before this time were past their term: below the first one of later.
+
+    Looked for in the order of the log: an entry says what the clock of its process said, which may be of years ago.
+    """
+    head, marked = await proofs.latest(reader), await below(reader)
     size = 0 if head is None else head.size
-    first = next((row["index"] for row in await reader.all(_FIRST_SINCE(since=since))), size)
-    return max(await below(reader), first - first % tree.WIDTH)
+    for first in range(marked, size, _LOOK):
+        (row,) = await reader.all(_FIRST_SINCE(first=first, end=min(first + _LOOK, size), since=since))
+        if row["found"] is not None:
+            size = row["found"]
+            break
+    return max(marked, size - size % tree.WIDTH)
 
 
 async def mark(unit: Unit, to: int, archive: tuple[int, bytes], entry: Entry) -> None:

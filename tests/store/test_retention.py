@@ -282,5 +282,14 @@ async def test_search_columns_are_read_from_the_entries_again(connection: Any, d
     assert b'"action":"audit.reindex"' in last
 
 
+async def test_an_old_clock_takes_no_young_entry_with_it(connection: Any) -> None:
+    """Entries go in the order of the log: what one of them says of its time is nothing about those before it."""
+    await entries(connection, 300, 1)
+    await entries(connection, 1, 29)
+    assert await retention.due(Rows(connection), now() - timedelta(days=30)) == 512
+    assert await retention.due(Rows(connection), now() + timedelta(days=1)) == 768
+    assert await retention.due(Rows(connection), now() - timedelta(days=101)) == 0
+
+
 async def test_an_empty_log_has_nothing_to_read_again(database: servers.Database) -> None:
     assert "Read 0 entries again." in await asyncio.to_thread(run, database, "reindex")
