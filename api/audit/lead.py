@@ -2,16 +2,19 @@
 
 Whoever leads holds an advisory lock of a session, and asks before each deed whether that session is still there: who
 lost it lost the lead with it. No transaction is held meanwhile.
+
+The server frees the lock of a process that died. One that hangs, or whose host is gone without a word, keeps it: so who
+waits for the lead ends a session that has it and leaves the server waiting for too long.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, Double, bindparam, func, select, text
 
 from api.storage.statement import statement
 
@@ -20,7 +23,30 @@ if TYPE_CHECKING:
 
     from api.storage.pool import Database
 
+SILENCE: Final = 900.0
+"""Seconds that a deed may take at most, such as bringing many objects to a bucket."""
+
 _LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("number", type_=BigInteger))))
+_DEPOSE: Final = statement(
+    text("""
+        SELECT pg_terminate_backend(held.pid) FROM pg_locks held JOIN pg_stat_activity session USING (pid)
+        WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+        AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (held.classid::bigint << 32 | held.objid::bigint) = :number
+        AND session.usename = current_user AND session.wait_event_type = 'Client'
+        AND session.state_change < clock_timestamp() - make_interval(secs => :silence)
+    """).bindparams(bindparam("number", type_=BigInteger), bindparam("silence", type_=Double))
+)
+
+
+async def leads(connection: Any, number: int, silence: float) -> bool:  # noqa: ANN401 - asyncpg's proxy
+    """Whether this session leads from now on. One that led and has been silent for so many seconds is ended."""
+    bound = _LEAD(number=number)
+    if (await connection.fetch(bound.sql, *bound.args))[0][0]:
+        return True
+    bound = _DEPOSE(number=number, silence=silence)
+    await connection.fetch(bound.sql, *bound.args)
+    return False
 
 
 async def run(
@@ -40,8 +66,7 @@ async def run(
     while True:
         try:
             async with database.connection() as connection:
-                bound = _LEAD(number=lock)
-                if (await connection.fetch(bound.sql, *bound.args))[0][0]:
+                if await leads(connection, lock, SILENCE):
                     try:
                         while True:
                             await connection.execute("SELECT 1")

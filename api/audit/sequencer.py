@@ -8,7 +8,8 @@ Laws, each held by a test:
 - **One size is signed once.** Leaves, tiles, search columns and checkpoint of a batch are one transaction, and
   `checkpoint.size` is its compare-and-swap: of two leaders at once, one fails and looks again.
 - **One leader**, by an advisory lock of the very connection that it writes on: who loses the connection loses the lock
-  and can write no more. When it dies, the server frees the lock and another one follows.
+  and can write no more. When it dies, the server frees the lock and another one follows; when it hangs, the other one
+  ends its session (`api.audit.lead`).
 - **It extends only what was signed.** Who takes over computes the root from the tables and compares it with the last
   checkpoint and with the signer guard, which no backup of the database reaches (`api.audit.guard`).
 - **A database that moved stops it.** Transactions of another cluster are numbered otherwise: until somebody adopts the
@@ -26,7 +27,7 @@ import asyncpg
 from sqlalchemy import BigInteger, Integer, bindparam, exists, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.audit import batch, standing, tree
+from api.audit import batch, lead, standing, tree
 from api.audit.checkpoint import Head
 from api.audit.standing import BATCH
 from api.audit.tables import checkpoint, cosignature, entry, leaf, verifier
@@ -52,14 +53,15 @@ _Other = TypeVar("_Other")
 PATIENCE: Final = 1.0
 """Seconds until a follower asks again for the lead, and until a leader that failed tries again."""
 
+SILENCE: Final = 10.0
+"""Seconds for which a leader may leave the server waiting. Disclosure stops some time after that (`merge_bound`)."""
+
 LOCK: Final = 0x6B65_7465_6E6C_6F67  # "ketenlog"
 """Of whom leads, and of whom adopts."""
 
 ALL: Final = 2**63 - 1
 """Above every id."""
 
-
-_LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("lock", LOCK, type_=BigInteger))))
 NEXT: Final = statement(
     select(entry.c.id, entry.c.xid, entry.c.leaf)
     .where(
@@ -124,6 +126,7 @@ async def run(
     *,
     notice: Callable[[Exception], None] = _unheard,
     patience: float = PATIENCE,
+    silence: float = SILENCE,
 ) -> None:
     """Lead, or wait to lead, until cancelled. `interval` is the seconds between two looks for new entries.
 
@@ -132,7 +135,7 @@ async def run(
     while True:
         try:
             async with database.connection() as connection:
-                if (await _fetch(connection, _LEAD()))[0][0]:
+                if await lead.leads(connection, LOCK, silence + 2 * interval):
                     try:
                         await connection.execute(_ONCE)
                         await _lead(connection, signer, guard, interval)

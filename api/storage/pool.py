@@ -59,6 +59,10 @@ class Database:
                     "statement_timeout": str(STATEMENT_MS),
                     "lock_timeout": str(LOCK_MS),
                     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+                    # A host that is gone without a word would keep its sessions and their locks for hours.
+                    "tcp_keepalives_idle": "30",
+                    "tcp_keepalives_interval": "10",
+                    "tcp_keepalives_count": "3",
                     "synchronous_commit": "on",  # a receipt must never be signed for an entry that can vanish
                     "default_transaction_isolation": "read committed",
                 },

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
-from api.audit import sequencer, tree
+from api.audit import lead, sequencer, tree
 from api.audit.checkpoint import Signer
 from api.audit.standing import BATCH
 from api.errors import LogDamaged, LogStopped, Unavailable
@@ -188,6 +188,44 @@ async def test_another_one_takes_over_when_the_leader_is_killed(
     assert await signed(connection) == (len(leaves), root(leaves))
 
 
+@pytest.mark.parametrize("busy", ["idle", "in a transaction", "copying"])
+async def test_another_one_takes_over_when_the_leader_hangs(
+    connection: Any, pool: Database, database: servers.Database, busy: str
+) -> None:
+    """Its process was stopped, or its host is gone without a word: the server would keep its lock for hours."""
+    hung: Any = await asyncpg.connect(database.app_url)
+    assert await hung.fetchval("SELECT pg_try_advisory_lock($1)", sequencer.LOCK)
+    stuck = None
+    if busy != "idle":
+        await hung.execute("BEGIN")
+    if busy == "copying":
+        stuck = asyncio.create_task(hung.copy_to_table("projection", schema_name="audit", source=_never_ends()))
+    leaves = await append(connection, 3)
+    async with running(pool, silence=0.3):
+        await until(connection, 3)
+    assert await logged(connection) == leaves
+    if stuck is not None:
+        stuck.cancel()
+        await asyncio.gather(stuck, return_exceptions=True)
+    hung.terminate()
+
+
+async def _never_ends() -> AsyncIterator[bytes]:
+    yield b"1\t"
+    await asyncio.Event().wait()
+
+
+async def test_who_leads_and_works_is_left_alone(connection: Any, pool: Database) -> None:
+    """However many wait for the lead, and however little there is to do."""
+    faults: list[Exception] = []
+    async with running(pool, silence=0.3, notice=faults.append), running(pool, silence=0.3, notice=faults.append):
+        await until(connection, 0)
+        await asyncio.sleep(1)
+        await append(connection, 1)
+        await until(connection, 1)
+    assert not faults
+
+
 async def test_a_batch_is_there_as_a_whole_or_not_at_all(connection: Any, database: servers.Database) -> None:
     """The last table that a batch writes refuses it: nothing of the batch is there."""
     await append(connection, 3)
@@ -206,8 +244,8 @@ async def test_a_batch_is_there_as_a_whole_or_not_at_all(connection: Any, databa
 async def test_one_leads_and_the_lock_is_free_when_it_stops(connection: Any, pool: Database) -> None:
     async with running(pool):
         await until(connection, 0)
-        assert not await connection.fetchval(sequencer._LEAD.sql, sequencer.LOCK)
-    await true(lambda: connection.fetchval(sequencer._LEAD.sql, sequencer.LOCK))
+        assert not await lead.leads(connection, sequencer.LOCK, 60)
+    await true(lambda: lead.leads(connection, sequencer.LOCK, 60))
 
 
 async def test_more_than_a_batch_is_taken_without_waiting(connection: Any, pool: Database) -> None:
