@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -15,20 +15,30 @@ from clients._keys import Signer
 from tests import conformance, edge_kit, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from api.sandbox.members import Member
     from tests import servers
 
-DEMO = conformance.cases(edge_kit.demo().openapi(), examples=30)
-REAL = assembly.described().openapi()
+DEMO = edge_kit.demo().openapi()
 
 
-@pytest.mark.parametrize("name", tuple(DEMO))
-async def test_every_shape_of_operation_answers_as_described(name: str) -> None:
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in document["paths"].values():
+        yield from item.values()
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict[str, list[Any]]:
+    """Requests for the demonstration. Made here, not at import: every worker of a run imports this file."""
+    return conformance.cases(DEMO, examples=30)
+
+
+@pytest.mark.parametrize("name", [each["operationId"] for each in _operations(DEMO)])
+async def test_every_shape_of_operation_answers_as_described(demo: dict[str, list[Any]], name: str) -> None:
     async with edge_kit.client(edge_kit.enclosed()) as client:
-        seen = await conformance.assert_conforms(client, name, DEMO[name])
+        seen = await conformance.assert_conforms(client, name, demo[name])
     assert min(seen) < 300 or name in {"readThing", "changeThing"}
 
 
@@ -36,6 +46,7 @@ async def test_an_answer_that_is_not_as_described_is_found() -> None:
     """Else the tests around it would prove nothing."""
     document = edge_kit.demo().openapi()
     document["components"]["schemas"]["Thing"]["required"].append("surplus")
+    document["paths"] = {"/things": document["paths"]["/things"]}
     cases = conformance.cases(document, examples=5)["makeThing"]
     async with edge_kit.client(edge_kit.enclosed()) as client:
         with pytest.raises(BaseExceptionGroup, match="schema"):
@@ -44,10 +55,11 @@ async def test_an_answer_that_is_not_as_described_is_found() -> None:
 
 async def test_every_operation_answers_as_described(database: servers.Database, tmp_path: Path) -> None:
     """As a proven client that holds the scope; most of what is asked is not there, which is part of it."""
+    real = assembly.described().openapi()
     async with exchange.running(database, tmp_path) as running:
-        prove = _Proofs(running)
+        prove = _Proofs(running, real)
         total: Counter[int] = Counter()
-        for name, some in conformance.cases(REAL, examples=3).items():
+        for name, some in conformance.cases(real, examples=3).items():
             seen = await conformance.assert_conforms(running.http, name, some, prove)
             assert 401 not in seen, name
             total += seen
@@ -57,13 +69,12 @@ async def test_every_operation_answers_as_described(database: servers.Database, 
 class _Proofs:
     """The headers of a proven client, one that holds the scope; a new key each time, so that creating is tried."""
 
-    def __init__(self, running: exchange.Exchange) -> None:
+    def __init__(self, running: exchange.Exchange, document: dict[str, Any]) -> None:
         self._running = running
         self._tokens: dict[str, str] = {}
         self._scopes = {
             operation["operationId"]: next(iter(operation["security"][0].values()))[0]
-            for item in REAL["paths"].values()
-            for operation in item.values()
+            for operation in _operations(document)
         }
 
     async def __call__(self, name: str, method: str, url: str) -> Mapping[str, str]:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parents[2] / "openapi"
-REAL = assembly.described()
-DOCUMENTS = {"real": REAL.openapi(), "demo": edge_kit.demo().openapi()}
+DOCUMENTS = {"real": orjson.loads((FOLDER / "openapi.json").read_bytes()), "demo": edge_kit.demo().openapi()}
 PERSONAL = re.compile(r"vNumber|v-number|name|birth|bsn|person(?!Id)", re.IGNORECASE)
 
 
@@ -34,10 +33,11 @@ def _operations() -> Iterator[Any]:
 each_operation = pytest.mark.parametrize(("document", "path", "method", "operation"), tuple(_operations()))
 
 
-@pytest.mark.parametrize("name", ["openapi.json", "openapi.yaml"])
-def test_what_is_checked_in_is_what_the_code_says(name: str) -> None:
+def test_what_is_checked_in_is_what_the_code_says() -> None:
     """A change of the API is a diff in the review. `ketenbrug openapi` writes it."""
-    assert (FOLDER / name).read_bytes() == published.files(REAL)[name], "run: make openapi"
+    files = published.files(assembly.described())
+    for name in ("openapi.json", "openapi.yaml"):
+        assert (FOLDER / name).read_bytes() == files[name], "run: make openapi"
 
 
 def test_both_forms_are_the_same_description(tmp_path: Path) -> None:
