@@ -3,13 +3,14 @@
     receipt = read(answer.receipt, key)            the promise, if it is signed by the receipt key that you know
     proof = client.receipts.prove(receipt.hashed)  ask for the proof; `NotFound` says that it is in no tree (yet)
     kept(receipt, proof.value.tlog_proof, vkeys)   the promise is kept: at this index, in this signed tree
-    broken(receipts, export, vkeys)                the promises that a whole log, as it was signed, did not keep
+    broken(receipts, export)                       the promises that a whole log, as it was signed, did not keep
 
-    python -m clients.receipts EXPORT RECEIPTS --receipt-key FILE [--vkeys FILE]
+    python -m clients.receipts EXPORT RECEIPTS --receipt-key FILE [--policy FILE | --vkeys FILE]
 
-checks a file of receipts, a line each, against an export of the log. A receipt whose time is over and whose entry is
-not there is evidence that anybody can check: the receipt, its key, and the log that was signed later without it. It
-does not tell who removed the entry; nobody can deny any more that there was one.
+checks a file of receipts, a line each, against an export of the log. A receipt whose time was over when the log was
+signed, and whose entry is not there, is evidence that anybody can check: the receipt, its key, and the log that was
+signed later without it. It does not tell who removed the entry; nobody can deny any more that there was one. What an
+entry said may be past its term: its hash is there all the same, and keeps the promise.
 
 Like the verifier it needs the standard library and `cryptography` only.
 """
@@ -19,13 +20,12 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
-import hashlib
 import re
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clients import verifier
 from clients.verifier import DoesNotHold
@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from clients.verifier import Checkpoint
 
 _WHERE: Final = "receipt"
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _TEXT: Final = re.compile(
     r"ketenbrug audit receipt v1\n(?P<origin>\S+)\n(?P<hash>[A-Za-z0-9+/]{43}=)\n"
-    rf"(?P<at>{_INSTANT.pattern})\n(?P<delay>[1-9][0-9]{{0,7}})\n",
+    r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)\n(?P<delay>[1-9][0-9]{0,7})\n",
     re.ASCII,
 )
+SKEW: Final = timedelta(minutes=5)
+"""By so much the clocks of servers may differ: no promise is called broken for that."""
+
 _HEADER: Final = re.compile(r"[A-Za-z0-9_-]{1,4096}")
 
 
@@ -89,20 +91,36 @@ def kept(receipt: Receipt, proof: str, vkeys: Iterable[str]) -> tuple[int, Check
     return index, head
 
 
-def broken(receipts: Iterable[Receipt], directory: Path, *, vkeys: Path | None = None) -> tuple[Receipt, ...]:
-    """The receipts that were due when this log was signed, and whose entries are not in it.
+class Judged(NamedTuple):
+    """Promises whose entries are not in a log: those that were due when it was signed, and those that were not yet."""
 
-    The log is verified first: raises `DoesNotHold`. When it was signed, its own entries tell: a receipt counts as due
-    when a later entry than its time is there.
+    broken: tuple[Receipt, ...]
+    early: tuple[Receipt, ...]
+
+
+def judged(
+    receipts: Iterable[Receipt], directory: Path, *, vkeys: Path | None = None, policy: Path | None = None
+) -> Judged:
+    """What this log did not keep of the receipts. The log is verified first: raises `DoesNotHold`.
+
+    When it was signed, the log's own signature tells, else the first witness's; entries do not, for a clock of one
+    server may be ahead. When nobody tells, what was due cannot be told: that is raised too, if anything is missing.
     """
-    head = verifier.verify(directory, vkeys=vkeys).checkpoint
-    entries = verifier.story(directory)
-    there = {hashlib.sha256(b"\x00" + each.leaf).digest() for each in entries}
-    until = max(
-        (at for each in entries if (at := _instant(each)) is not None), default=datetime.min.replace(tzinfo=UTC)
-    )
-    ours = [each for each in receipts if each.origin == head.origin]
-    return tuple(each for each in ours if each.leaf_hash not in there and each.due < until)
+    report = verifier.verify(directory, vkeys=vkeys, policy=policy)
+    there = set(verifier.leaf_hashes(directory, report.checkpoint))
+    missing = [each for each in receipts if each.origin == report.checkpoint.origin and each.leaf_hash not in there]
+    at = report.at or min(report.cosigned.values(), default=None)
+    if missing and at is None:
+        raise DoesNotHold("checkpoint", "no signature by a key that you gave says when it was made: what was due?")
+    due = {each for each in missing if at is not None and each.due + SKEW < at}
+    return Judged(tuple(each for each in missing if each in due), tuple(each for each in missing if each not in due))
+
+
+def broken(
+    receipts: Iterable[Receipt], directory: Path, *, vkeys: Path | None = None, policy: Path | None = None
+) -> tuple[Receipt, ...]:
+    """The receipts that were due when this log was signed, and whose entries are not in it. As `judged`."""
+    return judged(receipts, directory, vkeys=vkeys, policy=policy).broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +158,6 @@ def _note(text: str) -> bytes:
     return note
 
 
-def _instant(entry: verifier.Entry) -> datetime | None:
-    """When an entry says that it was; None for one that tells no time, in whatever way it does not."""
-    try:
-        at = entry.content["at"]
-        return datetime.fromisoformat(at) if isinstance(at, str) and _INSTANT.fullmatch(at) else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, and say which promises were not kept. Exit 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m clients.receipts", description="Check receipts against a log.")
@@ -156,19 +165,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("receipts", type=Path, help="the receipts that you kept, a line each")
     parser.add_argument("--receipt-key", type=Path, required=True, help="the receipt key that you have from elsewhere")
     parser.add_argument("--vkeys", type=Path, help="verifier keys of the log that you have from elsewhere, a line each")
+    parser.add_argument("--policy", type=Path, help="whom you trust, in the form of C2SP tlog-policy")
     options = parser.parse_args(arguments)
     try:
         mine = Keeper(options.receipts).read(_text(options.receipt_key).strip())
-        found = broken(mine, options.directory, vkeys=options.vkeys)
+        found = judged(mine, options.directory, vkeys=options.vkeys, policy=options.policy)
     except (DoesNotHold, OSError) as fault:
         sys.stderr.write(f"It does not hold. {fault}\n")
         return 1
-    for each in found:
-        sys.stdout.write(
-            f"Broken: promised {each.at:%Y-%m-%d %H:%M:%S} UTC, leaf hash {each.hashed}, not in the log.\n"
-        )
-    sys.stdout.write(f"{len(mine)} receipts, {len(found)} broken promises.\n")
-    return 1 if found else 0
+    for said, those in (("Broken", found.broken), ("Not due when this log was signed", found.early)):
+        for each in those:
+            at = f"{each.at:%Y-%m-%d %H:%M:%S} UTC"
+            sys.stdout.write(f"{said}: promised {at}, leaf hash {each.hashed}, not in the log.\n")
+    sys.stdout.write(f"{len(mine)} receipts, {len(found.broken)} broken promises.\n")
+    return 1 if found.broken else 0
 
 
 if __name__ == "__main__":  # pragma: no cover - a test runs it as a process of its own

@@ -115,11 +115,12 @@ class Report:
 
     `signed`: the names of the signatures. `cosigned`: by each witness, when. `older`: the size of the older head if one
     was given. `whole`: whether the entries of the whole log were there, or only those `proven` by themselves.
-    `retained`: of so many at its beginning only the hashes are left.
+    `retained`: of so many at its beginning only the hashes are left. `at`: when the log says that it signed this head.
     """
 
     checkpoint: Checkpoint
     signed: tuple[str, ...]
+    at: datetime | None
     cosigned: Mapping[str, datetime]
     proven: tuple[int, ...]
     older: int | None
@@ -215,6 +216,7 @@ def verify(
     data = _read(directory, "checkpoint")
     head = checkpoint("checkpoint", data, trusted.logs)  # (2)
     signed, cosigned = _signed(data, trusted)
+    at = min((each for each in signed.values() if each is not None), default=None)
     whole = head.size == 0 or (directory / "tile").exists()
     retained = _retained(directory, head) if whole else 0
     if whole:
@@ -227,7 +229,7 @@ def verify(
             raise DoesNotHold("entries", f"entry {index} is of the sample, and is not there")
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
-    return Report(head, signed, cosigned, proven, older, whole, bool(vkeys or policy), retained, sample)
+    return Report(head, tuple(signed), at, cosigned, proven, older, whole, bool(vkeys or policy), retained, sample)
 
 
 @contextmanager
@@ -258,6 +260,12 @@ def story(directory: Path) -> list[Entry]:
     first = _retained(directory, Checkpoint("", size, b""))
     leaves = (leaf for where, width in _bundles(size, first) for leaf in _bundle(where, _read(directory, where), width))
     return [Entry(index, leaf) for index, leaf in enumerate(leaves, first)]
+
+
+def leaf_hashes(directory: Path, head: Checkpoint) -> Iterator[bytes]:
+    """The hash of each entry of an export, past its term or not, in their order. Believe them only after `verify`."""
+    (row, *_) = [*_rows(head.size), _Row(0, 0, 0)]
+    return (each for n, width in _each(row) for each in _tile(directory, 0, n, width))
 
 
 def endorsed(where: str, note: bytes, vkey: str) -> str:
@@ -365,24 +373,24 @@ def checkpoint(where: str, data: bytes, trusted: Sequence[Key]) -> Checkpoint:
     return head
 
 
-def _signed(data: bytes, trusted: Policy) -> tuple[tuple[str, ...], dict[str, datetime]]:
-    """The signatures of the log, and by each witness when it cosigned. Raises `DoesNotHold` without a quorum."""
+def _signed(data: bytes, trusted: Policy) -> tuple[dict[str, datetime | None], dict[str, datetime]]:
+    """Signatures of the log, and of each witness, by when they were made. Raises `DoesNotHold` without a quorum."""
     where = "checkpoint"
     body, signatures = signatures_of(where, data)
     origin = _head(where, body).origin
     known = {key.vkey: key for key in (*trusted.logs, *trusted.witnesses.values())}.values()
     made = [
-        (key, signature)
+        (key, at)
         for key in known
-        for _, signature in signatures
+        for signature in signatures
+        for at in [None if key.kind is Kind.ED25519 else _instant(signature[1])]
         # Who names a time that is none says nothing by it, and spoils nothing for the others.
-        if _by(where, key, (_, signature), body) and (key.kind is Kind.ED25519 or _instant(signature) is not None)
+        if _by(where, key, signature, body) and (key.kind is Kind.ED25519 or at is not None)
     ]
     if not trusted.met(trusted.quorum, frozenset(key.vkey for key, _ in made)):
         raise DoesNotHold(where, "is not cosigned by as many witnesses as the policy demands")
-    own = tuple(sorted(_NAMES[key.kind] for key, _ in made if key.name == origin))
-    times = ((key.name, _instant(signature)) for key, signature in made if key.name != origin)
-    return own, {name: at for name, at in times if at is not None}
+    own = {_NAMES[key.kind]: at for key, at in sorted(made) if key.name == origin}
+    return own, {key.name: at for key, at in made if key.name != origin and at is not None}
 
 
 def _instant(signature: bytes) -> datetime | None:
@@ -498,7 +506,7 @@ def _exactly(directory: Path, rows: Sequence[_Row], retained: int) -> None:
 
 def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> None:
     tree = _Tree()
-    leaves = [each for n in range(retained // _WIDTH) for each in _tile(directory, 0, n, _WIDTH)]
+    leaves = list(itertools.islice(leaf_hashes(directory, head), retained))
     for each in leaves:
         tree.add(each)
     for where, width in _bundles(head.size, retained):
@@ -508,10 +516,9 @@ def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callabl
             tree.add(leaves[-1])
     if tree.root() == head.root:
         return
-    (row, *_) = _rows(head.size)
-    signed = (each for n, width in _each(row) for each in _tile(directory, 0, n, width))
+    signed = leaf_hashes(directory, head)
     index = next(index for index, (one, other) in enumerate(zip(leaves, signed, strict=True)) if one != other)
-    where = _at("entries", index // _WIDTH, _WIDTH if index // _WIDTH < row.full else row.rest)
+    where = _at("entries", index // _WIDTH, min(_WIDTH, head.size - index // _WIDTH * _WIDTH))
     raise DoesNotHold(where, f"entry {index} is not the one that was signed for")
 
 

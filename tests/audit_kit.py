@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from api.audit import tree
-from api.audit.checkpoint import Ed25519Key, Head, hash_lines, signed, tlog_proof
+from api.audit.checkpoint import Ed25519Key, Head, MlDsaKey, hash_lines, signed, tlog_proof
 from tests.rfc6962 import leaf_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from pathlib import Path
 
 ORIGIN = "ketenbrug.example/log"
 KEY = Ed25519Key.from_seed(ORIGIN, bytes(range(32)))
+POST_QUANTUM = MlDsaKey.from_seed(ORIGIN, bytes(32))
 STRANGER = Ed25519Key.from_seed(ORIGIN, bytes(range(1, 33)))
 
 
@@ -62,10 +66,15 @@ class Log:
         root = self.prove(tree.head(size))[0] if size else tree.EMPTY_ROOT
         return Head(ORIGIN, size, root)
 
-    def export(self, directory: Path, *, proven: Iterable[int] = (), older: int | None = None) -> Path:
-        """Write what `ketenbrug audit export` writes, without its code."""
+    def export(
+        self, directory: Path, *, proven: Iterable[int] = (), older: int | None = None, at: datetime | None = None
+    ) -> Path:
+        """Write what `ketenbrug audit export` writes, without its code. `at`: with the signature that names a time."""
         note = signed(self.head(), [KEY])
         write(directory / "vkeys", f"{KEY.vkey}\n".encode())
+        if at is not None:
+            note += f"{POST_QUANTUM.line(self.head(), at)}\n"
+            write(directory / "vkeys", f"{KEY.vkey}\n{POST_QUANTUM.vkey}\n".encode())
         write(directory / "checkpoint", note.encode())
         for (level, n), data in self.tiles.items():
             write(directory / tree.path(level, n, len(data) // 32), data)
@@ -95,7 +104,22 @@ def leaves(count: int) -> list[bytes]:
     return [b'{"action":"dossiers.read","v":%d}' % index for index in range(count)]
 
 
-def write(file: Path, data: bytes) -> None:
+def past(directory: Path, below: int) -> Path:
+    """An export that says that what was said before this entry is past its term, as the last entry says too or not."""
+    for n in range(below // 256):
+        (directory / tree.path("entries", n)).unlink()
+    write(directory / "retained", f"{below}\n".encode())
+    return directory
+
+
+def retention(below: int, **other: object) -> bytes:
+    """The entry that says so, but for what is given."""
+    thing = {"type": "audit-log", "version": below}
+    return orjson.dumps({"action": "audit.retain", "object": thing, "result": "permitted"} | other)
+
+
+def write(file: Path, data: bytes) -> Path:
     """Write a file and the directories above it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
+    return file

@@ -11,7 +11,6 @@ import pytest
 from api.audit import export, receipt
 from api.audit.checkpoint import Signer
 from api.crypto import keyfile
-from api.settings import now
 from api.vocabulary import Purpose
 from clients import receipts
 from clients._sending import forget
@@ -54,7 +53,7 @@ async def key_of(exchange: Exchange) -> str:
 
 async def settled(exchange: Exchange, origin: str = ORIGIN) -> str:
     """Let the sequencer integrate what there is. Returns the verifier key of the log."""
-    signer = Signer.from_seeds(origin, audit_store.SEED, audit_store.SEED, now)
+    signer = Signer.from_seeds(origin, audit_store.SEED, audit_store.SEED, exchange.clock)
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection, signer=signer)
     return signer.key.vkey
@@ -162,7 +161,7 @@ async def test_an_entry_that_an_administrator_deletes_before_it_is_sequenced_is_
             await exchange.ngo.receipts.prove(lost.hashed)
         assert _found(lost, await _exported(exchange, tmp_path), kept, key) == (), "it is not due yet"
 
-        exchange.clock.ahead = timedelta(seconds=61)
+        exchange.clock.ahead = receipts.SKEW + timedelta(seconds=61)
         later = exchange.actor("ngo")
         assert (await later.get(f"/audit/receipts/{lost.hashed}/proof")).status_code == 404
         await settled(exchange, "one.example/log")

@@ -14,11 +14,13 @@ from typer.testing import CliRunner
 
 from api.audit import export as exports
 from api.audit import proofs, retention, tree
+from api.audit.receipt import Signer
 from api.cli import main
 from api.errors import NotExportable
 from api.settings import now
-from clients import verifier
+from clients import receipts, verifier
 from tests import live, servers
+from tests.audit_kit import ORIGIN
 from tests.audit_store import APPEND, Rows, leaf, settle, take_up, turn_page
 
 if TYPE_CHECKING:
@@ -60,6 +62,12 @@ async def connection(database: servers.Database) -> AsyncIterator[Any]:
     await made.close()
 
 
+def promise(of: bytes) -> receipts.Receipt:
+    """A receipt for this entry, of yesterday."""
+    signer = Signer.from_seed(ORIGIN, 60, bytes(32))
+    return receipts.read(signer.sign(of, now() - timedelta(days=1)), signer.key.vkey)
+
+
 async def pages(database: servers.Database) -> list[str]:
     owner: Any = await asyncpg.connect(database.owner_url)
     rows = await owner.fetch("SELECT name FROM audit.page ORDER BY first")
@@ -81,6 +89,7 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     archive = await archived(database, tmp_path / "archive")
     head = await proofs.latest(Rows(connection))
     assert head is not None
+    promised, never = (promise(each) for each in (verifier.story(archive)[3].leaf, b"{}"))
     told = await retained(database, archive)
     assert "Of the first 512 entries only the hashes are left; 512 were deleted now." in told
     # (1) the bodies are gone, one page as a whole, and what they were found by; who tries again deletes nothing more
@@ -104,6 +113,7 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert "Proven: the first 512 entries stand in it with their hashes, in their order." in report.words()
     assert "Not proven: what the first 512 entries say." in report.words()
     assert len(verifier.story(tmp_path / "log")) == OLD + YOUNG + 2 - 512
+    assert receipts.broken([promised, never], tmp_path / "log") == (never,)
     with pytest.raises(NotExportable, match="past its term"):
         await asyncio.to_thread(run, database, "export", "--dir", str(tmp_path / "one"), "--entry", "511")
     # (4) whoever kept an entry can still prove it

@@ -14,9 +14,9 @@ import pytest
 from api.audit import tree
 from api.audit.checkpoint import signed, tlog_proof
 from api.audit.receipt import Signer
-from clients import receipts
+from clients import receipts, witness
 from clients.receipts import Keeper
-from clients.verifier import DoesNotHold
+from clients.verifier import Checkpoint, DoesNotHold
 from tests import audit_kit
 from tests.audit_kit import KEY, ORIGIN, STRANGER
 
@@ -120,34 +120,52 @@ def entry(number: int, at: str = "2026-11-25T09:30:00.000000Z") -> bytes:
     return orjson.dumps({"at": at, "n": number})
 
 
+SIGNED = datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
-    """A log whose last word is of 10:00; some of its leaves say nothing of time, as a hostile log might have it."""
-    leaves = [entry(n) for n in range(5)]
-    odd = [
-        b"\xff",
-        b"[]",
-        orjson.dumps({"at": "later"}),
-        entry(6, "2026-99-99T99:99:99.000000Z"),
-        b"[" * 20_000,
-        entry(5, "2026-11-25T10:00:00.000000Z"),
-    ]
-    return audit_kit.Log([*leaves, *odd]).export(tmp_path / "export")
+    """A log that was signed at 10:00. What its entries say of time is theirs: one clock is two minutes ahead."""
+    odd = [b"\xff", b"[" * 20_000, entry(5, "2026-11-25T10:02:00.000000Z")]
+    return audit_kit.Log([*(entry(n) for n in range(5)), *odd]).export(tmp_path / "export", at=SIGNED)
 
 
 def test_a_promise_that_a_later_log_does_not_keep_is_broken(export: Path) -> None:
     """The evidence is the receipt, its key, and the log that was signed later: anybody can check it."""
     kept, lost, recent, foreign = (
         receipts.read(SIGNER.sign(entry(1), AT), VKEY),
-        receipts.read(SIGNER.sign(entry(99), AT), VKEY),
-        receipts.read(SIGNER.sign(entry(98), AT + timedelta(minutes=29, seconds=30)), VKEY),
+        receipts.read(SIGNER.sign(entry(99), SIGNED - receipts.SKEW - timedelta(seconds=61)), VKEY),
+        receipts.read(SIGNER.sign(entry(98), SIGNED - receipts.SKEW - timedelta(seconds=60)), VKEY),
         replace(receipts.read(SIGNER.sign(entry(97), AT), VKEY), origin="another.example/log"),
     )
+    assert receipts.judged([kept, lost, recent, foreign], export) == ((lost,), (recent,))
     assert receipts.broken([kept, lost, recent, foreign], export) == (lost,)
-    assert receipts.broken([lost], audit_kit.Log([b"\xff"]).export(export.parent / "timeless")) == ()
     (export / "checkpoint").unlink()
     with pytest.raises(DoesNotHold):
         receipts.broken([lost], export)
+
+
+def test_a_promise_that_was_kept_is_kept_when_its_entry_is_past_its_term(tmp_path: Path) -> None:
+    """Its hash stands where it stood; one that never stood there is broken as before."""
+    entries = [*(entry(n) for n in range(600)), audit_kit.retention(512)]
+    export = audit_kit.past(audit_kit.Log(entries).export(tmp_path, at=SIGNED), 512)
+    promised = [receipts.read(SIGNER.sign(entry(n), AT), VKEY) for n in (5, 511, 512, 600)]
+    assert receipts.broken(promised, export) == tuple(promised[3:])
+
+
+def test_when_nobody_tells_when_a_log_was_signed_nobody_can_tell_what_was_due(tmp_path: Path) -> None:
+    """Only the signature of the log, or of a witness, tells; who left it out is not the one to profit from it."""
+    log = audit_kit.Log([entry(0)])
+    export = log.export(tmp_path / "export")
+    kept, lost = (receipts.read(SIGNER.sign(entry(n), AT), VKEY) for n in (0, 1))
+    assert receipts.broken([kept], export) == ()
+    with pytest.raises(DoesNotHold, match="checkpoint: no signature by a key that you gave says when"):
+        receipts.broken([lost], export)
+    of = witness.Key.from_seeds("w.example", bytes(32), bytes(32))
+    lines = of.lines(log.head().text(), Checkpoint(ORIGIN, 1, log.head().root), int(SIGNED.timestamp()))
+    audit_kit.write(export / "checkpoint", (export / "checkpoint").read_bytes() + lines.encode())
+    policy = audit_kit.write(tmp_path / "policy", f"log {KEY.vkey}\nwitness w {of.vkeys[0]}\nquorum w\n".encode())
+    assert receipts.broken([kept, lost], export, policy=policy) == (lost,)
 
 
 def test_a_receipt_that_is_due_beyond_all_time_is_none() -> None:
@@ -172,10 +190,12 @@ def test_receipts_are_kept_in_a_file_and_checked_by_one_command(
     assert capsys.readouterr().out == "1 receipts, 0 broken promises.\n"
 
     keep(SIGNER.sign(entry(99), AT))
+    keep(SIGNER.sign(entry(98), SIGNED))
     assert receipts.main(told) == 1
-    first, last = capsys.readouterr().out.splitlines()
+    first, second, last = capsys.readouterr().out.splitlines()
     assert first.startswith("Broken: promised 2026-11-25 09:30:00 UTC")
-    assert last == "2 receipts, 1 broken promises."
+    assert second.startswith("Not due when this log was signed: promised 2026-11-25 10:00:00 UTC")
+    assert last == "3 receipts, 1 broken promises."
 
 
 @pytest.mark.parametrize("name", ["receipts", "key"])
