@@ -36,13 +36,13 @@ _AT_ONCE: Final = 64
 async def write(
     reader: Reader, directory: Path, *, entries: Sequence[int] = (), older: int | None = None
 ) -> Checkpoint:
-    """Export the log as it was signed last, over an earlier export if one is there. Returns the head.
+    """Export the log up to the head to go by, over an earlier export if one is there. Returns the head.
 
     The checkpoint is written last: an export that broke off is none. Raises `NotExportable` when an entry or an older
     head that is not there is asked for, or the directory holds something else; and `LogDamaged` when the database does
     not hold what the head stands for.
     """
-    head = await proofs.latest(reader)
+    head = await proofs.shown(reader)
     if head is None:
         raise NotExportable("the log has not begun: `ketenbrug work` signs its first checkpoint")
     past = [] if older is None else await _older(reader, head, older)

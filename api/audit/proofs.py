@@ -73,6 +73,24 @@ _SIGNED: Final = select(
     checkpoint.c.compact_range,
 )
 _LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
+_RECENT: Final = (
+    select(checkpoint.c.size, checkpoint.c.at).order_by(checkpoint.c.size.desc()).limit(literal_column("32")).subquery()
+)
+_SETTLED: Final = (
+    select(func.coalesce(func.max(_RECENT.c.size), 0))
+    .where(_RECENT.c.at < func.now() - literal_column("interval '10 seconds'"))
+    .scalar_subquery()
+)
+_SEEN_BY: Final = select(func.count()).where(cosignature.c.size == checkpoint.c.size).scalar_subquery()
+_SHOWN: Final = statement(
+    _SIGNED.where(
+        checkpoint.c.size > bindparam("above", type_=BigInteger),
+        checkpoint.c.size >= _SETTLED,
+        checkpoint.c.size.in_(select(_RECENT.c.size)),
+    )
+    .order_by(_SEEN_BY.desc(), checkpoint.c.size.desc())
+    .limit(1)
+)
 _AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
 _LAST_WITHIN: Final = statement(
     _SIGNED.where(
@@ -126,6 +144,15 @@ _STRIPS: Final = statement(
 async def latest(reader: Reader) -> Checkpoint | None:
     """The last head that was signed. None before the log has begun."""
     return _checkpoint(await reader.all(_LATEST()))
+
+
+async def shown(reader: Reader, above: int = -1) -> Checkpoint | None:
+    """The head to hand out: of those of the last ten seconds, and the one before, what most others saw; then the last.
+
+    A new head is cosigned a round later (`api.audit.witnessing`); who asks for others' word would refuse it until then,
+    and on a busy log there is always a newer one. `above`: only a head of more entries.
+    """
+    return _checkpoint(await reader.all(_SHOWN(above=above)))
 
 
 async def at(reader: Reader, size: int) -> Checkpoint | None:

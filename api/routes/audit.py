@@ -74,7 +74,7 @@ async def read_audit(
 async def prove_audit(
     request: Request, index: IndexPath, call: Annotated[Call, calls(authority.PROVE_AUDIT)]
 ) -> Response:
-    """The proof that an entry is in the log that was signed last; it can be checked offline."""
+    """The proof that an entry is in the log as it was signed; it can be checked offline."""
     return replies.shown(request, await operations.prove(call, index), _proof)
 
 
@@ -96,7 +96,10 @@ async def prove_receipt(
     "/audit/checkpoint", operation_id="readCheckpoint", response_model=wire.AuditCheckpoint, responses=told(*_SEEN)
 )
 async def read_checkpoint(request: Request, call: Annotated[Call, calls(authority.READ_CHECKPOINT)]) -> Response:
-    """The last signed head of the log. An entry is in it within a second of its answer."""
+    """The signed head of the log to go by: of the last ten seconds the one that most witnesses saw, then the last.
+
+    An entry is in the tree within a second of its answer.
+    """
     return replies.shown(request, await operations.head(call), _head)
 
 

@@ -40,9 +40,9 @@ class Octets(Response):
 
 @routes.get("/log/checkpoint", response_class=PlainTextResponse)
 async def checkpoint(request: Request, unit: UnitOfWork) -> Response:
-    """The last signed head (C2SP tlog-checkpoint). Have the keys that verify it from elsewhere."""
+    """The signed head to go by (C2SP tlog-checkpoint). Have the keys that verify it from elsewhere."""
     async with state.of(request).published.passed():
-        found = await proofs.latest(unit)
+        found = await proofs.shown(unit)
     if found is None:
         return ProblemResponse(Problem(problems.NOT_FOUND))
     return PlainTextResponse(found.note, headers=_MOVES, media_type=tiles.NOTE)

@@ -105,7 +105,7 @@ async def begin(call: Call, wanted: Wanted) -> Export | Refusal:
     asked = phrasing.written(wanted.terms)
     if (barred := gate.bar(call, Thing(_EXPORT))) is not None:
         return barred
-    head = await proofs.latest(call.unit)  # (1)
+    head = await proofs.shown(call.unit)  # (1)
     stated = Stated(wanted.reason, wanted.reference, asked, wanted.format, sample=wanted.sample_from)
     if head is None:
         return gate.refuse(call, Thing(_EXPORT), Reason.NOT_VISIBLE, stated=stated)

@@ -75,9 +75,9 @@ async def read(call: Call, index: int) -> Logged | Refusal:
 
 
 async def prove(call: Call, index: int) -> Proof | Refusal:
-    """The proof that an entry is in the tree that was signed last; also when what it said is past its term."""
-    found, signed = await _entry(call, index), await proofs.latest(call.unit)
-    if signed is None or index >= signed.size:
+    """The proof that an entry is in the tree that was signed; also when what it said is past its term."""
+    found, signed = await _entry(call, index), await proofs.shown(call.unit, index)
+    if signed is None:
         return _admitted(call, Thing(_ENTRY), None)
     return _admitted(call, _thing(found), await _proof(call, index, signed))
 
@@ -85,13 +85,14 @@ async def prove(call: Call, index: int) -> Proof | Refusal:
 async def redeem(call: Call, leaf_hash: bytes) -> Proof | Refusal:
     """The proof that what a receipt promised was done. The entry of a no tells which hash was not there, and when."""
     thing = Thing(_RECEIPT, digest=leaf_hash)
-    index, signed = await proofs.index_of(call.unit, leaf_hash), await proofs.latest(call.unit)
+    index = await proofs.index_of(call.unit, leaf_hash)
+    signed = None if index is None else await proofs.shown(call.unit, index)
     return _admitted(call, thing, None if index is None or signed is None else await _proof(call, index, signed))
 
 
 async def head(call: Call) -> Head | Refusal:
-    """The last signed head."""
-    found = await proofs.latest(call.unit)
+    """The signed head to go by."""
+    found = await proofs.shown(call.unit)
     if found is None:
         return _admitted(call, Thing(_LOG), None)
     return _admitted(call, Thing(_LOG, version=found.size), Head(found, tuple(await proofs.vkeys(call.unit))))

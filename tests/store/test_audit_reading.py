@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.audit import export, proofs, tree, witnessing
+from api.audit.sequencer import COSIGNATURE
 from api.cli import audit as command
 from api.errors import LogDamaged, NotExportable
 from api.settings import now
@@ -49,6 +50,25 @@ async def test_the_head_is_the_one_that_was_signed_last(connection: Any) -> None
     assert head.at > past.at
     assert await proofs.at(Rows(connection), 5) is None
     assert set(await proofs.vkeys(Rows(connection))) == set(SIGNER.vkeys)
+
+
+async def test_the_head_that_is_shown_is_one_that_others_saw(connection: Any, database: servers.Database) -> None:
+    """A newer one is cosigned a round later. Where the round fails, the newest is shown all the same."""
+
+    async def shown(above: int = -1) -> int | None:
+        found = await proofs.shown(Rows(connection), above)
+        return None if found is None else found.size
+
+    await integrated(connection, 3, 5, 8)
+    assert await shown() == 8
+    for size, names in ((3, "a"), (5, "ab")):
+        for name in names:
+            await connection.execute(COSIGNATURE.sql, size, f"witness-{name}", "line")
+    assert [await shown(), await shown(4), await shown(5), await shown(8)] == [5, 5, 8, None]
+    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size <= 5")
+    assert await shown() == 5, "others have not had the time to see the newest"
+    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size = 8")
+    assert await shown() == 8, "they have had it"
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 700])
