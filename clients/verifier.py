@@ -10,8 +10,8 @@ itself here. The steps, each resting on the ones before; the first thing that do
     (3) tile/        exactly the tiles of a tree of the signed size or of earlier ones; their right edge gives its root,
                      and each hash above level 0 is the root of a tile below it (C2SP tlog-tiles, RFC 6962 section 2.1)
     (4) tile/entries the entries alone give the signed root once more; else the first foreign one is named. Those below
-                     the number in `retained` are past their term: their hashes stand for them, their bodies must not be
-                     there
+                     the number in `retained` are past their term: a later entry must say so; their hashes stand for
+                     them, their bodies must not be there
     (5) entries/     each INDEX.json is the leaf at that index (C2SP tlog-proof, RFC 9162 section 2.1.3.2)
     (6) consistency  the log of checkpoint.old is the beginning of this one (RFC 9162 section 2.1.4.2)
     (7) sample       if asked: each entry that the head draws is there (SHA-256 over a label, the root and the index)
@@ -113,9 +113,10 @@ class Entry:
 class Report:
     """What holds: this head, who signed it, and what was proven of it.
 
-    `signed`: the names of the signatures. `cosigned`: by each witness, when. `older`: the size of the older head if one
-    was given. `whole`: whether the entries of the whole log were there, or only those `proven` by themselves.
-    `retained`: of so many at its beginning only the hashes are left. `at`: when the log says that it signed this head.
+    `signed`: the names of the signatures. `at`: when the log says that it signed. `cosigned`: by each witness, when.
+    `older`: the size of the older head if one was given. `whole`: whether the entries of the whole log were there, or
+    only those `proven` by themselves. `retained`: of so many at its beginning only the hashes are left; the entry
+    `retention` says so.
     """
 
     checkpoint: Checkpoint
@@ -127,6 +128,7 @@ class Report:
     whole: bool
     keys_from_elsewhere: bool
     retained: int = 0
+    retention: int | None = None
     sample: int | None = None
 
     def words(self) -> str:
@@ -159,7 +161,8 @@ class Report:
         if not self.whole:
             yield "Not proven: anything about the entries that are not in this bundle."
         if self.retained:
-            yield f"Not proven: what the first {self.retained} entries say. Their term is over; an archive may show it."
+            over = f"Entry {self.retention} says that their term is over; an archive may show it."
+            yield f"Not proven: what the first {self.retained} entries say. {over}"
         if "ML-DSA-44" not in self.signed:
             yield "Not proven to somebody who has a quantum computer: the ML-DSA-44 signature was not checked."
         if not self.keys_from_elsewhere:
@@ -218,18 +221,21 @@ def verify(
     signed, cosigned = _signed(data, trusted)
     at = min((each for each in signed.values() if each is not None), default=None)
     whole = head.size == 0 or (directory / "tile").exists()
-    retained = _retained(directory, head) if whole else 0
+    retained, retention = _retained(directory, head) if whole else 0, None
     if whole:
         _tiles(directory, head, retained, lambda part: progress(part / 2))  # (3)
-        _entries(directory, head, retained, lambda part: progress((1 + part) / 2))  # (4)
+        retention = _entries(directory, head, retained, lambda part: progress((1 + part) / 2))  # (4)
     proven = _proven(directory, head, data)  # (5)
     older = _older(directory, head, trusted.logs)  # (6)
-    if sample is not None and not whole:  # (7)
-        for index in sorted(set(sampled(head, sample)) - set(proven))[:1]:
-            raise DoesNotHold("entries", f"entry {index} is of the sample, and is not there")
+    if sample is not None:  # (7)
+        there = frozenset(proven)
+        for index in sampled(head, sample, retained if whole else None):
+            if index not in there:
+                raise DoesNotHold("entries", f"entry {index} is of the sample, and what it says is not there")
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
-    return Report(head, tuple(signed), at, cosigned, proven, older, whole, bool(vkeys or policy), retained, sample)
+    elsewhere = bool(vkeys or policy)
+    return Report(head, tuple(signed), at, cosigned, proven, older, whole, elsewhere, retained, retention, sample)
 
 
 @contextmanager
@@ -277,10 +283,10 @@ def endorsed(where: str, note: bytes, vkey: str) -> str:
     return body
 
 
-def sampled(head: Checkpoint, first: int) -> Iterator[int]:
-    """The entries from `first` on that the head draws: one in a hundred, by nobody's choice."""
+def sampled(head: Checkpoint, first: int, beyond: int | None = None) -> Iterator[int]:
+    """The entries from `first` on, below `beyond`, that the head draws: one in a hundred, by nobody's choice."""
     begun = hashlib.sha256(b"ketenbrug audit sample v1\n" + head.root)
-    for index in range(first, head.size):
+    for index in range(first, head.size if beyond is None else beyond):
         each = begun.copy()
         each.update(index.to_bytes(8, "big"))
         if int.from_bytes(each.digest()[:8], "big") < 2**64 // 100:
@@ -504,22 +510,40 @@ def _exactly(directory: Path, rows: Sequence[_Row], retained: int) -> None:
             raise DoesNotHold(where, "is no tile of a log of this size")
 
 
-def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> None:
-    tree = _Tree()
+def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callable[[float], None]) -> int | None:
+    """Returns which entry says that those before `retained` are past their term, if any are."""
+    tree, told = _Tree(), None
     leaves = list(itertools.islice(leaf_hashes(directory, head), retained))
     for each in leaves:
         tree.add(each)
     for where, width in _bundles(head.size, retained):
         progress(len(leaves) / head.size)
         for leaf in _bundle(where, _read(directory, where), width):
+            told = len(leaves) if retained and _retains(leaf, retained) else told
             leaves.append(hashlib.sha256(b"\x00" + leaf).digest())
             tree.add(leaves[-1])
     if tree.root() == head.root:
-        return
+        if retained and told is None:
+            raise DoesNotHold("retained", f"no entry from {retained} on says that the term of those before it is over")
+        return told
     signed = leaf_hashes(directory, head)
     index = next(index for index, (one, other) in enumerate(zip(leaves, signed, strict=True)) if one != other)
     where = _at("entries", index // _WIDTH, min(_WIDTH, head.size - index // _WIDTH * _WIDTH))
     raise DoesNotHold(where, f"entry {index} is not the one that was signed for")
+
+
+def _retains(leaf: bytes, below: int) -> bool:
+    """Whether an entry says that those before `below` are past their term. Few of a million are read for that."""
+    if b'"audit.retain"' not in leaf:
+        return False
+    try:
+        match json.loads(leaf):
+            case {"action": "audit.retain", "result": "permitted", "object": {"type": "audit-log", "version": int(to)}}:
+                return to >= below
+            case _:
+                return False
+    except (ValueError, RecursionError):
+        return False
 
 
 def _bundle(where: str, data: bytes, width: int) -> list[bytes]:
@@ -756,7 +780,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--vkeys", type=Path, help="verifier keys that you have from elsewhere, a line each")
     parser.add_argument("--policy", type=Path, help="whom you trust, in the form of C2SP tlog-policy")
-    parser.add_argument("--sample", type=int, metavar="FIRST", help="check that the sample from this entry on is whole")
+    parser.add_argument("--sample", type=_index, metavar="FIRST", help="check that the sample from here on is whole")
     options = parser.parse_args(arguments)
     try:
         with opened(options.directory) as directory:
@@ -772,6 +796,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(f"{report.words()}\n")
     return 0
+
+
+def _index(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
 
 
 def _silent(_part: float) -> None:

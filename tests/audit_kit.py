@@ -104,7 +104,7 @@ def leaves(count: int) -> list[bytes]:
     return [b'{"action":"dossiers.read","v":%d}' % index for index in range(count)]
 
 
-def past(directory: Path, below: int) -> Path:
+def lightened(directory: Path, below: int) -> Path:
     """An export that says that what was said before this entry is past its term, as the last entry says too or not."""
     for n in range(below // 256):
         (directory / tree.path("entries", n)).unlink()

@@ -66,7 +66,7 @@ def verify(
     directory: _Directory,
     vkeys: Annotated[Path | None, typer.Option(help="Verifier keys that you have from elsewhere.")] = None,
     policy: Annotated[Path | None, typer.Option(help="Whom you trust: log and witnesses (C2SP tlog-policy).")] = None,
-    sample: Annotated[int | None, typer.Option(help="Check that the sample from this entry on is whole.")] = None,
+    sample: Annotated[int | None, typer.Option(min=0, help="Check that the sample from here on is whole.")] = None,
 ) -> None:
     """Check an export offline. Exit 1 names the first thing that does not hold."""
     given = (("--vkeys", vkeys), ("--policy", policy), ("--sample", sample))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from api.audit import export
+from api.audit import export, proofs
 from api.audit.checkpoint import Signer
 from api.audit.delay import MergeDelay
 from api.errors import LogDamaged, LogStopped
@@ -23,12 +23,13 @@ from api.settings import now
 from api.storage.pool import Database
 from clients import verifier
 from clients.verifier import DoesNotHold
-from tests.audit_kit import ORIGIN
+from tests.audit_kit import ORIGIN, retention
 from tests.audit_store import APPEND, SEED, Rows, append, guard_of, integrate, leaf, settle, take_up, tamper, turn_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from clients.verifier import Checkpoint
     from tests import servers
 
 SIZE = 300
@@ -161,6 +162,22 @@ async def test_giving_out_an_id_again_is_refused_at_once_or_stops_the_next_batch
         await integrate(connection, await take_up(connection))
 
 
+async def test_deleting_under_the_guise_of_retention_is_found_at_the_next_check(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    """The owner sets the mark and takes no trigger away. Who writes the entry that has to be there is in the log."""
+    owner: Any = await asyncpg.connect(database.owner_url)
+    await owner.execute("INSERT INTO audit.retention VALUES (256, now())")
+    assert await owner.execute("DELETE FROM audit.entry WHERE id <= 256") == "DELETE 256"
+    await owner.close()
+    missing = "retained: no entry from 256 on says that the term of those before it is over"
+    assert await found(connection, tmp_path) == missing
+    await connection.execute(APPEND, retention(256))
+    await settle(connection)
+    assert await found(connection, tmp_path) == "nothing"
+    assert verifier.verify(tmp_path).retention == SIZE
+
+
 async def test_reorder_is_found_at_the_next_check(connection: Any, database: servers.Database, tmp_path: Path) -> None:
     await tamper(
         database,
@@ -223,15 +240,15 @@ async def test_a_fork_with_the_logs_own_key_is_found_when_compared(
     """Whoever has the key and skips the guard signs what they like. Who kept a head sees that it is another log."""
     await export.write(Rows(connection), tmp_path / "kept")
     kept = verifier.verify(tmp_path / "kept").checkpoint
+    await append(connection, 5)
+    await settle(connection)
+    assert verifier.consistent(kept, *await _grown(connection, tmp_path / "honest", kept)), "an honest log is no fork"
     await tamper(database, "TRUNCATE audit.leaf, audit.tile, audit.checkpoint, audit.projection, audit.cosignature")
     await tamper(database, "DELETE FROM audit.entry WHERE id = 1")
     (await guard_of(connection)).note = None
     await append(connection, 5)
     await settle(connection)
-    await export.write(Rows(connection), tmp_path / "forged")
-    forged = verifier.verify(tmp_path / "forged").checkpoint
-    assert forged.size > kept.size
-    assert not verifier.consistent(kept, forged, [bytes(32)] * 9)
+    assert not verifier.consistent(kept, *await _grown(connection, tmp_path / "forged", kept))
 
 
 async def test_a_swapped_signing_key_is_found_at_the_next_start_and_by_everybody_who_has_the_old_one(
@@ -281,6 +298,14 @@ def test_the_page_tells_each_attack_and_each_attack_is_tried() -> None:
     tried = set(re.findall(r"^(?:async )?def (test_\w+)", Path(__file__).read_text(), re.MULTILINE))
     assert tried - told == {"test_the_page_tells_each_attack_and_each_attack_is_tried"}
     assert told <= tried
+
+
+async def _grown(connection: Any, directory: Path, kept: Checkpoint) -> tuple[Checkpoint, list[bytes]]:
+    """The head that an outsider verifies, and the best proof that this log can give that it extends the kept one."""
+    await export.write(Rows(connection), directory)
+    head = verifier.verify(directory).checkpoint
+    assert head.size > kept.size
+    return head, await proofs.consistency(Rows(connection), kept.size, head.size, {})
 
 
 async def _stops(connection: Any, why: str) -> None:

@@ -20,8 +20,8 @@ from api.errors import LogDamaged, Misconfigured, NotExportable, Unavailable
 from api.settings import now
 from clients import verifier
 from tests import live
-from tests.audit_kit import ORIGIN
-from tests.audit_store import Rows, append, settle, tamper
+from tests.audit_kit import ORIGIN, retention
+from tests.audit_store import APPEND, Rows, append, settle, tamper
 from tests.bucket_kit import Store, objects
 
 if TYPE_CHECKING:
@@ -311,6 +311,7 @@ async def test_what_is_past_its_term_is_not_published(
     with pytest.raises(NotExportable, match="past its term"):
         await published(to(pool, late, entries=True))
     await published(to(pool, store, entries=True))
+    await connection.execute(APPEND, retention(512))
     await grown(connection, 700)
     await published(to(pool, store, entries=True))
     assert verifier.verify(on_disk(store, tmp_path)).retained == 512

@@ -20,7 +20,7 @@ from api.errors import NotExportable
 from api.settings import now
 from clients import receipts, verifier
 from tests import live, servers
-from tests.audit_kit import ORIGIN
+from tests.audit_kit import ORIGIN, lightened
 from tests.audit_store import APPEND, Rows, leaf, settle, take_up, turn_page
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     # (3) an export proves the rest, and says in words what it does not
     run_export = ("export", "--dir", str(tmp_path / "log"), "--from", str(head.size))
     await asyncio.to_thread(run, database, *run_export)
-    report = verifier.verify(tmp_path / "log")
-    assert (report.retained, report.older) == (512, head.size)
+    report = verifier.verify(tmp_path / "log", sample=512)
+    assert (report.retained, report.retention, report.older) == (512, OLD + YOUNG + 1, head.size)
     assert "Proven: the first 512 entries stand in it with their hashes, in their order." in report.words()
     assert "Not proven: what the first 512 entries say." in report.words()
     assert len(verifier.story(tmp_path / "log")) == OLD + YOUNG + 2 - 512
@@ -217,7 +217,7 @@ async def test_nothing_is_deleted_without_an_archive_that_holds_it(
     connection: Any, database: servers.Database, tmp_path: Path
 ) -> None:
     archive = tmp_path / "archive"
-    await exports.write(Rows(connection), archive)
+    await exports.write(Rows(connection), archive, entries=[3])
     with pytest.raises(NotExportable, match="never written over"):
         await archived(database, archive)
     with pytest.raises(NotExportable, match="does not hold"):
@@ -225,9 +225,10 @@ async def test_nothing_is_deleted_without_an_archive_that_holds_it(
     await entries(connection, 400, 50)
     with pytest.raises(NotExportable, match="make a newer one"):
         await retained(database, archive, days=1)
-    bundle = archive / tree.path("entries", 0)
-    await asyncio.to_thread(bundle.unlink)
-    await asyncio.to_thread((archive / "retained").write_text, "256\n")
+    await asyncio.to_thread(lightened, archive, 256)
+    with pytest.raises(NotExportable, match="no entry from 256 on says"):
+        await retained(database, archive)
+    await asyncio.to_thread(shutil.rmtree, archive / "tile")
     with pytest.raises(NotExportable, match="lacks entries"):
         await retained(database, archive)
     assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG + 400

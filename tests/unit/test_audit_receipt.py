@@ -148,7 +148,7 @@ def test_a_promise_that_a_later_log_does_not_keep_is_broken(export: Path) -> Non
 def test_a_promise_that_was_kept_is_kept_when_its_entry_is_past_its_term(tmp_path: Path) -> None:
     """Its hash stands where it stood; one that never stood there is broken as before."""
     entries = [*(entry(n) for n in range(600)), audit_kit.retention(512)]
-    export = audit_kit.past(audit_kit.Log(entries).export(tmp_path, at=SIGNED), 512)
+    export = audit_kit.lightened(audit_kit.Log(entries).export(tmp_path, at=SIGNED), 512)
     promised = [receipts.read(SIGNER.sign(entry(n), AT), VKEY) for n in (5, 511, 512, 600)]
     assert receipts.broken(promised, export) == tuple(promised[3:])
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from typing import TYPE_CHECKING
+
+import pytest
 
 from api.audit import sample
 from clients import verifier
-from tests.audit_kit import Log, leaves
+from tests.audit_kit import Log, leaves, lightened, retention
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 ROOT = hashlib.sha256(b"some root").digest()
 
@@ -34,14 +35,20 @@ def test_the_verifier_draws_the_same_by_code_of_its_own() -> None:
     assert list(verifier.sampled(head, 300)) == sample.drawn(ROOT, 300, 20_000)
 
 
-def test_a_sample_is_checked_to_be_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = Log(leaves(700))
-    drawn = sample.drawn(log.head().root, 0, 700)
+@pytest.mark.parametrize("kept", ["the proofs", "the log from 256 on"])
+def test_a_sample_is_checked_to_be_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str], kept: str) -> None:
+    """In a bundle, and in an export of a log of which some is past its term: what it said may come from an archive."""
+    log = Log([*leaves(700), retention(256)])
+    drawn = sample.drawn(log.head().root, 0, 701)
+    if kept != "the proofs":
+        drawn = [each for each in drawn if each < 256]
     for number, proven in enumerate((drawn, drawn[1:], drawn[:-1])):
         directory = log.export(tmp_path / str(number), proven=proven)
-        for path in sorted((directory / "tile").rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        (directory / "tile").rmdir()
+        if kept == "the proofs":
+            shutil.rmtree(directory / "tile")
+        else:
+            lightened(directory, 256)
+            assert verifier.main([str(directory), "--sample", "256"]) == 0
         assert verifier.main([str(directory), "--sample", "0"]) == (number > 0)
         told = capsys.readouterr()
         if number:
@@ -49,3 +56,10 @@ def test_a_sample_is_checked_to_be_whole(tmp_path: Path, capsys: pytest.CaptureF
             assert f"entry {missing} is of the sample" in told.err
         else:
             assert "draws for the sample, from 0 on, is here" in told.out
+
+
+@pytest.mark.parametrize("first", ["-1", "some", "1" * 19])
+def test_a_sample_begins_at_an_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        verifier.main([str(tmp_path), "--sample", first])
+    assert "argument --sample: invalid" in capsys.readouterr().err

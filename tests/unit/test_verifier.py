@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.audit import tree
-from api.audit.checkpoint import Ed25519Key, Head, MlDsaKey, signed
+from api.audit.checkpoint import Ed25519Key, Head, signed
 from clients import verifier, witness
-from tests.audit_kit import KEY, ORIGIN, STRANGER, Log, leaves, write
+from tests.audit_kit import KEY, ORIGIN, POST_QUANTUM, STRANGER, Log, leaves, lightened, retention, write
 
 EMPTY = hashlib.sha256(b"").digest()
 
@@ -286,6 +286,32 @@ def test_a_bundle_in_any_other_form_is_refused(export: Path) -> None:
         assert fault(export) == f"{name}: {what}"
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"?audit.retain",
+        b'["audit.retain"]',
+        retention(256),
+        retention(512, action="audit.retained"),
+        retention(512, result="refused"),
+        retention(512, object={"type": "audit-log", "version": "512"}),
+        retention(512, object={"type": "audit-export", "version": 512}),
+    ],
+)
+def test_that_a_term_is_over_an_entry_of_the_log_must_say(tmp_path: Path, last: bytes) -> None:
+    """The file `retained` alone is the word of whoever hands the export over, who may have left out what they like."""
+    directory = lightened(Log([*leaves(599), last]).export(tmp_path), 512)
+    assert fault(directory) == "retained: no entry from 512 on says that the term of those before it is over"
+
+
+def test_which_entry_says_that_a_term_is_over_is_told(tmp_path: Path) -> None:
+    for below in (512, 1024):
+        directory = lightened(Log([*leaves(1024), retention(below)]).export(tmp_path / str(below)), 512)
+        report = verifier.verify(directory)
+        assert (report.retained, report.retention) == (512, 1024)
+        assert "what the first 512 entries say. Entry 1024 says that their term is over" in report.words()
+
+
 def test_an_entry_and_its_proof_go_together(export: Path) -> None:
     for name in ("entries/255.json", "entries/255.tlog-proof"):
         data = (export / name).read_bytes()
@@ -413,7 +439,6 @@ def test_the_command_says_what_holds_and_what_does_not(export: Path, capsys: pyt
 
 # Who signed, and whom one trusts
 
-POST_QUANTUM = MlDsaKey.from_seed(ORIGIN, bytes(32))
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
