@@ -21,12 +21,11 @@ from api.audit.digest import Digest, of_week
 from api.audit.entry import Entry, Thing
 from api.audit.standing import Generation
 from api.cli import digest as digests
-from api.cli import guards, keeping, publishing
+from api.cli import guards, keeping, publishing, transaction
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
 from api.oauth import operator
 from api.settings import Settings
-from api.storage.pool import Database
 from api.vocabulary import Result
 from clients import verifier
 
@@ -141,44 +140,26 @@ def recompute_signals() -> None:
 
 
 async def _digest(url: str, monday: date) -> Digest:
-    database = await Database.open(url, size=1)
-    unit = database.unit(settings.now())
-    try:
+    async with transaction.of(url) as unit:
         return await of_week(unit, monday)
-    finally:
-        await unit.finish()
-        await database.close()
 
 
 async def _forget(url: str) -> None:
-    database = await Database.open(url, size=1)
-    unit = database.unit(settings.now())
-    try:
+    async with transaction.of(url) as unit:
         await signals.forget(unit)
-        await unit.finish()
-    finally:
-        await database.close()
 
 
 async def _adopt(found: Settings) -> Generation:
-    database = await Database.open(found.database_url.get_secret_value(), size=1)
-    now = settings.now()
-    unit = database.unit(now)
-    told = Entry(
-        id=uuid_utils.uuid7(),
-        at=now,
-        action=ADOPT_LOG,
-        result=Result.PERMITTED,
-        actor=operator.local(),
-        thing=Thing("audit-log"),
-    )
-    try:
-        async with guards.opened(found, examined=True) as guard:
-            begun = await adoption.adopt(unit, found.origin, guard, told)
-        await unit.finish()
-    except BaseException:
-        await unit.abort()
-        raise
-    finally:
-        await database.close()
-    return begun
+    async with (
+        guards.opened(found, examined=True) as guard,
+        transaction.of(found.database_url.get_secret_value()) as unit,
+    ):
+        told = Entry(
+            id=uuid_utils.uuid7(),
+            at=unit.now,
+            action=ADOPT_LOG,
+            result=Result.PERMITTED,
+            actor=operator.local(),
+            thing=Thing("audit-log"),
+        )
+        return await adoption.adopt(unit, found.origin, guard, told)

@@ -11,11 +11,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from api import settings
+from api.cli import transaction
 from api.crypto import secretfile
 from api.errors import Misconfigured
 from api.oauth import agreeing, jose
 from api.oauth.model import KEYS_WARNED, renew_by
-from api.storage.pool import Database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,18 +33,8 @@ def within(work: Callable[[Unit], Awaitable[T]]) -> T:
     """Do it in one unit of work on the configured database."""
 
     async def once() -> T:
-        database = await Database.open(settings.database(), size=1)
-        try:
-            unit = database.unit(settings.now())
-            try:
-                done = await work(unit)
-                await unit.finish()
-            except BaseException:
-                await unit.abort()
-                raise
-            return done
-        finally:
-            await database.close()
+        async with transaction.of(settings.database()) as unit:
+            return await work(unit)
 
     return asyncio.run(once())
 

@@ -14,6 +14,7 @@ import typer
 import uuid_utils.compat as uuid_utils
 
 from api import settings
+from api.cli import transaction
 from api.crypto import memory
 from api.crypto.vault import Vault
 from api.custody import opening
@@ -24,7 +25,6 @@ from api.errors import NotPossible
 from api.oauth import operator
 from api.persons import erasure
 from api.persons.model import Erasure
-from api.storage.pool import Database
 from api.vocabulary import ErasureGround, Reason
 
 _WHY: Final = {
@@ -56,16 +56,10 @@ def erase_person(
 async def _erase(url: str, case: UUID, ground: ErasureGround) -> Erasure:
     memory.keep()
     path, chosen = settings.custody()
-    database = await Database.open(url, size=1)
-    unit = database.unit(settings.now())
     once = Once("", uuid_utils.uuid7(), replayed=False)
-    try:
-        async with opening.keepers(path, chosen) as kept:
-            call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(kept.keys), kept.index, once)
-            outcome = await erasure.erase(call, case, ground)
-            await unit.finish()
-    finally:
-        await database.close()
+    async with opening.keepers(path, chosen) as kept, transaction.of(url) as unit:
+        call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(kept.keys), kept.index, once)
+        outcome = await erasure.erase(call, case, ground)
     if isinstance(outcome, Refusal):
         raise NotPossible(_WHY[outcome.reason])
     return outcome

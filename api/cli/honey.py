@@ -11,11 +11,11 @@ import typer
 
 from api import settings
 from api.cases import honey
+from api.cli import transaction
 from api.crypto import memory
 from api.crypto.vault import Vault
 from api.custody import opening
 from api.oauth import operator
-from api.storage.pool import Database
 from api.vocabulary import Municipality, OrganisationId
 
 app: Final = typer.Typer(help="Plant records of nobody, to be told who comes to them.", no_args_is_help=True)
@@ -39,15 +39,9 @@ def plant(
 async def _plant(url: str, host: OrganisationId, municipality: Municipality) -> honey.Planted:
     memory.keep()
     path, chosen = settings.custody()
-    database, now = await Database.open(url, size=1), settings.now()
-    try:
-        said = database.unit(now)
-        honey.announce(said, operator.local())
-        await said.finish()
-        async with opening.keepers(path, chosen) as kept:
-            unit = database.unit(honey.seeming(now))
-            planted = await honey.plant(unit, Vault(kept.keys), kept.index, host, municipality)
-            await unit.finish()
-    finally:
-        await database.close()
-    return planted
+    now = settings.now()
+    async with transaction.opened(url) as database:
+        async with transaction.within(database, now) as unit:
+            honey.announce(unit, operator.local())
+        async with opening.keepers(path, chosen) as kept, transaction.within(database, honey.seeming(now)) as unit:
+            return await honey.plant(unit, Vault(kept.keys), kept.index, host, municipality)

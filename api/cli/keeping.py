@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from api import settings
 from api.audit import export as exports
 from api.audit import pages, reprojection, retention
 from api.audit.entry import Entry, Stated, Thing
+from api.cli.transaction import opened, within
 from api.custody import custodian
 from api.disclosure.authority import EXPORT_LOG, REINDEX_LOG, RETAIN_LOG, TURN_PAGE
 from api.errors import NotExportable, Overloaded
@@ -135,28 +135,6 @@ async def _turn_page(url: str, month: datetime) -> str:
         async with within(database) as unit:
             custodian.write_down(unit, operator.local(), TURN_PAGE, "audit-log")
             return await pages.leap(unit, month)
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncGenerator[Database]:
-    """The database, for as long as the context lasts."""
-    database = await Database.open(url, size=1)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
-async def within(database: Database) -> AsyncGenerator[Unit]:
-    """A unit of work on it."""
-    unit = database.unit(settings.now())
-    try:
-        yield unit
-        await unit.finish()
-    except BaseException:
-        await unit.abort()
-        raise
 
 
 def _told(unit: Unit, below: int) -> Entry:

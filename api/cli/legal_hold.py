@@ -9,9 +9,9 @@ from uuid import UUID
 import typer
 
 from api import settings
+from api.cli import transaction
 from api.oauth import operator
 from api.persons import holds
-from api.storage.pool import Database
 from api.vocabulary import HoldGround
 
 app: Final = typer.Typer(help="Forbid the erasure of a person for a while.", no_args_is_help=True)
@@ -34,13 +34,8 @@ def release(case: Case) -> None:
 
 
 async def _with_unit(url: str, case: UUID, ground: HoldGround | None) -> None:
-    database = await Database.open(url, size=1)
-    unit = database.unit(settings.now())
-    try:
+    async with transaction.of(url) as unit:
         if ground is None:
             await holds.release(unit, operator.local(), case)
         else:
             await holds.place(unit, operator.local(), case, ground)
-        await unit.finish()
-    finally:
-        await database.close()

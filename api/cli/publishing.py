@@ -16,7 +16,7 @@ from api.audit import publication
 from api.audit.entry import Stated
 from api.audit.places import BUCKET, BucketSettings, in_one_bucket
 from api.audit.publication import Publication
-from api.cli import buckets, keeping
+from api.cli import buckets, keeping, transaction
 from api.errors import KetenbrugError, Misconfigured
 from api.schemas.audit import Reference
 from api.storage.pool import Database
@@ -78,7 +78,7 @@ def _stated(to: str | None, reason: AuditReason | None, reference: str, *, unpub
 
 
 async def _publish(url: str, found: BucketSettings, why: Stated | None) -> int:
-    async with keeping.opened(url) as database, _opened(database, found, entries=why is not None) as made:
+    async with transaction.opened(url) as database, _opened(database, found, entries=why is not None) as made:
         if why is not None:
             await keeping.taken_out(database, why)
         while await made.step():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 import pytest
 
-from api.errors import Overloaded, Replayed, StaleStanding, Unavailable
+from api.cli import transaction
+from api.errors import NotPossible, Overloaded, Replayed, StaleStanding, Unavailable
 from api.storage.pool import Database
 from api.storage.statement import Bound
 from api.storage.unit import Unit
@@ -431,3 +432,15 @@ async def test_a_unit_tells_what_of_that_which_it_carried_is_committed(world: Wo
     assert set(declined.committed) == {mark, asked}
     assert failed.committed == (also,)
     assert lost.committed == ()
+
+
+async def test_what_a_command_is_refused_is_let_go_at_once(database: servers.Database) -> None:
+    """Not when closing the database has waited for it, which takes five seconds."""
+
+    async def refused() -> None:
+        async with transaction.of(database.app_url) as unit:
+            await unit.all(Bound("SELECT 1", ()))
+            raise NotPossible("no")
+
+    with pytest.raises(NotPossible):
+        await asyncio.wait_for(refused(), 4)
