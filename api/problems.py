@@ -161,6 +161,11 @@ INTERNAL: Final = _row(
     "The request could not be completed. Nothing was disclosed.",
     "Retry with the same Idempotency-Key. If it persists, send us the request id; it holds no personal data.",
 )
+LOG_DAMAGED: Final = _row(
+    "log-damaged", 500, "The log is not whole", "Het logboek is niet heel",
+    "Something that was signed is not there any more. No answer is given without it, so that no gap looks whole.",
+    "Tell the operator, with the request id. An auditor finds what is on either side of it with `seq:`.",
+)
 OVERLOADED: Final = _row(
     "overloaded", 503, "No capacity at this moment", "Op dit moment geen capaciteit",
     "The service is at its limit and took nothing in.",
@@ -456,6 +461,8 @@ def of(error: errors.KetenbrugError) -> Problem:
         case errors.Overloaded() | errors.Unavailable():
             row = OVERLOADED if isinstance(error, errors.Overloaded) else UNAVAILABLE
             return Problem(row, headers=(("Retry-After", str(error.retry_after)),))
+        case errors.LogDamaged():
+            return Problem(LOG_DAMAGED, f"{LOG_DAMAGED.detail} It is this: {error}.")
         case errors.TooManyRequests():
             return Problem(TOO_MANY_REQUESTS, headers=(("Retry-After", str(error.retry_after)),))
         case errors.Refused():

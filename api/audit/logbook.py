@@ -4,8 +4,9 @@ Laws, each held by a test:
 
 - **At least once.** The cursor moves when the logbook has confirmed everything before it, and not earlier. What is sent
   again has the same trace and span, so that a logbook can tell.
-- **Nothing is passed over.** What the logbook refuses stays the next to be sent, and is told each time; nobody decides
-  here that a person's processing need not be known. No sampling flag of a caller counts.
+- **Nothing is passed over.** What the logbook refuses stays the next to be sent, and is told each time, and so does an
+  entry that is not there; nobody decides here that a person's processing need not be known. Only what is past its term
+  is not sent any more. No sampling flag of a caller counts.
 - **A record tells how the request ended.** An entry is sent when it is older than any request can last, so that a
   failure after it is in the log by then.
 - **One process delivers**, by an advisory lock, and holds no transaction while it waits for the logbook.
@@ -16,12 +17,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Integer, Uuid, bindparam, func, select, true, update
+from sqlalchemy import ARRAY, BigInteger, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api.audit import lead, views
+from api.audit import lead, proofs, retention, views
 from api.audit.projection import content
-from api.audit.tables import body, delivery, leaf, projection
+from api.audit.tables import delivery, projection
 from api.errors import LogbookRefused
 from api.storage.statement import statement
 
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from api.audit.proofs import Logged
     from api.audit.views import Endings, Register
     from api.outbound import Answer
     from api.storage.pool import Database
-    from api.storage.unit import Record, Unit
+    from api.storage.unit import Unit
 
     Views = list[dict[str, Any]]
 
@@ -61,13 +63,6 @@ _ADVANCE: Final = statement(
     update(delivery)
     .where(delivery.c.name == bindparam("of_name"), delivery.c.next == bindparam("before", type_=BigInteger))
     .values(next=bindparam("after", type_=BigInteger), at=func.now())
-)
-_NEXT: Final = statement(
-    select(leaf.c.index, body.c.leaf)
-    .join(body, true())
-    .where(leaf.c.index >= bindparam("first", type_=BigInteger))
-    .order_by(leaf.c.index)
-    .limit(bindparam("most", type_=Integer))
 )
 _ENDED: Final = statement(
     select(projection.c.request_id, projection.c.result).where(
@@ -105,33 +100,37 @@ class Logbook:
         self._headers = {"Content-Type": "application/json"} | dict(headers or {})
 
     async def deliver(self) -> int:
-        """Send the next entries, and tell how many there were. Raises `LogbookRefused`, or what kept it away."""
+        """Send the next entries, and tell how many there were.
+
+        Raises `LogbookRefused`, `LogDamaged`, or what kept it away.
+        """
         first, found, ended = await self._look()
         records: Views = []
         after = first
-        for row in found:
-            told = content(row["leaf"])
+        for each in found:
+            told = content(each.leaf)
             at = views.instant(told)
             made = views.ldv(told, ended, self._register)
             if (at is not None and self._clock() - at < self._settled) or (records and len(records + made) > RECORDS):
                 break
             records += made
-            after = row["index"] + 1
+            after = each.index + 1
         if records:
             await self._send(records)
         if after > first:
             await self._advance(first, after)
         return after - first
 
-    async def _look(self) -> tuple[int, Sequence[Record], Endings]:
+    async def _look(self) -> tuple[int, Sequence[Logged], Endings]:
         unit = self._unit()
         try:
             row = await unit.one(_CURSOR(of_name=_NAME))
             if row is None:
                 await unit.run(_BEGIN(name=_NAME))
             first = 0 if row is None else row["next"]
-            found = await unit.all(_NEXT(first=first, most=BATCH))
-            requests = [each for row in found if (each := views.request(content(row["leaf"]))) is not None]
+            begin = max(first, await retention.below(unit))
+            found = await proofs.entries(unit, begin, begin + BATCH)
+            requests = [named for each in found if (named := views.request(content(each.leaf))) is not None]
             results = await unit.all(_ENDED(requests=requests))
         finally:
             await unit.finish()

@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from sqlalchemy import BigInteger, Text, bindparam, func, literal_column, select, text, true
+from sqlalchemy import BigInteger, Text, bindparam, column, func, literal_column, select, text, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit import tree
-from api.audit.tables import body, checkpoint, cosignature, leaf, verifier
+from api.audit.tables import body, checkpoint, cosignature, leaf, retention, verifier
 from api.audit.tree import StripAt, TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+    from sqlalchemy import FromClause, Select
 
     from api.audit.tree import Known, Plan
     from api.storage.statement import Bound
@@ -101,11 +103,16 @@ _LAST_WITHIN: Final = statement(
     .limit(1)
 )
 _VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))
-_LOGGED: Final = statement(
-    select(leaf.c.index, body.c.leaf)
-    .join(body, true())
-    .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
-    .order_by(leaf.c.index)
+_MARK: Final = select(func.coalesce(func.max(retention.c.below), 0)).scalar_subquery()
+_SIZE: Final = select(func.coalesce(func.max(checkpoint.c.size), 0)).scalar_subquery()
+# Every place from the mark of retention to the signed size, whether anything is there or not.
+_PLACES: Final = (
+    func.generate_series(
+        func.greatest(bindparam("first", type_=BigInteger), _MARK),
+        func.least(bindparam("end", type_=BigInteger), _SIZE) - 1,
+    )
+    .table_valued(column("index", BigInteger))
+    .render_derived("asked")
 )
 _INDEX: Final = statement(select(leaf.c.index).where(leaf.c.leaf_hash == bindparam("hashed")).limit(1))
 # Of a tile above the leaves the widest is taken; a wide one stands in for every narrower one. The hashes of the partial
@@ -141,6 +148,15 @@ _STRIPS: Final = statement(
 )
 
 
+def said(asked: FromClause) -> Select[Any, Any]:
+    """What the entries say that are asked for, by a column `index`: for `whole`, so that a gap is seen as a gap."""
+    there = select(asked.c.index, body.c.leaf).select_from(asked)
+    return there.outerjoin(leaf, leaf.c.index == asked.c.index).outerjoin(body, true())
+
+
+_LOGGED: Final = statement(said(_PLACES).order_by(_PLACES.c.index))
+
+
 async def latest(reader: Reader) -> Checkpoint | None:
     """The last head that was signed. None before the log has begun."""
     return _checkpoint(await reader.all(_LATEST()))
@@ -171,9 +187,23 @@ async def vkeys(reader: Reader) -> list[str]:
 
 
 async def entries(reader: Reader, first: int, end: int) -> list[Logged]:
-    """The entries with an index from `first` to below `end`, in order; those that there are."""
-    rows = await reader.all(_LOGGED(first=first, end=end))
-    return [Logged(row["index"], row["leaf"]) for row in rows]
+    """The entries with an index from `first` to below `end`, in order; those that are in the log and within their term.
+
+    Raises `LogDamaged` when one of these is not there.
+    """
+    return whole(await reader.all(_LOGGED(first=first, end=end)))
+
+
+def whole(rows: Iterable[Any]) -> list[Logged]:
+    """What `said` found. Raises `LogDamaged` when an entry that was asked for is not there."""
+    return [_logged(row["index"], row["leaf"]) for row in rows]
+
+
+def _logged(index: int, said: bytes | None) -> Logged:
+    if said is None:
+        why = f"entry {index} is not there"
+        raise LogDamaged(why)
+    return Logged(index, said)
 
 
 async def index_of(reader: Reader, hashed: bytes) -> int | None:

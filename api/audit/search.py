@@ -25,6 +25,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
+    column,
     exists,
     func,
     literal_column,
@@ -34,10 +35,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR, aggregate_order_by
 
-from api.audit.proofs import Logged
+from api.audit import proofs
 from api.audit.query import Key, Pattern, Span
-from api.audit.tables import WORDS, body, leaf, projection, projection_person, signal
-from api.errors import LogDamaged
+from api.audit.tables import WORDS, leaf, projection, projection_person, signal
 from api.storage.statement import statement
 from api.vocabulary import Result
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from api.audit.proofs import Reader
+    from api.audit.proofs import Logged, Reader
     from api.audit.query import Term, Value
     from api.storage.statement import Statement
 
@@ -60,12 +60,12 @@ _FAILED: Final = statement(
         projection.c.result == str(Result.FAILED),
     )
 )
-_THESE: Final = statement(
-    select(leaf.c.index, body.c.leaf)
-    .join(body, true())
-    .where(leaf.c.index == any_(bindparam("indexes", type_=ARRAY(BigInteger))))
-    .order_by(leaf.c.index)
+_ASKED: Final = (
+    func.unnest(bindparam("indexes", type_=ARRAY(BigInteger)))
+    .table_valued(column("index", BigInteger))
+    .render_derived("asked")
 )
+_THESE: Final = statement(proofs.said(_ASKED).order_by(_ASKED.c.index))
 _COLUMNS: Final[Mapping[Key, ColumnElement[Any]]] = {
     Key.ACTOR: projection.c.actor,
     Key.CLIENT: projection.c.client,
@@ -120,7 +120,10 @@ _Forms: TypeAlias = tuple[_Form, ...]
 async def page(
     reader: Reader, terms: Sequence[Term], below: int, most: int, *, without: Sequence[int] = ()
 ) -> list[Logged]:
-    """At most `most` entries with an index under `below`, the newest first; none of those that are left out."""
+    """At most `most` entries with an index under `below`, the newest first; none of those that are left out.
+
+    Raises `LogDamaged` when one that is found is not there: a page without it would look like the last one.
+    """
     left_out = list(without)
     forms, values = _bound(terms)
     newest = (await reader.all(_NEWEST()))[0]["index"]
@@ -131,7 +134,7 @@ async def page(
         rows += await reader.all(
             _page(forms, walked=False)(above=0, below=floor, most=left, without=left_out, **values)
         )
-    return [Logged(row["index"], row["leaf"]) for row in rows]
+    return proofs.whole(rows)
 
 
 async def failed(reader: Reader, requests: Sequence[UUID]) -> frozenset[UUID]:
@@ -151,10 +154,7 @@ async def chosen(reader: Reader, terms: Sequence[Term], below: int, most: int) -
 
 async def entries(reader: Reader, indexes: Sequence[int]) -> list[Logged]:
     """These entries, in order. Raises `LogDamaged` when one is not there."""
-    rows = await reader.all(_THESE(indexes=indexes))
-    if len(rows) != len(indexes):
-        raise LogDamaged("an entry that was found is not there")
-    return [Logged(row["index"], row["leaf"]) for row in rows]
+    return proofs.whole(await reader.all(_THESE(indexes=indexes)))
 
 
 def _bound(terms: Sequence[Term]) -> tuple[_Forms, dict[str, Any]]:
@@ -229,10 +229,11 @@ def _found(forms: _Forms, *, sought: bool) -> tuple[Select[Any], ColumnElement[i
 
 @lru_cache(maxsize=256)
 def _chosen(forms: _Forms) -> Statement:
-    found, index = _found(forms, sought=True)
+    finding, index = _found(forms, sought=True)
     # In no order: where there are too many, the first that come are enough to tell.
-    some = found.with_only_columns(index.label("index")).limit(bindparam("most", type_=Integer)).subquery()
-    return statement(select(func.array_agg(aggregate_order_by(some.c.index, some.c.index)).label("indexes")))
+    some = finding.with_only_columns(index.label("index")).limit(bindparam("most", type_=Integer)).subquery()
+    found = select(func.array_agg(aggregate_order_by(some.c.index, some.c.index)).label("indexes"))
+    return statement(found, afresh=True)  # as a page is
 
 
 @lru_cache(maxsize=256)
@@ -243,10 +244,8 @@ def _page(forms: _Forms, *, walked: bool) -> Statement:
     order = index if walked else index + 0
     # Only those on the page are looked up in the log itself.
     chosen = found.order_by(order.desc()).limit(bindparam("most", type_=Integer)).subquery()
-    logged = select(leaf.c.index, body.c.leaf).join(body, true())
     # How many a word finds differs a thousandfold: a plan for the word of last time read all of the log (measured).
-    page = logged.join(chosen, chosen.c.index == leaf.c.index).order_by(leaf.c.index.desc())
-    return statement(page, afresh=True)
+    return statement(proofs.said(chosen).order_by(chosen.c.index.desc()), afresh=True)
 
 
 def _condition(place: int, form: _Form, *, sought: bool) -> ColumnElement[bool]:

@@ -108,14 +108,15 @@ async def leaf_hashes(reader: Reader, first: int, end: int) -> list[bytes]:
 
 
 async def bundle(reader: Reader, at: At) -> bytes | None:
-    """Entries, each behind its length in 16 bits. None when no checkpoint rests on them. Raises `LogDamaged`."""
+    """Entries, each behind its length in 16 bits. None when no checkpoint rests on them, or they are past their term.
+
+    Raises `LogDamaged`.
+    """
     published = _REACHED if at.width == tree.WIDTH else _SIGNED
     if not await reader.all(published(end=at.end)):
         return None
     found = await proofs.entries(reader, at.n * tree.WIDTH, at.end)
-    if len(found) != at.width:
-        raise LogDamaged("a published bundle is not whole")
-    return bundled(each.leaf for each in found)
+    return bundled(each.leaf for each in found) if found else None
 
 
 def bundled(leaves: Iterable[bytes]) -> bytes:

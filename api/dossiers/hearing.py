@@ -58,4 +58,4 @@ async def _saw(call: Call, facts: DocumentFacts) -> bool:
         Term(Key.RESULT, (Result.PERMITTED,)),
         Term(Key.AFTER, (Span(facts.stored_at, None),)),
     )
-    return bool(await search.page(call.unit, terms, search.END, 1))
+    return bool(await search.chosen(call.unit, terms, search.END, 0))

@@ -38,13 +38,14 @@ LeafHash = Annotated[
 First = Annotated[int, Query(ge=0, le=_MOST, description="The smaller size: that of a checkpoint you kept.")]
 Second = Annotated[int, Query(ge=0, le=_MOST, description="The larger size: that of a checkpoint you got later.")]
 _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
+_PROVEN = (*_SEEN, problems.LOG_DAMAGED)
 
 
 @routes.post(
     "/audit/entries/_search",
     operation_id="searchAudit",
     response_model=Page[wire.AuditEntry],
-    responses=told(problems.WRONG_PARTY),
+    responses=told(problems.WRONG_PARTY, problems.LOG_DAMAGED),
 )
 async def search_audit(
     request: Request, body: wire.AuditSearch, call: Annotated[Call, calls(authority.SEARCH_AUDIT)], page: Paging
@@ -59,7 +60,7 @@ async def search_audit(
     "/audit/entries/{index}",
     operation_id="readAudit",
     response_model=wire.AuditEntry,
-    responses=told(*_SEEN, problems.RETENTION_OVER),
+    responses=told(*_PROVEN, problems.RETENTION_OVER),
 )
 async def read_audit(
     request: Request, index: IndexPath, call: Annotated[Call, calls(authority.READ_AUDIT)]
@@ -69,7 +70,7 @@ async def read_audit(
 
 
 @routes.get(
-    "/audit/entries/{index}/proof", operation_id="proveAudit", response_model=wire.AuditProof, responses=told(*_SEEN)
+    "/audit/entries/{index}/proof", operation_id="proveAudit", response_model=wire.AuditProof, responses=told(*_PROVEN)
 )
 async def prove_audit(
     request: Request, index: IndexPath, call: Annotated[Call, calls(authority.PROVE_AUDIT)]
@@ -82,7 +83,7 @@ async def prove_audit(
     "/audit/receipts/{leafHash}/proof",
     operation_id="proveReceipt",
     response_model=wire.AuditProof,
-    responses=told(problems.NOT_FOUND),
+    responses=told(problems.NOT_FOUND, problems.LOG_DAMAGED),
 )
 async def prove_receipt(
     request: Request, leaf_hash: LeafHash, call: Annotated[Call, calls(authority.PROVE_RECEIPT)]
@@ -107,7 +108,7 @@ async def read_checkpoint(request: Request, call: Annotated[Call, calls(authorit
     "/audit/consistency",
     operation_id="proveConsistency",
     response_model=wire.AuditConsistency,
-    responses=told(*_SEEN),
+    responses=told(*_PROVEN),
 )
 async def prove_consistency(
     request: Request, first: First, second: Second, call: Annotated[Call, calls(authority.PROVE_AUDIT)]

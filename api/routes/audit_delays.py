@@ -30,7 +30,7 @@ _SEEN = (problems.NOT_FOUND, problems.WRONG_PARTY)
     operation_id="decideDelay",
     status_code=201,
     response_model=wire.Delay,
-    responses=told(*_SEEN, problems.NOT_DELAYABLE),
+    responses=told(*_SEEN, problems.NOT_DELAYABLE, problems.LOG_DAMAGED),
 )
 async def decide(body: wire.NewDelay, call: Annotated[Call, creates(authority.DECIDE_DELAY)]) -> Response:
     """Keep one disclosure out of its person's account. Another person reviews it within 14 days, or it ends."""

@@ -44,7 +44,7 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
     operation_id="exportAudit",
     response_model=None,
     response_class=Response,
-    responses=_FILE | told(problems.NOT_FOUND, problems.WRONG_PARTY, problems.TOO_MUCH),
+    responses=_FILE | told(problems.NOT_FOUND, problems.WRONG_PARTY, problems.TOO_MUCH, problems.RETENTION_OVER),
 )
 async def export_audit(
     request: Request, body: wire.AuditExport, call: Annotated[Call, calls(authority.EXPORT_AUDIT)]

@@ -53,7 +53,7 @@ async def checkpoint(request: Request, unit: UnitOfWork) -> Response:
     operation_id="readBundle",
     response_model=None,
     response_class=Octets,
-    responses=told(problems.NOT_FOUND, problems.RETENTION_OVER, problems.WRONG_PARTY),
+    responses=told(problems.NOT_FOUND, problems.RETENTION_OVER, problems.WRONG_PARTY, problems.LOG_DAMAGED),
 )
 async def entries(place: str, call: Annotated[Call, calls(authority.READ_AUDIT)]) -> Response:
     """The exact bytes of entries, each behind its length in 16 bits."""

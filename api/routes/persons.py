@@ -29,7 +29,7 @@ PersonIdPath = Annotated[UUID, Path(alias="personId", description="Id of a perso
     "/persons/{personId}/disclosures",
     operation_id="listDisclosures",
     response_model=Page[wire.Disclosure],
-    responses=told(problems.NOT_FOUND, problems.WRONG_PARTY),
+    responses=told(problems.NOT_FOUND, problems.WRONG_PARTY, problems.LOG_DAMAGED),
 )
 async def list_disclosures(
     request: Request, person_id: PersonIdPath, call: Annotated[Call, calls(authority.LIST_DISCLOSURES)], page: Paging

@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from api.audit import bundle, phrasing, proofs, sample, search, sheet
+from api.audit import bundle, phrasing, proofs, retention, sample, search, sheet
 from api.audit.entry import Stated, Thing
 from api.audit.query import Unreadable
 from api.disclosure import gate
@@ -112,6 +112,9 @@ async def begin(call: Call, wanted: Wanted) -> Export | Refusal:
     most = MOST[wanted.format]
     found = await _found(call, wanted, head, most)  # (2)
     thing = Thing(_EXPORT, version=head.size)
+    if wanted.sample_from is not None and wanted.sample_from < await retention.below(call.unit):
+        # Whoever draws the same sample would miss what is past its term.
+        return gate.refuse(call, thing, Reason.RETENTION_OVER, stated=stated)
     if len(found) > most:
         return gate.refuse(call, thing, Reason.TOO_MUCH, stated=stated)
     told = replace(stated, entries=len(found))

@@ -15,7 +15,7 @@ from api.vocabulary import Party, Scope
 from clients import verifier
 from tests import oauth_kit as kit
 from tests.audit_kit import KEY, ORIGIN, write
-from tests.audit_store import SIGNER, append, settle
+from tests.audit_store import SIGNER, append, settle, tamper
 from tests.oauth_world import World, opened
 
 if TYPE_CHECKING:
@@ -157,6 +157,19 @@ async def test_a_search_is_paged_and_newest_first(auditor: Auditor) -> None:
     assert indexes == list(reversed(range(len(indexes))))
     assert len(indexes) > SIZE
     await auditor.search("?cursor=AAAA", 400)
+
+
+async def test_an_entry_that_is_not_there_is_said_to_be_missing(auditor: Auditor, database: servers.Database) -> None:
+    """And hides no other one: the list does not end before it."""
+    await tamper(database, "DELETE FROM audit.entry WHERE id = (SELECT entry_id FROM audit.leaf WHERE index = 250)")
+    for problem in (
+        await auditor.get("/v1/audit/entries/250", 500),
+        await auditor.search("?limit=120", 500),
+        await auditor.search(status=500, query="seq:249..251"),
+    ):
+        assert problem["type"].endswith("/problems/log-damaged")
+        assert problem["detail"].endswith("entry 250 is not there.")
+    assert len((await auditor.search("?limit=120", query="seq:..249"))["items"]) == 120
 
 
 async def test_filters_narrow_a_search(auditor: Auditor) -> None:

@@ -23,6 +23,7 @@ from tests.dealings import Dealings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests import servers
     from tests.exchange import Exchange
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -123,3 +124,18 @@ async def test_a_week_is_told_in_figures_without_anybody_in_it(exchange: Exchang
     assert "reden om te kijken, geen oordeel" in dutch
     assert (nothing.entries, nothing.first) == (0, None)
     assert "sampleFrom" not in digest.text(nothing)
+
+
+async def test_no_sample_begins_with_what_is_past_its_term(
+    exchange: Exchange, furnished_database: servers.Database
+) -> None:
+    """It would break off where the first of these is drawn. The last of this file: the mark stays."""
+    async with exchange.database.connection() as connection:
+        await audit_store.append(connection, 256)
+    await settled(exchange)
+    await audit_store.tamper(furnished_database, "INSERT INTO audit.retention VALUES (256, now())")
+    body = {"format": "ndjson", "reason": "periodic-review", "reference": "AUD-2026-21"}
+    auditor = exchange.actor("auditor")
+    refused(await auditor.post("/audit/entries/_export", body | {"sampleFrom": 255}), 410, "retention-over")
+    assert (await exchange.entries("audit.export"))[-1]["reason"] == "retention-over"
+    assert (await auditor.post("/audit/entries/_export", body | {"sampleFrom": 256})).status_code == 200

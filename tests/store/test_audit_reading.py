@@ -165,6 +165,23 @@ async def test_an_export_is_of_one_moment(connection: Any, tmp_path: Path) -> No
     assert verifier.verify(tmp_path).checkpoint.size == 300
 
 
+async def test_an_export_under_which_the_mark_moves_is_none(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
+    await integrated(connection, 300)
+
+    class Moved(Rows):
+        async def all(self, bound: Any) -> list[Any]:
+            rows = await super().all(bound)
+            if rows and "below" in rows[0]:
+                await tamper(database, "INSERT INTO audit.retention VALUES (256, now())")
+            return rows
+
+    with pytest.raises(NotExportable, match="export again"):
+        await export.write(Moved(connection), tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
+
+
 @pytest.mark.parametrize(
     ("damage", "what"),
     [

@@ -11,12 +11,15 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from api.audit import query, search
+from api.audit import proofs, query, search
 from api.audit.query import Key, Span, Term
-from tests.audit_store import APPEND, Rows, leaf, settle
+from api.errors import LogDamaged
+from tests.audit_store import APPEND, Rows, leaf, settle, tamper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tests import servers
 
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -147,6 +150,29 @@ async def test_pages_follow_each_other_without_gap_or_repetition(
             pages += page
             below = page[-1]
         assert pages == [n for n in reversed(range(50)) if "action" not in asked or n % 2]
+
+
+@pytest.mark.parametrize("window", [search.WINDOW, 10])
+async def test_an_entry_that_is_not_there_is_no_end_of_the_log(
+    connection: Any, database: servers.Database, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who pages sees all there is, or hears which one is missing; what stands on either side is found as before."""
+    monkeypatch.setattr(search, "WINDOW", window)
+    await write(connection, [entry(n) for n in range(50)])
+    rows = Rows(connection)
+    await tamper(database, "DELETE FROM audit.entry WHERE id IN (SELECT entry_id FROM audit.leaf WHERE index = 31)")
+    await tamper(database, "DELETE FROM audit.leaf WHERE index = 12")
+    for gone, ranges in ((31, ("", "seq:30..32")), (12, ("seq:..30", "seq:12"))):
+        for asked in ranges:
+            with pytest.raises(LogDamaged, match=f"entry {gone} is not there"):
+                await found(connection, asked)
+        with pytest.raises(LogDamaged, match=f"entry {gone} is not there"):
+            await search.entries(rows, [3, gone])
+        with pytest.raises(LogDamaged, match=f"entry {gone} is not there"):
+            await proofs.entries(rows, gone, gone + 1)
+    assert await found(connection, "seq:32..") == [*reversed(range(32, 50))]
+    assert await found(connection, "seq:13..30") == [*reversed(range(13, 31))]
+    assert [each.index for each in await proofs.entries(rows, 32, 60)] == [*range(32, 50)]
 
 
 async def test_what_is_sought_is_bound_and_never_part_of_the_statement(connection: Any) -> None:

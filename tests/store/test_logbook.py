@@ -21,10 +21,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from api.audit import logbook
 from api.audit.logbook import Logbook
 from api.audit.views import Register
-from api.errors import LogbookRefused
+from api.errors import LogbookRefused, LogDamaged
 from api.outbound import Fetcher, NotFetched
 from api.storage.pool import Database
-from tests.audit_store import APPEND, leaf, settle
+from tests.audit_store import APPEND, leaf, settle, tamper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -218,6 +218,23 @@ async def test_a_page_about_many_is_sent_whole_and_by_itself(
     await log(connection, told("a"), told(*many), told("b"))
     assert [await book(pool, receiver).deliver() for _ in range(4)] == [1, 1, 1, 0]
     assert receiver.subjects() == ["a", "-", *many, "b"]
+
+
+async def test_an_entry_that_is_not_there_stays_the_next_to_be_sent(
+    pool: Database, connection: Any, receiver: Receiver, database: servers.Database
+) -> None:
+    """It is told each time. What is past its term is not sent, and not waited for."""
+    await log(connection, told("a"), told("b"), *(told("c") for _ in range(255)))
+    gone = "DELETE FROM audit.entry WHERE id IN (SELECT entry_id FROM audit.leaf WHERE index {})"
+    await tamper(database, gone.format("= 1"))
+    for _ in range(2):
+        with pytest.raises(LogDamaged, match="entry 1 is not there"):
+            await book(pool, receiver).deliver()
+    assert (await cursor(connection), receiver.subjects()) == (0, [])
+    await tamper(database, "INSERT INTO audit.retention VALUES (256, now())")
+    await tamper(database, gone.format("< 256"))
+    assert await book(pool, receiver).deliver() == 257
+    assert receiver.subjects() == ["c"]
 
 
 async def test_of_two_that_deliver_at_once_neither_moves_the_cursor_back(

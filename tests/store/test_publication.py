@@ -320,12 +320,19 @@ async def test_what_is_past_its_term_is_not_published(
         await published(to(pool, store, entries=True))
 
 
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ("UPDATE audit.entry SET leaf = '{}' WHERE id = 7", "entries 0 to 255"),
+        ("DELETE FROM audit.entry WHERE id = 7", "entry 6 is not there"),
+    ],
+)
 async def test_an_entry_that_was_changed_is_not_published(
-    pool: Database, connection: Any, store: Store, database: servers.Database
+    pool: Database, connection: Any, store: Store, database: servers.Database, damage: str, what: str
 ) -> None:
     await grown(connection, 300)
-    await tamper(database, "DELETE FROM audit.entry WHERE id = 7")
-    with pytest.raises(LogDamaged, match="entries 0 to 255"):
+    await tamper(database, damage)
+    with pytest.raises(LogDamaged, match=what):
         await published(to(pool, store, entries=True))
     assert "checkpoint" not in there(store)
 

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from api.audit import export as exports
-from api.audit import proofs, retention, tree
+from api.audit import proofs, retention, tiles, tree
 from api.audit.receipt import Signer
+from api.audit.tiles import At
 from api.cli import main
 from api.errors import NotExportable
 from api.settings import now
@@ -99,6 +100,7 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert await connection.fetchval(count) == OLD + YOUNG - 512
     assert await connection.fetchval(count.replace("projection", "projection_person")) == OLD + YOUNG - 512
     assert "; 0 were deleted now." in await retained(database, archive)
+    assert await tiles.bundle(Rows(connection), At(None, 0, 256)) is None
     # (2) the log goes on, takes up its edge, and says who deleted
     await settle(connection)
     assert (await take_up(connection)).edge.size == OLD + YOUNG + 2
