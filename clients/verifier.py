@@ -3,8 +3,8 @@
 One file, standard library and `cryptography` only; it shares no line with the server, so that a fault there cannot hide
 itself here. The steps, each resting on the ones before; the first thing that does not hold ends it with exit code 1:
 
-    (1) keys         of the log, and of witnesses: those of a policy (C2SP tlog-policy) or of a list that you have from
-                     elsewhere, else the `vkeys` of the export (C2SP signed-note)
+    (1) keys         those of a policy (C2SP tlog-policy), which alone says who is a witness, or of a list that you have
+                     from elsewhere, else the `vkeys` of the export (C2SP signed-note)
     (2) checkpoint   signed by the log under its own name, and cosigned by as many witnesses as the policy demands
                      (C2SP tlog-checkpoint, tlog-cosignature: Ed25519 and ML-DSA-44)
     (3) tile/        exactly the tiles of a tree of the signed size or of earlier ones; their right edge gives its root,
@@ -56,6 +56,7 @@ _COSIGNED: Final = b"subtree/v1\n\x00"
 _SIGNATURES_MOST: Final = 64
 _MEMBER: Final = re.compile(r"vkeys|checkpoint|entries/[0-9]{1,18}\.(json|tlog-proof)", re.ASCII)
 _MEMBER_MOST: Final = 1 << 20
+_NAME_MOST: Final = 255
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
 _SIGNATURE: Final = re.compile(r"\u2014 ([^\s+]+) (\S+)")
@@ -113,10 +114,10 @@ class Entry:
 class Report:
     """What holds: this head, who signed it, and what was proven of it.
 
-    `signed`: the names of the signatures. `at`: when the log says that it signed. `cosigned`: by each witness, when.
-    `older`: the size of the older head if one was given. `whole`: whether the entries of the whole log were there, or
-    only those `proven` by themselves. `retained`: of so many at its beginning only the hashes are left; the entry
-    `retention` says so.
+    `signed`: the names of the signatures. `at`: when the log says that it signed. `cosigned`: by whom else, and when;
+    that these are witnesses is proven `by_policy` only. `older`: the size of the older head if one was given. `whole`:
+    whether the entries of the whole log were there, or only those `proven` by themselves. `retained`: of so many at its
+    beginning only the hashes are left; the entry `retention` says so.
     """
 
     checkpoint: Checkpoint
@@ -127,6 +128,7 @@ class Report:
     older: int | None
     whole: bool
     keys_from_elsewhere: bool
+    by_policy: bool
     retained: int = 0
     retention: int | None = None
     sample: int | None = None
@@ -150,14 +152,17 @@ class Report:
             yield f"Proven: the log as it was at {self.older} entries is the beginning of this one."
         if self.sample is not None:
             yield f"Proven: every entry that this head draws for the sample, from {self.sample} on, is here."
-        for name, at in self.cosigned.items():
+        for name, at in self.cosigned.items() if self.by_policy else ():
             yield f"Proven: {name} saw this head, which extends all it saw before, on {at:%Y-%m-%d at %H:%M:%S} UTC."
 
     def _open(self) -> Iterator[str]:
-        if self.cosigned:
+        if self.cosigned and self.by_policy:
             yield "Not proven: that everything that was done was written down."
         else:
             yield "Not proven: that everything that was done was written down, or that others see this same log."
+        for name, at in self.cosigned.items() if not self.by_policy else ():
+            claim = f"By a key that is called so it saw this head, it says, on {at:%Y-%m-%d at %H:%M:%S} UTC"
+            yield f"Not proven: that {name} is a witness. {claim}; say whom you trust: --policy."
         if not self.whole:
             yield "Not proven: anything about the entries that are not in this bundle."
         if self.retained:
@@ -234,21 +239,25 @@ def verify(
                 raise DoesNotHold("entries", f"entry {index} is of the sample, and what it says is not there")
     if not whole and not proven:
         raise DoesNotHold("entries", "there is neither the log nor any entry of it")
-    elsewhere = bool(vkeys or policy)
-    return Report(head, tuple(signed), at, cosigned, proven, older, whole, elsewhere, retained, retention, sample)
+    given = bool(vkeys or policy), bool(policy)
+    return Report(head, tuple(signed), at, cosigned, proven, older, whole, *given, retained, retention, sample)
 
 
 @contextmanager
-def opened(given: Path) -> Generator[Path]:
-    """The directory of an export: the given one, or a tar file's, for as long as this lasts. Raises `DoesNotHold`."""
+def opened(given: Path, *, most: int = 1 << 16) -> Generator[Path]:
+    """The directory of an export: the given one, or a tar file's, for as long as this lasts. Raises `DoesNotHold`.
+
+    A tar file has no more members than `most`, none of which is larger here than there.
+    """
     if not given.is_file():
         yield given
         return
     with tempfile.TemporaryDirectory() as made:
         try:
             with tarfile.open(given, "r:") as members:
-                for member in members:
-                    data = members.extractfile(member) if member.isreg() and member.size <= _MEMBER_MOST else None
+                for number, member in enumerate(members):
+                    plain = member.isreg() and not member.issparse() and member.size <= _MEMBER_MOST
+                    data = members.extractfile(member) if plain and number < most else None
                     if data is None or not _MEMBER.fullmatch(member.name):
                         raise DoesNotHold(given.name, "holds something that is not of an evidence bundle")
                     file = Path(made, member.name)
@@ -328,7 +337,7 @@ def parsed(where: str, data: bytes) -> Policy:
             case ["log", vkey] | ["log", vkey, _]:
                 found.logs.extend(_key(where, vkey))
             case ["witness", name, vkey] | ["witness", name, vkey, _] if name not in known:
-                found.witnesses.update((name, key) for key in _key(where, vkey))
+                found.witnesses[name] = _witness(where, name, vkey)
             case ["group", name, least, *names] if name not in known and names and set(names) <= known - {_NONE}:
                 members += names
                 number = {"any": "1", "all": str(len(names))}.get(least, least)
@@ -349,6 +358,13 @@ def parsed(where: str, data: bytes) -> Policy:
     return found
 
 
+def _witness(where: str, name: str, vkey: str) -> Key:
+    for key in _key(where, vkey):
+        if key.kind is not Kind.ED25519:
+            return key
+    raise DoesNotHold(where, f"the key of the witness {name} is of no kind that cosigns")
+
+
 def keys(where: str, data: bytes) -> list[Key]:
     """The verifier keys of a list, those of unknown kinds left out. Raises `DoesNotHold`."""
     found = [key for line in _lines(where, data) for key in _key(where, line)]
@@ -365,6 +381,8 @@ def _key(where: str, line: str) -> list[Key]:
     key = _base64(where, encoded)
     if hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] != identity:
         raise DoesNotHold(where, f"the key id of {name} is not that of its key")
+    if len(name.encode()) > _NAME_MOST:
+        raise DoesNotHold(where, f"a key has a name of more than {_NAME_MOST} bytes")
     kinds = [kind for kind, length in _PUBLIC.items() if key[0] == kind and len(key) == 1 + length]
     return [Key(name, kind, bytes.fromhex(identity), key[1:], line) for kind in kinds]
 
@@ -425,7 +443,8 @@ def signatures_of(where: str, data: bytes) -> tuple[str, list[tuple[str, bytes]]
 
 def _head(where: str, body: str) -> Checkpoint:
     origin, size, root, *extensions = [*body[:-1].split("\n"), "", ""]
-    if not origin or not _NUMBER.fullmatch(size) or any(not line for line in extensions[:-2]):
+    long = len(origin.encode()) > _NAME_MOST
+    if not origin or long or not _NUMBER.fullmatch(size) or any(not line for line in extensions[:-2]):
         raise DoesNotHold(where, "is not a checkpoint")
     return Checkpoint(origin, int(size), hashed(where, root))
 

@@ -544,6 +544,38 @@ def test_a_policy_in_any_other_form_is_refused(text: bytes) -> None:
         verifier.parsed("policy", text)
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_only_a_policy_makes_a_witness_of_a_key(export: Path, tmp_path: Path, *, elsewhere: bool) -> None:
+    """Whoever hands an export over can make up a witness; a list of keys does not say who of it is one."""
+    cosigned(export, "a")
+    write(export / "vkeys", f"{KEY.vkey}\n{WITNESSES['a'].vkeys[0]}\n".encode())
+    mine = write(tmp_path / "mine", (export / "vkeys").read_bytes()) if elsewhere else None
+    words = verifier.verify(export, vkeys=mine).words()
+    assert "Proven: a.example saw" not in words
+    assert "or that others see this same log" in words
+    assert "Not proven: that a.example is a witness. By a key that is called so it saw this head, it says, on" in words
+
+
+def test_the_key_of_a_log_is_no_witness(export: Path, tmp_path: Path) -> None:
+    """It signs without a time, for its own log: it says nothing of what it saw before."""
+    other = Ed25519Key.from_seed("other.example", bytes(32))
+    write(export / "checkpoint", signed(log_of(600).head(), [KEY, other]).encode())
+    write(tmp_path / "policy", f"log {KEY.vkey}\nwitness w {other.vkey}\nquorum w\n".encode())
+    with pytest.raises(verifier.DoesNotHold, match="the key of the witness w is of no kind that cosigns"):
+        verifier.verify(export, policy=tmp_path / "policy")
+
+
+def test_a_name_that_no_cosignature_can_say_is_refused(export: Path, tmp_path: Path) -> None:
+    """There is one byte for its length: of a key's name, and of the origin of a log."""
+    long = witness.Key.from_seeds("w" * 256, bytes(32), bytes(32))
+    write(export / "vkeys", f"{KEY.vkey}\n{long.vkeys[1]}\n".encode())
+    assert fault(export) == "vkeys: a key has a name of more than 255 bytes"
+    write(tmp_path / "mine", f"{POST_QUANTUM.vkey}\n".encode())
+    identity = POST_QUANTUM.line(Head(ORIGIN, 600, bytes(32)), NOON).split(" ")[2]
+    write(export / "checkpoint", f"{'o' * 256}\n600\n{'A' * 43}=\n\n\u2014 {ORIGIN} {identity}\n".encode())
+    assert fault(export, tmp_path / "mine") == "checkpoint: is not a checkpoint"
+
+
 def test_a_false_cosignature_spoils_the_checkpoint(export: Path, tmp_path: Path) -> None:
     cosigned(export, "a")
     head = log_of(599).head()

@@ -56,6 +56,24 @@ def test_a_link_and_a_giant_are_refused(tmp_path: Path) -> None:
             pass
 
 
+def test_what_would_fill_a_disk_is_refused(tmp_path: Path) -> None:
+    """More members than any bundle has, and one that says that it is larger than what is there of it."""
+    with verifier.opened(packed(tmp_path), most=6):
+        pass
+    sparse = tarfile.TarInfo("entries/1.json")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % (1 << 20)
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:]))
+    (tmp_path / "sparse.tar").write_bytes(bytes(header) + bytes(1024))
+    for name, most in (("bundle.tar", 5), ("sparse.tar", 6)):
+        with (
+            pytest.raises(verifier.DoesNotHold, match="not of an evidence bundle"),
+            verifier.opened(tmp_path / name, most=most),
+        ):
+            pass
+
+
 def test_what_broke_off_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = packed(tmp_path).read_bytes()
     for size in (0, 100, 700, len(whole) // 2, len(whole) // 2 + 100):
