@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uuid_utils.compat as uuid_utils
@@ -24,6 +24,9 @@ from api.storage.pool import Database
 from api.storage.unit import Unit
 from api.vocabulary import Result
 from clients import verifier
+
+_SHOWN: Final = 20
+"""Entries that are named, of those that the search would miss."""
 
 
 def archive(directory: Annotated[Path, typer.Option("--dir", help="A directory without an export.")]) -> None:
@@ -48,12 +51,22 @@ def retain(
     typer.echo(f"Of the first {below} entries only the hashes are left; {gone} were deleted now.")
 
 
-def reindex() -> None:
+def reindex(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if one is missed.")] = False,
+) -> None:
     """Read what entries are found by from the entries again: after an upgrade that tells of more search columns.
 
     Needs the owner's database URL. The log goes on meanwhile.
     """
-    typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")
+    if not check:
+        typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")
+    elif astray := asyncio.run(_astray(settings.database())):
+        shown = ", ".join(map(str, astray[:_SHOWN])) + (", …" if len(astray) > _SHOWN else "")
+        typer.echo(f"{len(astray)} entries are not found by what they say: {shown}")
+        raise typer.Exit(1)
+    else:
+        typer.echo("Every entry is found by what it says.")
 
 
 def turn_page(
@@ -126,6 +139,17 @@ async def _reindex(url: str) -> int:
             async with within(database) as unit:
                 read += await reprojection.again(unit, first, min(first + reprojection.STEP, size))
     return read
+
+
+async def _astray(url: str) -> list[int]:
+    async with opened(url) as database:
+        astray: list[int] = []
+        async with within(database) as unit:
+            size = await reprojection.size(unit)
+        for first in range(0, size, reprojection.STEP):
+            async with within(database) as unit:
+                astray += await reprojection.astray(unit, first, min(first + reprojection.STEP, size))
+    return astray
 
 
 async def _turn_page(url: str, month: datetime) -> str:

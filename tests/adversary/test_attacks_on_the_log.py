@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from api.audit import export, proofs
 from api.audit.checkpoint import Signer
 from api.audit.delay import MergeDelay
+from api.cli import keeping
 from api.errors import LogDamaged, LogStopped
 from api.settings import now
 from api.storage.pool import Database
@@ -101,6 +103,27 @@ async def test_update_with_all_hashes_made_to_fit_is_found_at_the_next_start(
 async def test_delete_is_found_at_the_next_check(connection: Any, database: servers.Database, tmp_path: Path) -> None:
     await tamper(database, "DELETE FROM audit.entry WHERE id = 43")
     assert await found(connection, tmp_path) == "entry 42 is not there"
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "UPDATE audit.projection SET action = 'nothing.happened' WHERE index = 300",
+        "UPDATE audit.projection SET categories = NULL WHERE index = 300",
+        "DELETE FROM audit.projection WHERE index = 300",
+        "DELETE FROM audit.projection_person",
+    ],
+)
+async def test_hiding_an_entry_from_the_search_is_found_when_it_is_compared(
+    connection: Any, database: servers.Database, deed: str
+) -> None:
+    """The log is whole, and proofs hold: only who searches passes it over."""
+    seen = leaf(action="dossiers.read", disclosed={"identity": []}, persons=[str(UUID(int=1)), str(UUID(int=2))])
+    await connection.execute(APPEND, seen)
+    await settle(connection)
+    assert await keeping._astray(database.owner_url) == []
+    await tamper(database, deed)
+    assert await keeping._astray(database.owner_url) == [SIZE]
 
 
 async def test_delete_before_it_is_sequenced_is_found_by_the_receipt(

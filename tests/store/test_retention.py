@@ -286,8 +286,11 @@ async def test_search_columns_are_read_from_the_entries_again(connection: Any, d
     await superuser.execute("DELETE FROM audit.projection WHERE index > 500")
     await superuser.execute("DELETE FROM audit.projection_person WHERE index > 400")
     await superuser.close()
+    with pytest.raises(AssertionError, match=r"549 entries are not found by what they say: 0, 1, .*, 19, …"):
+        await asyncio.to_thread(run, database, "reindex", "--check")
     said = await asyncio.to_thread(run, database, "reindex")
     assert f"Read {OLD + YOUNG} entries again." in said
+    assert "Every entry is found" in await asyncio.to_thread(run, database, "reindex", "--check")
     assert await connection.fetch(everything) == before
     about = await connection.fetchval("SELECT count(*) FROM audit.projection_person WHERE person = $1", PERSON)
     assert about == OLD + YOUNG
