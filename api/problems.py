@@ -342,8 +342,18 @@ NOT_DELAYABLE: Final = _row(
 )
 OWN_REVIEW: Final = _row(
     "own-review", 409, "A decision is reviewed by somebody else", "Een besluit wordt door een ander getoetst",
-    "Whoever decided on the delay does not review it; or it has been reviewed, or has ended.",
-    "Have another person review it. Without review it ends by itself after 14 days.",
+    "Whoever decided on it or reviewed it before does not review it; or its review is complete, or it has ended.",
+    "Have another person review it, if it is still to be reviewed. A delay that nobody reviews ends after 14 days.",
+)
+ACTOR_MISSING: Final = _row(
+    "acting-person-missing", 400, "Say which person acts", "Zeg welke persoon handelt",
+    "What somebody answers for in person, or is reviewed by another, needs the acting person in the proof.",
+    "Send the claim `acting_person` in the DPoP proof: opaque, never a name.",
+)
+EMERGENCY_STANDS: Final = _row(
+    "emergency-stands", 409, "An emergency is declared already", "Er is al een noodprocedure",
+    "Your organisation has declared an emergency in this case that is not over. It is not prolonged.",
+    "Read what you need with `Purpose: emergency`. When it is over, declare it anew if the danger lasts.",
 )
 AGREEMENT_INVALID: Final = _row(
     "agreement-invalid", 400, "The agreement cannot stand", "De afspraak kan zo niet gelden",

@@ -19,6 +19,7 @@ AdmissionCheckId = NewType("AdmissionCheckId", UUID)
 ScreeningOutcomeId = NewType("ScreeningOutcomeId", UUID)
 AdviceRequestId = NewType("AdviceRequestId", UUID)
 AdviceId = NewType("AdviceId", UUID)
+EmergencyId = NewType("EmergencyId", UUID)
 ClientId = NewType("ClientId", str)
 
 
@@ -69,6 +70,8 @@ class Purpose(StrEnum):
     ESCALATION = "escalation"
     SUBJECT_ACCESS = "subject-access"
     AUDIT_REVIEW = "audit-review"
+    EMERGENCY = "emergency"
+    """To save a life, of who cannot consent (noodprocedure). Each reading says so by itself."""
     ENFORCEMENT = "enforcement"
     """Exists only to be refused: data given for help is never used for enforcement or detention."""
 
@@ -85,7 +88,7 @@ class LegalGround(StrEnum):
     AVG_15 = "avg-15"
     """GDPR article 15, the person's own right; needs a mandate."""
     VITAL_INTEREST = "vital-interest"
-    """GDPR article 6(1)(d): break-glass."""
+    """GDPR article 6(1)(d): break-glass. Of a declared emergency, never of a rule."""
 
 
 class ProhibitionException(StrEnum):
@@ -250,6 +253,8 @@ class Reason(StrEnum):
     TOO_MUCH = "export-too-large"
     NOT_DELAYABLE = "not-delayable"
     OWN_REVIEW = "own-review"
+    ACTOR_MISSING = "acting-person-missing"
+    EMERGENCY_STANDS = "emergency-stands"
     # about one category
     NO_AGREEMENT = "no-agreement"
     NO_RULE = "no-rule"
@@ -484,6 +489,32 @@ class ErasureGround(StrEnum):
     OBLIGATION = "legal-obligation"
 
 
+class EmergencyReason(StrEnum):
+    """Why a person cannot consent now, while their life is in danger (noodprocedure). The rest stands in a file."""
+
+    UNCONSCIOUS = "unconscious"
+    ACUTE_MEDICAL = "acute-medical"
+    ACUTE_PSYCHIATRIC = "acute-psychiatric"
+    MISSING_IN_DANGER = "missing-in-danger"
+
+
+class EmergencyOutcome(StrEnum):
+    """What one person of supervision finds of an emergency (toetsing)."""
+
+    JUSTIFIED = "justified"
+    UNCLEAR = "unclear"
+    BREACH = "breach"
+
+
+class EmergencyReviewState(StrEnum):
+    """Where the review of an emergency stands; derived, never stored."""
+
+    OPEN = "open"
+    REVIEWED = "reviewed"
+    DISPUTED = "disputed"
+    """The two who reviewed it do not agree."""
+
+
 class Signable(StrEnum):
     """Operations whose payload can be signed for evidence (ondertekening), and by registration must be."""
 
@@ -561,6 +592,7 @@ class SignalRule(StrEnum):
     SEQUENTIAL_IDS = "sequential-ids"
     DENIED_THEN_ALLOWED = "denied-then-allowed"
     AFTER_WITHDRAWAL = "after-withdrawal"
+    BREAK_GLASS = "break-glass"
     REPEATED_BREAK_GLASS = "repeated-break-glass"
     COLLEAGUE_LIST = "colleague-list"
     DORMANT_CLIENT = "dormant-client"

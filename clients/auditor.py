@@ -6,6 +6,7 @@ from clients._agreements import ReadAgreements
 from clients._audit import Audit
 from clients._delays import Delays
 from clients._drivers import Awaiting, Blocking
+from clients._emergencies import SupervisedEmergencies
 from clients._erasures import ReadErasures
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
 from clients._rooms import D
@@ -23,6 +24,11 @@ class _Auditor(Exchanging[D]):
     def delays(self) -> Delays[D]:
         """Delays of what a person gets to see (uitstel van kennisgeving)."""
         return Delays(self._driver)
+
+    @property
+    def emergencies(self) -> SupervisedEmergencies[D]:
+        """Emergencies (noodprocedure) and their review."""
+        return SupervisedEmergencies(self._driver)
 
     @property
     def agreements(self) -> ReadAgreements[D]:

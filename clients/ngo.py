@@ -10,6 +10,7 @@ from clients._consents import Consents
 from clients._documents import ReceivedDocuments
 from clients._dossiers import OwnDossierRequests, ReceivedDossiers
 from clients._drivers import Awaiting, Blocking
+from clients._emergencies import Emergencies
 from clients._parts import AwaitingClient, BlockingClient, Exchanging
 from clients._persons import Persons
 from clients._rooms import D
@@ -52,6 +53,11 @@ class _Ngo(Exchanging[D]):
     def documents(self) -> ReceivedDocuments[D]:
         """Documents of a dossier (stukken)."""
         return ReceivedDocuments(self._driver)
+
+    @property
+    def emergencies(self) -> Emergencies[D]:
+        """Emergencies (noodprocedure)."""
+        return Emergencies(self._driver)
 
     @property
     def screening_outcomes(self) -> SharedOutcomes[D]:

@@ -78,13 +78,16 @@ class Actor:
         token: str | None = None,
         scopes: Iterable[str] | None = None,
         headers: dict[str, str] | None = None,
+        person: str | None = None,
     ) -> httpx.Response:
         """Send one request. `body`: bytes as they are, anything else as JSON. `key`: one of its own, or `NONE`."""
         token = await self.token(scopes) if token is None else token
         url = f"{self.base}/v1{path}"
         sent = dict(headers or {})
         sent["Authorization"] = f"DPoP {token}"
-        sent["DPoP"] = kit.proof(self.key, method, url.partition("?")[0], token=token, at=self.clock().timestamp())
+        acting: dict[str, Any] = {"acting_person": kit.GONE if person is None else person}
+        at = self.clock().timestamp()
+        sent["DPoP"] = kit.proof(self.key, method, url.partition("?")[0], token=token, at=at, **acting)
         if method == "POST" and key != NONE:
             sent["Idempotency-Key"] = key or str(uuid4())
         if purpose is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.consent.decision import decide
+from api.consent.emergency import Emergency
 from api.consent.evidence import Evidence, Text
 from api.consent.model import Agreement, Consent, Decision, Question, Relation, Rule, Situation
 from api.principal import Organisation, Origin, Principal
@@ -23,6 +24,7 @@ from api.vocabulary import (
     ConsentId,
     ConsentKind,
     DataCategory,
+    EmergencyId,
     LegalGround,
     Municipality,
     OrganisationId,
@@ -151,6 +153,12 @@ def situation(**changes: Any) -> Situation:
         holdings=dict.fromkeys(DataCategory, ("field",)),
         proportionality_note=True,
     )
+    return replace(made, **changes)
+
+
+def emergency(**changes: Any) -> Emergency:
+    """One that the NGO declared an hour ago."""
+    made = Emergency(EmergencyId(number(500)), NGO.id, NOW - timedelta(hours=1), NOW + timedelta(hours=23))
     return replace(made, **changes)
 
 

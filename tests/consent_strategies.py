@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from hypothesis import strategies as st
 
@@ -31,7 +31,8 @@ T = TypeVar("T")
 PURPOSES: Final = (Purpose.LEGAL_SCREENING, Purpose.RESIDENCE_ADVICE)
 SCREENING, SHELTER = CareFunction.LEGAL_SCREENING, CareFunction.SHELTER
 CATEGORIES: Final = (C.IDENTITY, C.WHEREABOUTS, C.DECISIONS, C.MEDICAL, C.DETENTION, C.LEGAL_ANALYSIS)
-CROSSINGS: Final = (
+_Crossing: TypeAlias = "tuple[Organisation, Organisation, LegalGround]"
+CROSSINGS: Final[tuple[_Crossing, ...]] = (
     (kit.IND, kit.NGO, LegalGround.VW_107_8),
     (kit.OTHER_NGO, kit.NGO, LegalGround.PUBLIC_TASK),
     (kit.OTHER_NGO, kit.UTRECHT, LegalGround.PUBLIC_TASK),
@@ -125,9 +126,9 @@ def naming(draw: st.DrawFn, said: tuple[Consent, ...]) -> tuple[Consent, ...]:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
+def worlds(draw: st.DrawFn, crossings: tuple[_Crossing, ...] = CROSSINGS) -> tuple[Question, Situation]:
     """A question and a situation."""
-    supplier, recipient, ground = draw(st.sampled_from(CROSSINGS))
+    supplier, recipient, ground = draw(st.sampled_from(crossings))
     if recipient.kind is Party.NGO:
         recipient = replace(recipient, designated=draw(mostly(*YES)))
     in_function = frozenset({SCREENING}) if recipient.kind is Party.NGO else frozenset[CareFunction]()
@@ -146,6 +147,21 @@ def worlds(draw: st.DrawFn) -> tuple[Question, Situation]:
         proportionality_note=draw(mostly(*YES)),
     )
     return Question(recipient, draw(mostly(*PURPOSES, Purpose.ENFORCEMENT)), frozenset(CATEGORIES)), around
+
+
+@st.composite
+def emergencies(draw: st.DrawFn) -> tuple[Question, Situation]:
+    """A question in an emergency that the NGO declared, where agreements and words mostly are about something else."""
+    _, around = draw(worlds(CROSSINGS[:2]))
+    asked = frozenset({*CATEGORIES, C.CONTACT, C.FAMILY})
+    rule = draw(rules(around.supplier, kit.NGO, LegalGround.PUBLIC_TASK, "urgent"))
+    agreed = kit.agreement(replace(rule, purpose=Purpose.EMERGENCY, functions=frozenset({SHELTER})), value=150)
+    return Question(kit.NGO, Purpose.EMERGENCY, asked), replace(
+        around,
+        relation=Relation(functions=frozenset({SHELTER, *draw(st.sampled_from(((), (SCREENING,))))})),
+        agreements=(*around.agreements, *draw(st.sampled_from(((), (agreed,))))),
+        emergency=kit.emergency(),
+    )
 
 
 @st.composite

@@ -172,6 +172,15 @@ def _honeyed(story: Story) -> None:
             story.tell(at, who, SignalRule.HONEY_RECORD, **refused)
 
 
+def _urgent(story: Story) -> None:
+    for number in range(SOWN):
+        at, declared = story.day(7 * number + 4, 16, 30), {"type": "emergency", "id": str(story.uuid())}
+        usual: dict[str, Any] = {"action": "emergencies.declare", "object": declared, "cause": "unconscious"}
+        story.tell(at, worker(2, 4), **usual | {"result": "refused", "reason": "wrong-function"})
+        story.tell(at + timedelta(minutes=1), worker(2, 4), SignalRule.BREAK_GLASS, **usual)
+        story.tell(at + timedelta(minutes=2), worker(2, 4), **usual, replayed=True)
+
+
 def told() -> tuple[list[bytes], set[tuple[SignalRule, int]]]:
     """All of it."""
     story = Story()
@@ -179,4 +188,5 @@ def told() -> tuple[list[bytes], set[tuple[SignalRule, int]]]:
     _alike(story)
     _snooping(story)
     _honeyed(story)
+    _urgent(story)
     return story.leaves()

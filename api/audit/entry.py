@@ -28,7 +28,8 @@ means to a reader stands in docs/how/audit-entry.md, with examples. Members:
     stated      {reason, reference, query?, format?, entries?, sample?}: why an auditor asked, in a word of a closed
                 list and the number of the auditor's own file; never free text, because an entry is never erased
     cause       why it was done, in a word of a closed list that whoever did it gave: of a document that was withdrawn,
-                of an erasure, of a legal hold
+                of an erasure, of a legal hold, of an emergency that was declared
+    emergency   the declared emergency that carried it, with the ground `vital-interest`
     tally       {minute, count}: it stands for so many requests of callers who proved nothing (`oauth.turn-away`)
 
 An entry is committed before what it tells of leaves: `permitted` says that it was about to. When opening it fails after
@@ -125,6 +126,7 @@ class Entry:
     stated: Stated | None = None
     signed: Signed | None = None
     cause: str | None = None
+    emergency: UUID | None = None
 
     def leaf(self) -> bytes:
         """The canonical bytes. Raises `ValueError` when they do not fit in an entry bundle."""
@@ -154,12 +156,7 @@ class Entry:
                 spanId=origin.span_id,
                 parentSpanId=origin.parent_span_id,
             ),
-            "object": _present(
-                type=self.thing.type,
-                id=None if self.thing.id is None else str(self.thing.id),
-                version=self.thing.version,
-                digest=None if self.thing.digest is None else self.thing.digest.hex(),
-            ),
+            "object": _told(self.thing),
         }
         optional = _present(
             reason=self.reason,
@@ -175,9 +172,19 @@ class Entry:
             tally=None if self.tally is None else {"minute": _instant(self.tally.minute), "count": self.tally.count},
             stated=None if self.stated is None else _present(**asdict(self.stated)),
             cause=self.cause,
+            emergency=None if self.emergency is None else str(self.emergency),
             signed=None if self.signed is None else {"key": self.signed.key, "digest": self.signed.digest.hex()},
         )
         return members | optional | _whom(self.persons)
+
+
+def _told(thing: Thing) -> dict[str, Any]:
+    return _present(
+        type=thing.type,
+        id=None if thing.id is None else str(thing.id),
+        version=thing.version,
+        digest=None if thing.digest is None else thing.digest.hex(),
+    )
 
 
 def _whom(persons: tuple[UUID, ...]) -> dict[str, Any]:

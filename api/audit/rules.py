@@ -132,6 +132,12 @@ _WITHDRAWN: Final = (
     " AND w.at > p.at - make_interval(days => CAST(:threshold AS int))"
     f" AND {_PERSON.format(index='w.index')} = {_PERSON.format(index='had.index')} ORDER BY w.index DESC LIMIT 1) gone"
 )
+_DECLARED: Final = (
+    "p.action = 'emergencies.declare' AND p.result = 'permitted'"
+    # Once for each: a request that is run a second time declares nothing.
+    " AND NOT EXISTS (SELECT 1 FROM audit.projection q WHERE q.object_id = p.object_id AND q.action = p.action"
+    " AND q.result = 'permitted' AND q.index < p.index)"
+)
 _GLASS: Final = "p.result = 'permitted' AND p.grounds @> ARRAY['vital-interest']"
 _AGAIN: Final = (
     f"CROSS JOIN LATERAL (SELECT count(*) AS times FROM audit.projection q WHERE {_SAME} AND q.index <= p.index"
@@ -197,6 +203,13 @@ _RULES: Final = (
             _WITHDRAWN,
             "p.result = 'refused' AND p.object_id IS NOT NULL AND p.reason IN ('not-found', 'not-permitted')",
         ),
+    ),
+    Rule(
+        SignalRule.BREAK_GLASS,
+        1,
+        "An emergency was declared: what saves a life goes without consent. Two people review it.",
+        "Er is een noodprocedure gestart: wat een leven redt, gaat zonder toestemming. Twee personen toetsen dat.",
+        _seen("1", "", _DECLARED),
     ),
     Rule(
         SignalRule.REPEATED_BREAK_GLASS,

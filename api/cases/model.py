@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from api.cases import terms
+from api.consent.model import day_of
+from api.vocabulary import EmergencyReviewState
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
         CaseId,
         Criterion,
         CriterionAnswer,
+        EmergencyId,
+        EmergencyOutcome,
+        EmergencyReason,
         LeavingReason,
         Municipality,
         OrganisationId,
@@ -122,3 +129,58 @@ class AdmissionCheck:
     decided_at: datetime | None
     v_number: str | None = field(repr=False)
     version: int
+
+
+REVIEWERS: Final = 2
+"""How many people of supervision look at an emergency."""
+_REVIEW_DAYS: Final = 2
+"""Working days within which they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyReview:
+    """What one person of supervision found of an emergency, with the number of their file."""
+
+    organisation: OrganisationId
+    reviewer: str
+    outcome: EmergencyOutcome
+    reference: str
+    reviewed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredEmergency:
+    """An emergency (noodprocedure) as it was declared: by whom, why, with the number of their file, until when."""
+
+    id: EmergencyId
+    case_id: CaseId
+    organisation: OrganisationId
+    reason: EmergencyReason
+    reference: str
+    client: str
+    actor: str
+    declared_at: datetime
+    ends_at: datetime
+    reviews: tuple[EmergencyReview, ...] = ()
+
+    @property
+    def due_on(self) -> date:
+        """The last day of the term for its review."""
+        return terms.due_on(day_of(self.declared_at), _REVIEW_DAYS)
+
+    @property
+    def state(self) -> EmergencyReviewState:
+        """Where its review stands."""
+        if len(self.reviews) < REVIEWERS:
+            return EmergencyReviewState.OPEN
+        agreed = len({each.outcome for each in self.reviews}) == 1
+        return EmergencyReviewState.REVIEWED if agreed else EmergencyReviewState.DISPUTED
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the term for its review was let pass."""
+        ended = None if self.state is EmergencyReviewState.OPEN else max(each.reviewed_at for each in self.reviews)
+        return terms.overdue(self.due_on, ended, now)
+
+    def reviewed_by(self, organisation: OrganisationId, reviewer: str) -> bool:
+        """Whether this person has reviewed it."""
+        return any((each.organisation, each.reviewer) == (organisation, reviewer) for each in self.reviews)

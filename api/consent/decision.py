@@ -10,6 +10,11 @@ For each asked category, in this order; the first that does not hold is the reas
         recorded either, and in whatever order
     (6) every side agreement that speaks of this crossing carries it too, by (3) to (5): it can narrow, never widen
 
+What stays by (3) to (6) goes all the same when
+
+    (7) it is asked for an emergency that the recipient declared and that lasts, can save a life, and the person has
+        not said no to it for whatever purpose (GDPR 6(1)(d) and 9(2)(c); Dutch Civil Code 7:466)
+
 Where several rules could carry a category, the first that does is taken, by agreement and place in it; if none does,
 the reason is the furthest reached. The order in which agreements and consents are given makes no difference.
 """
@@ -18,11 +23,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, assert_never
 
-from api.consent.model import LIVING, NOES, Decision, Granted, RuleRef, Withheld, day_of
+from api.consent import answers, emergency
+from api.consent.model import Decision, Granted, RuleRef, Withheld, day_of
 from api.vocabulary import (
     ADDRESSABLE,
     CHAIN,
-    ConsentEventKind,
     ConsentKind,
     DataCategory,
     LegalGround,
@@ -36,7 +41,7 @@ from api.vocabulary import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from api.consent.model import Agreement, Consent, ConsentRef, Question, Rule, Situation
+    from api.consent.model import Agreement, ConsentRef, Question, Rule, Situation
 
 _Verdict: TypeAlias = "Granted | Withheld"
 
@@ -47,9 +52,6 @@ CONSENTED: Final = frozenset(
     {ProhibitionException.AVG_9_2_A, ProhibitionException.UAVG_22_2_A, ProhibitionException.UAVG_32_A}
 )
 """The exceptions that are the person's explicit consent: without it they lift nothing."""
-
-VOID: Final = frozenset({ConsentEventKind.SUPERSEDED, ConsentEventKind.INVALIDATED})
-"""After one of these a consent is no longer the person's word, neither a yes nor a no."""
 
 _NEVER_TO_RETURN_OR_POLICE: Final = frozenset(
     {DataCategory.HEARINGS, DataCategory.BELIEF, DataCategory.ORIENTATION, DataCategory.MEDICAL}
@@ -124,7 +126,7 @@ def lifting(category: DataCategory, recipient: Party) -> frozenset[ProhibitionEx
 
 
 def grounded(ground: LegalGround, supplier: Party, recipient: Party) -> bool:
-    """Whether a ground can carry anything between two kinds of parties."""
+    """Whether a rule on this ground can carry anything between two kinds of parties."""
     match ground:
         case LegalGround.VW_107_8:
             return supplier in CHAIN and recipient is Party.NGO
@@ -133,7 +135,7 @@ def grounded(ground: LegalGround, supplier: Party, recipient: Party) -> bool:
         case LegalGround.PUBLIC_TASK:
             return True
         case LegalGround.AVG_15 | LegalGround.VITAL_INTEREST:
-            # A mandate and break-glass are not part of the exchange yet: these grounds carry nothing.
+            # A mandate is not part of the exchange yet; an emergency carries by itself, and no rule can give it.
             return False
         case _:
             assert_never(ground)
@@ -183,7 +185,20 @@ def _category(
         if isinstance(verdict, Granted):
             return verdict
         stays = max(stays, verdict, key=lambda each: _DEPTH[each.reason])
-    return stays
+    # (7) what would save a life
+    return _saving(category, question, situation, stays, now)
+
+
+def _saving(
+    category: DataCategory, question: Question, situation: Situation, stays: Withheld, now: datetime
+) -> _Verdict:
+    """What no agreement carries, in an emergency. It needs no consent, and does not stand against a no."""
+    declared = emergency.carrying(situation, question.recipient, now)
+    if declared is None or question.purpose is not Purpose.EMERGENCY or category not in emergency.LIFE_SAVING:
+        return stays
+    if (no := answers.no_to(category, question, situation)) is not None:
+        return Withheld(answers.why_not(no))
+    return Granted(LegalGround.VITAL_INTEREST, None, (), declared.id)
 
 
 def _under(
@@ -228,11 +243,11 @@ def _by(
         return Withheld(needed)
     consents: tuple[ConsentRef, ...] = ()
     if needed is not None:
-        found = _consent(needed, rule, category, question, situation)
+        found = answers.to_rule(needed, rule, category, question, situation)
         if found is None:
             return Withheld(Reason.CONSENT_NEVER_ASKED)
         if not found.lives(now):
-            return Withheld(_why_not(found))
+            return Withheld(answers.why_not(found))
         consents = (found.reference,)
     return Granted(rule.ground, RuleRef(agreement.id, agreement.version, rule.id), consents)
 
@@ -258,43 +273,3 @@ def _needed(rule: Rule, category: DataCategory, recipient: Party) -> ConsentKind
     if recipient is Party.NGO or lifted <= CONSENTED:
         return ConsentKind.EXPLICIT_CONSENT
     return rule.consents[category]
-
-
-def _consent(
-    needed: ConsentKind, rule: Rule, category: DataCategory, question: Question, situation: Situation
-) -> Consent | None:
-    """What the person's answers to exactly this come to, or None. A no that none of the others names stands."""
-    fitting = [
-        consent
-        for consent in situation.consents
-        if consent.purpose is question.purpose
-        and consent.recipient == question.recipient.id
-        and category in consent.categories
-        and consent.counts(needed)
-        and _function_fits(consent, rule, situation)
-        and consent.last not in VOID
-    ]
-    named = {reference for consent in fitting for reference in consent.supersedes}
-    return max(
-        (consent for consent in fitting if consent.reference not in named),
-        key=lambda consent: (consent.last in NOES, consent.last_at, consent.last not in LIVING, consent.id),
-        default=None,
-    )
-
-
-def _function_fits(consent: Consent, rule: Rule, situation: Situation) -> bool:
-    if consent.function is None:
-        return not rule.functions
-    return consent.function in situation.relation.functions and (
-        not rule.functions or consent.function in rule.functions
-    )
-
-
-def _why_not(consent: Consent) -> Reason:
-    match consent.last:
-        case ConsentEventKind.REFUSED:
-            return Reason.CONSENT_REFUSED
-        case ConsentEventKind.WITHDRAWN:
-            return Reason.CONSENT_WITHDRAWN
-        case _:
-            return Reason.CONSENT_EXPIRED

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from api.consent.emergency import Emergency
     from api.principal import Organisation
     from api.vocabulary import (
         AgreementId,
         CaseId,
         ConsentId,
         DataCategory,
+        EmergencyId,
         LegalGround,
         Municipality,
         OrganisationId,
@@ -36,8 +38,8 @@ AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 GUIDING = frozenset({CareFunction.COORDINATION, CareFunction.LEGAL_SCREENING, CareFunction.SOCIAL_GUIDANCE})
 """An NGO assigned in one of these guides the person, and may know why a consent does not carry."""
 
-POLICY: Final = 2
-"""Version of the rules in `decision`, `soundness` and `visibility`: each entry names the one that it was decided by.
+POLICY: Final = 3
+"""Version of the rules in `decision` and what it rests on: each entry names the one that it was decided by.
 
 It goes up with every change that could decide a question otherwise; a test holds it to the text of those modules.
 """
@@ -179,7 +181,7 @@ class Situation:
 
     `holdings` tells, for each category that is there, the names of the fields it holds; never values.
     `proportionality_note` tells whether the weighing of Aliens Act 2000 article 107(10) is recorded. `closed`: the case
-    has ended; nothing new begins in it.
+    has ended; nothing new begins in it. `emergency`: the last that the asking organisation declared in it.
     """
 
     case: CaseId
@@ -193,6 +195,7 @@ class Situation:
     holdings: Mapping[DataCategory, tuple[str, ...]]
     proportionality_note: bool = False
     closed: bool = False
+    emergency: Emergency | None = None
 
     def agreed(
         self, source: Party, recipient: Party, purpose: Purpose, functions: frozenset[CareFunction] | None = None
@@ -239,11 +242,12 @@ class RuleRef:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A category may go: on this ground, by this rule, carried by these consents (none where the rule waives it)."""
+    """A category may go: on this ground, by this rule or in this emergency, carried by the consents that it takes."""
 
     ground: LegalGround
-    rule: RuleRef
+    rule: RuleRef | None
     consents: tuple[ConsentRef, ...]
+    emergency: EmergencyId | None = None
 
 
 @dataclass(frozen=True, slots=True)

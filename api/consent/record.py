@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from api.consent import decision
+from api.consent import answers, decision
 from api.consent.model import LIVING, NOES, Consent, ConsentRef, Fault
 from api.vocabulary import ADDRESSABLE, ConsentEventKind, ConsentKind, Party, Purpose, Sensitivity
 
@@ -96,7 +96,7 @@ class NewConsent:
             and self.recipient.id == other.recipient
             and self.function is other.function
             and bool(self.categories & other.categories)
-            and other.last not in decision.VOID
+            and other.last not in answers.VOID
         )
 
     def misnamed(self, known: Iterable[Consent]) -> Iterator[Fault]:
@@ -209,7 +209,7 @@ class ConsentFacts:
 
     def state(self, now: datetime) -> ConsentEventKind:
         """The latest event; `superseded` when later answers take all of its place, `expired` once a yes has ended."""
-        if self.superseded >= self.categories and self.last not in decision.VOID:
+        if self.superseded >= self.categories and self.last not in answers.VOID:
             return ConsentEventKind.SUPERSEDED
         return ConsentEventKind.EXPIRED if self.last in LIVING and not self.value.lives(now) else self.last
 

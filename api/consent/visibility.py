@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Integer, and_, any_, case, false, func, literal_column, or_, select, true
 
-from api.consent import agreements, decision
+from api.consent import agreements, answers, decision
 from api.consent.model import LIVING, NOES
 from api.consent.tables import WAIVED, agreement_party, agreement_rule, consent, consent_event, supersession
 from api.vocabulary import (
@@ -219,7 +219,7 @@ def _answer(
             _one_of(latest.c.kind, NOES),
         ),
         _in_function(rule, asked, row),
-        ~_one_of(latest.c.kind, decision.VOID),
+        ~_one_of(latest.c.kind, answers.VOID),
     )
     return asked, latest, fits
 

@@ -88,6 +88,11 @@ WITHDRAW_DOCUMENT: Final = Operation("documents.withdraw", Scope.DOSSIERS_WRITE,
 LIST_DOCUMENTS: Final = Operation("documents.list", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
 READ_DOCUMENT: Final = Operation("documents.read", Scope.DOSSIERS_READ, Reach.CROSSING, _NGO | CHAIN)
 
+# Emergencies
+DECLARE_EMERGENCY: Final = Operation("emergencies.declare", Scope.CASES_WRITE, Reach.OWN, _NGO)
+END_EMERGENCY: Final = Operation("emergencies.end", Scope.CASES_WRITE, Reach.OWN, _NGO)
+READ_EMERGENCY: Final = Operation("emergencies.read", Scope.CASES_READ, Reach.OWN, _NGO)
+
 # Screening outcomes
 SHARE_OUTCOME: Final = Operation("screening-outcomes.share", Scope.SCREENING_OUTCOMES_WRITE, Reach.OWN, _NGO)
 READ_OUTCOME: Final = Operation("screening-outcomes.read", Scope.SCREENING_OUTCOMES_READ, Reach.CROSSING, _EXCHANGE)
@@ -127,6 +132,9 @@ DECIDE_DELAY: Final = Operation("audit.delay-disclosure", Scope.AUDIT_WRITE, Rea
 REVIEW_DELAY: Final = Operation("audit.review-delay", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
 LIST_DELAYS: Final = Operation("audit.list-delays", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 READ_DELAY: Final = Operation("audit.read-delay", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+REVIEW_EMERGENCY: Final = Operation("audit.review-emergency", Scope.AUDIT_WRITE, Reach.SUPERVISION, _AUDITOR)
+LIST_EMERGENCIES: Final = Operation("audit.list-emergencies", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
+READ_REVIEWED_EMERGENCY: Final = Operation("audit.read-emergency", Scope.AUDIT_READ, Reach.SUPERVISION, _AUDITOR)
 LIST_ORGANISATIONS: Final = Operation(
     "organisations.list", Scope.AGREEMENTS_READ, Reach.NONE, _EVERYBODY, "who takes part is public"
 )

@@ -278,6 +278,7 @@ def _carried(entry: Entry, granted: Collection[Granted]) -> Entry:
     return replace(
         entry,
         grounds=tuple({grant.ground for grant in granted}),
-        agreements=tuple({(g.rule.agreement, g.rule.version, g.rule.rule) for g in granted}),
+        agreements=tuple({(by.agreement, by.version, by.rule) for g in granted if (by := g.rule) is not None}),
         consents=tuple({(c.id, c.version) for g in granted for c in g.consents}),
+        emergency=next((g.emergency for g in granted if g.emergency is not None), None),
     )

@@ -14,15 +14,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from api.audit.entry import Thing
-from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
+from api.dossiers import asking, hearing
 from api.dossiers import document_store as store
-from api.dossiers import hearing
 from api.dossiers import listing_store as listing
 from api.dossiers import request_store as requests
 from api.dossiers import store as dossiers
@@ -38,11 +36,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.disclosure.call import Call
-    from api.disclosure.permit import Answer
     from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument, RequestFacts
     from api.dossiers.uploads import Taken, Units
     from api.vocabulary import (
-        DataCategory,
         DocumentId,
         DocumentWithdrawalReason,
         DossierId,
@@ -50,8 +46,6 @@ if TYPE_CHECKING:
         PersonId,
         Purpose,
     )
-
-    Holdings = Mapping[DataCategory, tuple[str, ...]]
 
 TITLES: Final = ("documentTitles",)
 """What the entry says that a list disclosed, of each category: which documents there are."""
@@ -121,7 +115,7 @@ async def listed(
     thing = Thing("dossier", dossier_id, None if facts is None else facts.version)
     request = None if facts is None else facts.request
     holdings = {} if facts is None else dict.fromkeys(facts.request.categories, TITLES)
-    answer = _asked(call, thing, request, purpose, holdings)
+    answer = asking.ask(call, thing, request, purpose, frozenset(holdings), holdings)
     if isinstance(answer, Refusal) or request is None:
         return gate.refusal(answer)
     return await listing.listed(answer, call, dossier_id, before, most, awaited_too=_supplies(call, request))
@@ -136,7 +130,7 @@ async def read(
     request = None if there is None else there.request
     holdings = {} if there is None else {there.category: CONTENT}
     seals = None if there is None else there.seals
-    answer = _asked(call, Thing("document", document_id), request, purpose, holdings, seals)
+    answer = asking.ask(call, Thing("document", document_id), request, purpose, frozenset(holdings), holdings, seals)
     if isinstance(answer, Refusal) or there is None or there.upload is None or there.length is None:
         return gate.refusal(answer)
     return Content(there, there.upload, there.length, await store.open_secret(answer, call, there))
@@ -169,27 +163,6 @@ async def withdrawn(call: Call, dossier_id: DossierId, document_id: DocumentId) 
         return gate.refuse(call, Thing("document", document_id), Reason.NOT_VISIBLE)
     answer = gate.admit(call, Thing("document", document_id), persons=_whom(facts.request))
     return answer if isinstance(answer, Refusal) else gone
-
-
-def _asked(
-    call: Call,
-    thing: Thing,
-    request: RequestFacts | None,
-    purpose: Purpose | None,
-    holdings: Holdings,
-    seals: Mapping[str, bytes] | None = None,
-) -> Answer:
-    caller = call.caller.organisation
-    if request is None or caller.id not in {request.requester, request.supplier}:
-        return gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
-    if caller.id == request.supplier:
-        return gate.admit(call, thing, persons=_whom(request), holdings=holdings, seals=seals)
-    question = Question(caller, purpose, frozenset(holdings))
-    around = request.situation
-    # After a case has ended nothing is there for who is outside it (`cases.situation`).
-    outside = around.closed and not around.relation.functions
-    around = replace(around, holdings={} if outside else holdings)
-    return gate.ask(call, thing, question, around.asked_for(request.purpose, purpose), seals=seals)
 
 
 async def _stored(

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from api.cases import terms
-from api.vocabulary import DocumentState, DossierRequestState
+from api.consent import emergency
+from api.vocabulary import DocumentState, DossierRequestState, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from api.consent.model import Granted, Situation
+    from api.principal import Organisation
     from api.vocabulary import (
         CaseId,
         DataCategory,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
         OrganisationId,
         PersonAlias,
         PersonId,
-        Purpose,
         Reason,
         RequestRefusalReason,
     )
@@ -66,6 +67,17 @@ class RequestFacts:
     dossier_id: DossierId | None
     version: int
     situation: Situation
+
+    def open_to(self, caller: Organisation, purpose: Purpose | None, now: datetime) -> frozenset[DataCategory]:
+        """The categories that a caller may ask of what was delivered; none: to it there is nothing at all.
+
+        They are there for who asked for them and who supplied them, and in its emergency, as far as they save a life,
+        for whoever cares for the person.
+        """
+        if caller.id in {self.requester, self.supplier}:
+            return self.categories
+        urgent = purpose is Purpose.EMERGENCY and emergency.carrying(self.situation, caller, now) is not None
+        return self.categories & emergency.LIFE_SAVING if urgent else frozenset()
 
     def overdue(self, now: datetime) -> bool:
         """Whether the agreed delivery term was let pass; computed, never stored."""

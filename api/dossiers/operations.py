@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.audit.entry import Thing
-from api.consent.model import Question
 from api.disclosure import gate
 from api.disclosure.permit import Permit, Refusal
-from api.dossiers import store
+from api.dossiers import asking, store
 from api.dossiers.model import Dossier, ManifestLine
 from api.vocabulary import Reason
 
@@ -41,20 +40,16 @@ async def manifest(
     answer = _asked(call, dossier_id, facts, purpose)
     if isinstance(answer, Refusal) or facts is None:
         return gate.refusal(answer)
-    return facts, tuple(_line(category, facts, answer) for category in sorted(facts.request.categories))
+    asked = facts.request.open_to(call.caller.organisation, purpose, call.unit.now)
+    return facts, tuple(_line(category, facts, answer) for category in sorted(asked))
 
 
 def _asked(call: Call, dossier_id: DossierId, facts: DossierFacts | None, purpose: Purpose | None) -> Answer:
     thing = Thing("dossier", dossier_id, None if facts is None else facts.version)
-    caller = call.caller.organisation
-    if facts is None or caller.id not in {facts.request.requester, facts.request.supplier}:
-        return gate.ask(call, thing, Question(caller, purpose, frozenset()), None)
-    around = facts.situation
-    if caller.id == facts.request.supplier:
-        whom = {around.person: around.alias}
-        return gate.admit(call, thing, persons=whom, holdings=around.holdings, seals=facts.seals)
-    question = Question(caller, purpose, facts.request.categories)
-    return gate.ask(call, thing, question, around.asked_for(facts.request.purpose, purpose), seals=facts.seals)
+    if facts is None:
+        return asking.ask(call, thing, None, purpose, frozenset(), {})
+    holdings, seals = facts.situation.holdings, facts.seals
+    return asking.ask(call, thing, facts.request, purpose, facts.request.categories, holdings, seals)
 
 
 def _line(category: DataCategory, facts: DossierFacts, permit: Permit) -> ManifestLine:

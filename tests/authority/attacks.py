@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 
 from api.disclosure import authority
 from api.schemas.delays import NewDelay
+from api.schemas.emergencies import NewEmergency
 from api.schemas.erasures import NewErasure
-from api.vocabulary import ErasureGround, Municipality, Purpose, RestrictionGround
+from api.vocabulary import EmergencyReason, ErasureGround, Municipality, Purpose, RestrictionGround
 from tests import agreeing, audit_store, payload_kit
 from tests import dealings as dealing
 from tests.actor import ANY_VERSION
@@ -39,7 +40,7 @@ RESIDENCE: Final = Purpose.RESIDENCE_ADVICE
 
 @dataclass(frozen=True)
 class Attack:
-    """One operation: how it is asked, and by which member rightly. `about`: the ids that it names."""
+    """One operation: how it is asked, by which member rightly, and who acts. `about`: the ids that it names."""
 
     operation: Operation
     method: str
@@ -49,13 +50,13 @@ class Attack:
     purpose: Purpose | None = None
     about: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    person: str | None = None
 
     async def made(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
         """The request, made by somebody."""
         body = None if self.body is None else self.body(ids)
-        return await actor.send(
-            self.method, self.path.format(**ids), body, purpose=self.purpose, headers=dict(self.headers), **asked
-        )
+        asked = {"purpose": self.purpose, "headers": dict(self.headers), "person": self.person, **asked}
+        return await actor.send(self.method, self.path.format(**ids), body, **asked)
 
     async def made_of_nothing(self, actor: Actor, ids: Ids, **asked: Any) -> httpx.Response:
         """The request about what does not exist."""
@@ -241,6 +242,19 @@ ATTACKS: Final[dict[str, Attack]] = {
         lambda _: {"reason": "wrong-person"},
         about=("mistake",),
     ),
+    "declareEmergency": Attack(
+        authority.DECLARE_EMERGENCY,
+        "POST",
+        "/emergencies",
+        "ngo",
+        lambda ids: _case(ids, reason="unconscious", reference="NGO-2026-1"),
+        about=("case",),
+        person="worker-1",
+    ),
+    "readEmergency": Attack(authority.READ_EMERGENCY, "GET", "/emergencies/{emergency}", "ngo", about=("emergency",)),
+    "endEmergency": Attack(
+        authority.END_EMERGENCY, "POST", "/emergencies/{emergency}/endings", "ngo", about=("emergency",)
+    ),
     "shareOutcome": Attack(
         authority.SHARE_OUTCOME,
         "POST",
@@ -329,6 +343,19 @@ ATTACKS: Final[dict[str, Attack]] = {
     ),
     "listDelays": Attack(authority.LIST_DELAYS, "GET", "/audit/delays", "auditor"),
     "readDelay": Attack(authority.READ_DELAY, "GET", "/audit/delays/{delay}", "auditor", about=("delay",)),
+    "reviewEmergency": Attack(
+        authority.REVIEW_EMERGENCY,
+        "POST",
+        "/audit/emergencies/{over}/reviews",
+        "auditor",
+        lambda _: {"outcome": "justified", "reference": "AUD-2026-5"},
+        about=("over",),
+        person="officer-1",
+    ),
+    "listEmergencies": Attack(authority.LIST_EMERGENCIES, "GET", "/audit/emergencies", "auditor"),
+    "readReviewedEmergency": Attack(
+        authority.READ_REVIEWED_EMERGENCY, "GET", "/audit/emergencies/{over}", "auditor", about=("over",)
+    ),
     "openIdentity": Attack(
         authority.OPEN_IDENTITY,
         "POST",
@@ -397,7 +424,14 @@ async def staged(
     attached = await Attached.of(exchange, dealings)
     stored, awaited = await attached.stored(CONTENT, "identity"), await attached.awaited("identity")
     mistake = await attached.stored(CONTENT, "identity")
+    worker = exchange.ngo.acting("worker-1").emergencies
+    urgent = NewEmergency(
+        case_id=(await Dealings.begin(exchange)).id, reason=EmergencyReason.ACUTE_MEDICAL, reference="NGO-2026-2"
+    )
+    over = (await worker.end((await worker.declare(urgent)).value.id)).value
     return {
+        "over": over.id,
+        "emergency": (await worker.declare(urgent)).value.id,
         "open": attached.dossier,
         "stored": stored.rpartition("/")[2],
         "awaited": awaited.rpartition("/")[2],

@@ -10,19 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.consent.decision import decide, may_ever_cross
-from api.consent.model import NOES
+from api.consent.emergency import LIFE_SAVING
+from api.consent.model import NOES, Relation
 from api.vocabulary import (
     CareFunction,
     ConsentEventKind,
     ConsentKind,
     DataCategory,
+    LegalGround,
     Party,
     Purpose,
     Reason,
     Sensitivity,
 )
 from tests import consent_kit as kit
-from tests.consent_strategies import PURPOSES, consents, talks, worlds
+from tests.consent_strategies import PURPOSES, consents, emergencies, talks, worlds
 
 if TYPE_CHECKING:
     from random import Random  # noqa: TID251 - hypothesis hands one over, which it can shrink
@@ -181,13 +183,77 @@ def test_every_grant_is_within_a_rule_and_a_consent(world: tuple[Question, Situa
     question, situation = world
     by_id = {(each.id, each.version): each for each in situation.agreements}
     for category, granted in decide(question, situation, kit.NOW).granted.items():
-        agreement = by_id[granted.rule.agreement, granted.rule.version]
+        rule_ref = granted.rule
+        assert rule_ref is not None
+        agreement = by_id[rule_ref.agreement, rule_ref.version]
         assert agreement.stands(situation.municipality, kit.NOW.date())
-        assert any(rule.id == granted.rule.rule and category in rule.consents for rule in agreement.rules)
+        assert any(rule.id == rule_ref.rule and category in rule.consents for rule in agreement.rules)
         assert may_ever_cross(category, question.recipient.kind)
         for reference in granted.consents:
             (carrying,) = (each for each in situation.consents if each.id == reference.id)
             assert (carrying.recipient, carrying.purpose) == (question.recipient.id, question.purpose)
+
+
+@given(emergencies())
+def test_an_emergency_takes_nothing_away_and_opens_only_what_saves_a_life(world: tuple[Question, Situation]) -> None:
+    """What an agreement carries it carries as before; what the emergency adds is of its set, and names it."""
+    question, situation = world
+    assert situation.emergency is not None
+    with_it, without = (decide(question, each, kit.NOW) for each in (situation, replace(situation, emergency=None)))
+    assert {each: with_it.granted[each] for each in without.granted} == without.granted
+    added = with_it.granted.keys() - without.granted.keys()
+    assert added <= LIFE_SAVING & {each for each in DataCategory if may_ever_cross(each, question.recipient.kind)}
+    for category in added:
+        granted = with_it.granted[category]
+        assert (granted.ground, granted.rule, granted.consents) == (LegalGround.VITAL_INTEREST, None, ())
+        assert granted.emergency == situation.emergency.id
+
+
+@given(emergencies(), st.data())
+def test_an_emergency_is_of_one_ngo_that_cares_for_one_purpose_and_ends(
+    world: tuple[Question, Situation], data: st.DataObject
+) -> None:
+    """Where any of these does not hold, it is as if none had been declared."""
+    question, situation = world
+    declared = situation.emergency
+    assert declared is not None
+    outside = data.draw(
+        st.sampled_from(
+            (
+                (question, replace(situation, emergency=replace(declared, ends_at=kit.NOW))),
+                (question, replace(situation, emergency=replace(declared, declared_at=kit.NOW + timedelta(seconds=1)))),
+                (question, replace(situation, emergency=replace(declared, organisation=kit.OTHER_NGO.id))),
+                (question, replace(situation, relation=Relation(functions=frozenset({CareFunction.LEGAL_SCREENING})))),
+                (question, replace(situation, closed=True)),
+                *((replace(question, purpose=each), situation) for each in Purpose if each is not Purpose.EMERGENCY),
+            )
+        )
+    )
+    asked, around = outside
+    assert decide(asked, around, kit.NOW) == decide(asked, replace(around, emergency=None), kit.NOW)
+
+
+@given(emergencies(), st.data())
+def test_an_emergency_stands_against_no_no(world: tuple[Question, Situation], data: st.DataObject) -> None:
+    """Whatever it was said about, to this organisation; one that was answered anew or noted in error counts no more."""
+    question, situation = world
+    added = goes(question, situation) - goes(question, replace(situation, emergency=None))
+    if not added:
+        return
+    no = kit.consent(
+        *added,
+        value=252,
+        purpose=data.draw(st.sampled_from(sorted(set(Purpose) - {Purpose.EMERGENCY}))),
+        function=None,
+        last=data.draw(st.sampled_from(sorted(NOES))),
+    )
+    said = replace(situation, consents=(no, *situation.consents))
+    decision = decide(question, said, kit.NOW)
+    assert not decision.granted.keys() & added
+    assert {decision.withheld[each].reason for each in added} <= REFUSED
+    anew = kit.consent(*added, value=253, supersedes=frozenset({no.reference}))
+    for after in ((anew, *said.consents), (replace(no, last=ConsentEventKind.INVALIDATED), *situation.consents)):
+        assert goes(question, replace(situation, consents=after)) >= added
 
 
 def _function(situation: Situation) -> CareFunction | None:

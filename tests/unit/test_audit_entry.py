@@ -87,6 +87,19 @@ CAUSE = replace(
     persons=(UUID(int=5),),
     cause="wrong-person",
 )
+EMERGENCY = replace(
+    SMALL,
+    action="dossiers.read",
+    result=Result.PERMITTED,
+    actor=replace(ACTOR, person="worker-7"),
+    thing=Thing("dossier", UUID(int=4), 2),
+    persons=(UUID(int=5),),
+    purpose="emergency",
+    grounds=("vital-interest",),
+    disclosed={DataCategory.MEDICAL: ("advice",)},
+    policy=3,
+    emergency=UUID(int=6),
+)
 GOLDEN = {
     "small": SMALL,
     "full": FULL,
@@ -96,6 +109,7 @@ GOLDEN = {
     "sample": SAMPLE,
     "signed": SIGNED,
     "cause": CAUSE,
+    "emergency": EMERGENCY,
 }
 ZEROS = "00000000-0000-0000-0000-00000000000"
 

@@ -54,6 +54,9 @@ OFFERED: Final = {
         dossier_requests.request     POST dossier-requests key
         dossiers.manifest            GET  dossiers/{}/manifest purpose
         dossiers.read                GET  dossiers/{} purpose
+        emergencies.declare          POST emergencies key
+        emergencies.end              POST emergencies/{}/endings key
+        emergencies.read             GET  emergencies/{}
         events.read                  GET  events
         organisations.list           GET  organisations
         persons.disclosures          GET  persons/{}/disclosures
@@ -134,6 +137,9 @@ OFFERED: Final = {
         delays.list                  GET  audit/delays
         delays.read                  GET  audit/delays/{}
         delays.review                POST audit/delays/{}/reviews key
+        emergencies.list             GET  audit/emergencies
+        emergencies.read             GET  audit/emergencies/{}
+        emergencies.review           POST audit/emergencies/{}/reviews key
         erasures.read                GET  erasures/{}
         organisations.list           GET  organisations
         receipts.prove               GET  audit/receipts/{}/proof

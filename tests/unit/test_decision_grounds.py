@@ -164,7 +164,7 @@ def test_a_side_agreement_about_something_else_changes_nothing() -> None:
     elsewhere = kit.agreement(kit.rule(C.CONTACT, purpose=Purpose.ADMISSION), value=101, narrows=base.id)
     other = kit.agreement(kit.rule(C.CONTACT), value=102, narrows=kit.agreement(value=103).id)
     decision = kit.asked(C.IDENTITY, agreements=(base, elsewhere, other))
-    assert decision.granted[C.IDENTITY].rule.agreement == base.id
+    assert decision.granted[C.IDENTITY].rule == RuleRef(base.id, 1, "dossier")
 
 
 def test_of_two_side_agreements_both_must_carry() -> None:

@@ -139,7 +139,8 @@ def test_the_first_rule_that_carries_is_taken() -> None:
         kit.rule(C.IDENTITY, id="good"),
         kit.rule(C.IDENTITY, id="better"),
     )
-    assert kit.asked(C.IDENTITY, agreements=(agreement,)).granted[C.IDENTITY].rule.rule == "good"
+    granted = kit.asked(C.IDENTITY, agreements=(agreement,)).granted[C.IDENTITY]
+    assert granted.rule == RuleRef(agreement.id, 1, "good")
 
 
 def test_if_none_carries_the_furthest_reached_tells_why() -> None:

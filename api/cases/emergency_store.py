@@ -1,0 +1,201 @@
+"""Statements on emergencies (noodprocedure), and the one of them that a decision needs."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import JSON, Integer, Uuid, bindparam, func, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from api.cases.model import DeclaredEmergency, EmergencyReview
+from api.cases.tables import emergency, emergency_review
+from api.consent.emergency import Emergency
+from api.storage.statement import statement
+from api.vocabulary import (
+    CaseId,
+    EmergencyId,
+    EmergencyOutcome,
+    EmergencyReason,
+    OrganisationId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy import ColumnElement, ScalarSelect
+
+    from api.storage.unit import Record, Unit
+
+_ENDS: Final = func.coalesce(emergency.c.ended_at, emergency.c.until_at)
+_REVIEW: Final = func.json_build_array(
+    emergency_review.c.organisation_id,
+    emergency_review.c.reviewer,
+    emergency_review.c.outcome,
+    emergency_review.c.reference,
+    emergency_review.c.reviewed_at,
+)
+_REVIEWS: Final = (
+    select(func.json_agg(aggregate_order_by(_REVIEW, emergency_review.c.id), type_=JSON))
+    .where(emergency_review.c.emergency_id == emergency.c.id)
+    .correlate(emergency)
+    .scalar_subquery()
+)
+_FACTS: Final = select(
+    emergency.c.id,
+    emergency.c.case_id,
+    emergency.c.organisation_id,
+    emergency.c.reason,
+    emergency.c.reference,
+    emergency.c.client,
+    emergency.c.actor,
+    emergency.c.declared_at,
+    _ENDS.label("ends_at"),
+    _REVIEWS.label("reviews"),
+)
+_FIND: Final = statement(_FACTS.where(emergency.c.id == bindparam("emergency_id", type_=Uuid)))
+_LISTED: Final = statement(
+    _FACTS.where(emergency.c.id < bindparam("before", type_=Uuid))
+    .order_by(emergency.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_LOCK: Final = statement(
+    select(emergency.c.id).where(emergency.c.id == bindparam("emergency_id", type_=Uuid)).with_for_update()
+)
+_DECLARED: Final = (
+    "id",
+    "case_id",
+    "organisation_id",
+    "reason",
+    "reference",
+    "client",
+    "actor",
+    "declared_at",
+    "until_at",
+)
+_ADD: Final = statement(insert(emergency), *_DECLARED)
+_END: Final = statement(
+    update(emergency)
+    .where(emergency.c.id == bindparam("emergency_id", type_=Uuid))
+    .values(ended_at=bindparam("at", type_=emergency.c.until_at.type))
+)
+_ADD_REVIEW: Final = statement(
+    insert(emergency_review),
+    "id",
+    "emergency_id",
+    "organisation_id",
+    "client",
+    "reviewer",
+    "outcome",
+    "reference",
+    "reviewed_at",
+)
+
+
+def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """For the statement of a situation: the last emergency that a recipient declared in a case, as `read` takes it."""
+    declared = func.json_build_array(
+        emergency.c.id, emergency.c.organisation_id, emergency.c.declared_at, _ENDS, type_=JSON
+    )
+    return (
+        select(declared)
+        .where(emergency.c.case_id == case_id, emergency.c.organisation_id == recipient)
+        .order_by(emergency.c.declared_at.desc())
+        .limit(literal_column("1"))
+        .correlate_except(emergency)
+        .scalar_subquery()
+    )
+
+
+def read(found: Sequence[str] | None) -> Emergency | None:
+    """The emergency that `column` found."""
+    if found is None:
+        return None
+    emergency_id, organisation, declared_at, ends_at = found
+    return Emergency(
+        EmergencyId(uuid.UUID(emergency_id)),
+        OrganisationId(uuid.UUID(organisation)),
+        datetime.fromisoformat(declared_at),
+        datetime.fromisoformat(ends_at),
+    )
+
+
+async def find(unit: Unit, emergency_id: EmergencyId) -> DeclaredEmergency | None:
+    """An emergency, or None."""
+    row = await unit.one(_FIND(emergency_id=emergency_id))
+    return None if row is None else _declared(row)
+
+
+async def listed(unit: Unit, before: UUID, most: int) -> list[DeclaredEmergency]:
+    """All there were, newest first."""
+    return [_declared(row) for row in await unit.all(_LISTED(before=before, most=most))]
+
+
+async def lock(unit: Unit, emergency_id: EmergencyId) -> None:
+    """Hold an emergency until the unit ends, so that what is read of it next stays true."""
+    await unit.run(_LOCK(emergency_id=emergency_id))
+
+
+async def add(unit: Unit, declared: DeclaredEmergency) -> None:
+    """Keep what was declared."""
+    await unit.run(
+        _ADD(
+            id=declared.id,
+            case_id=declared.case_id,
+            organisation_id=declared.organisation,
+            reason=str(declared.reason),
+            reference=declared.reference,
+            client=declared.client,
+            actor=declared.actor,
+            declared_at=declared.declared_at,
+            until_at=declared.ends_at,
+        )
+    )
+
+
+async def end(unit: Unit, emergency_id: EmergencyId) -> None:
+    """End an emergency now."""
+    await unit.run(_END(emergency_id=emergency_id, at=unit.now))
+
+
+async def add_review(unit: Unit, row: UUID, emergency_id: EmergencyId, client: str, review: EmergencyReview) -> None:
+    """Keep what one person found."""
+    await unit.run(
+        _ADD_REVIEW(
+            id=row,
+            emergency_id=emergency_id,
+            organisation_id=review.organisation,
+            client=client,
+            reviewer=review.reviewer,
+            outcome=str(review.outcome),
+            reference=review.reference,
+            reviewed_at=review.reviewed_at,
+        )
+    )
+
+
+def _declared(row: Record) -> DeclaredEmergency:
+    return DeclaredEmergency(
+        id=EmergencyId(row["id"]),
+        case_id=CaseId(row["case_id"]),
+        organisation=OrganisationId(row["organisation_id"]),
+        reason=EmergencyReason(row["reason"]),
+        reference=row["reference"],
+        client=row["client"],
+        actor=row["actor"],
+        declared_at=row["declared_at"],
+        ends_at=row["ends_at"],
+        reviews=tuple(_review(*each) for each in row["reviews"] or ()),
+    )
+
+
+def _review(organisation: str, reviewer: str, outcome: str, reference: str, reviewed_at: str) -> EmergencyReview:
+    return EmergencyReview(
+        OrganisationId(uuid.UUID(organisation)),
+        reviewer,
+        EmergencyOutcome(outcome),
+        reference,
+        datetime.fromisoformat(reviewed_at),
+    )

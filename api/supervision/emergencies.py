@@ -1,0 +1,74 @@
+"""Reviewing emergencies (noodprocedure): each is looked at afterwards, by two people of supervision.
+
+An emergency opens without a word of the person, so nothing of it stays unseen: its declaration is a signal, each
+reading an entry, and both are judged within two working days. The two judge by themselves; where they differ, the
+state says so, and what follows on that (the 72 hours of GDPR article 33 after a breach) is theirs, not the exchange's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import uuid_utils.compat as uuid_utils
+
+from api.audit.entry import Stated, Thing
+from api.cases import emergency_store as store
+from api.cases.model import REVIEWERS, EmergencyReview
+from api.disclosure import gate
+from api.disclosure.permit import Refusal
+from api.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from api.cases.model import DeclaredEmergency
+    from api.disclosure.call import Call
+    from api.vocabulary import EmergencyId, EmergencyOutcome
+
+_EMERGENCY: Final = "emergency"
+
+
+async def review(
+    call: Call, emergency_id: EmergencyId, outcome: EmergencyOutcome, reference: str
+) -> DeclaredEmergency | Refusal:
+    """Say what one found of an emergency that is over, as one of two people."""
+    thing, stated, by = Thing(_EMERGENCY, emergency_id), Stated(outcome, reference), call.caller
+    await store.lock(call.unit, emergency_id)
+    found = await store.find(call.unit, emergency_id)
+    if found is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE, stated=stated)
+    if by.person is None:
+        return gate.refuse(call, thing, Reason.ACTOR_MISSING, stated=stated)
+    if found.ends_at > call.unit.now:
+        return gate.refuse(call, thing, Reason.WRONG_STATE, stated=stated)
+    if len(found.reviews) == REVIEWERS or found.reviewed_by(by.organisation.id, by.person):
+        return gate.refuse(call, thing, Reason.OWN_REVIEW, stated=stated)
+    answer = gate.admit(call, thing, stated=stated)
+    if isinstance(answer, Refusal):
+        return answer
+    said = EmergencyReview(by.organisation.id, by.person, outcome, reference, call.unit.now)
+    await store.add_review(call.unit, uuid_utils.uuid7(), emergency_id, by.client_id, said)
+    return _there(await store.find(call.unit, emergency_id))
+
+
+async def read(call: Call, emergency_id: EmergencyId) -> DeclaredEmergency | Refusal:
+    """One emergency."""
+    found, thing = await store.find(call.unit, emergency_id), Thing(_EMERGENCY, emergency_id)
+    if found is None:
+        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
+    answer = gate.admit(call, thing)
+    return answer if isinstance(answer, Refusal) else found
+
+
+async def listed(call: Call, before: UUID, most: int) -> Sequence[DeclaredEmergency] | Refusal:
+    """All emergencies there were, newest first."""
+    found = await store.listed(call.unit, before, most)
+    answer = gate.admit(call, Thing(_EMERGENCY))
+    return answer if isinstance(answer, Refusal) else found
+
+
+def _there(found: DeclaredEmergency | None) -> DeclaredEmergency:
+    if found is None:
+        raise AssertionError("what was just reviewed is there")
+    return found
