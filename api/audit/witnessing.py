@@ -141,7 +141,11 @@ class Rounds:
 
 
 def cosignatures(body: bytes, head: Checkpoint, witnesses: Iterable[Witness]) -> Iterable[tuple[Witness, str]]:
-    """The lines of an answer that are cosignatures of the head by these keys; others are passed over."""
+    """The lines of an answer that are cosignatures of the head by these keys; others are passed over.
+
+    The bytes of each are written again in the one form of base64 that verifiers take: with a line in another one, a
+    witness would spoil the whole checkpoint.
+    """
     known = {(each.name, each.id): each for each in witnesses}
     for line in body.decode(errors="replace").splitlines():
         match line.split(" "):
@@ -152,7 +156,7 @@ def cosignatures(body: bytes, head: Checkpoint, witnesses: Iterable[Witness]) ->
                     continue
                 witness = known.get((name, data[:4]))
                 if witness is not None and _holds(witness, data[4:12], data[12:], head):
-                    yield witness, line
+                    yield witness, f"\u2014 {name} {base64.b64encode(data).decode()}"
             case _:
                 pass
 
