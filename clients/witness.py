@@ -7,7 +7,11 @@ evidence. Only hashes come here: a witness learns how many entries there are, an
     DIR/key           name and seeds, mode 0400; made by `make`
     DIR/logs          verifier keys of the logs, a line each: from the log's own people, not from its server
     DIR/heads/HASH    the last head that was cosigned, HASH being SHA-256 of the origin in hex
-    DIR/refused/      what was signed by the log and refused all the same: evidence, by origin and time
+    DIR/forked/       pairs of heads of one size with two roots, both signed by the log: HASH, and HASH.cosigned, which
+                      this witness cosigned. Evidence that is certain: that log has two histories
+    DIR/refused/      what else the log signed and this witness refused: evidence, or somebody brought a wrong proof
+
+HASH is there that of the signed text. Each is kept once, and at most 1,000 files in either: empty one that is full.
 
 It speaks C2SP tlog-witness: `POST /add-checkpoint` and `GET /HASH/checkpoint`. Standard library, `cryptography` and
 `clients.verifier` only.
@@ -24,7 +28,6 @@ import re
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
 _BODY_MOST: Final = 64 * 1024
 _PROOF_MOST: Final = 63
+_NAME_MOST: Final = 200
 _OLD: Final = re.compile(r"old (0|[1-9][0-9]{0,17})", re.ASCII)
 _PLACE: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
 _SIZE: Final = "text/x.tlog.size"
@@ -104,12 +108,16 @@ class Witness:
     directory: Path
     key: Key
     clock: Callable[[], datetime]
+    most: int = 1000
+    """Files of evidence of either kind."""
 
     @classmethod
     def make(cls, directory: Path, name: str) -> tuple[str, str]:
         """Make a witness with new keys. Returns its verifier keys. Raises `FileExistsError`."""
-        if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]{1,200}", name):
-            raise ValueError("the name of a witness has no spaces, plus signs or control characters")
+        if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]+", name) or len(name.encode()) > _NAME_MOST:
+            raise ValueError(
+                "the name of a witness has no spaces, plus signs or control characters, and at most 200 bytes"
+            )
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         seeds = {kind: secrets.token_bytes(32) for kind in ("ed25519", "mlDsa44")}
         content = {"name": name, **{kind: _base64(seed) for kind, seed in seeds.items()}}
@@ -149,10 +157,12 @@ class Witness:
         # (3) it extends what we cosigned last; nobody comes in between
         with self._alone(origin):
             last = self._last(origin, keys)
-            if old != last.size:
+            if forked := head.size == last.size and head.root != last.root:
+                self._keep("forked", text, _signed_by(note, keys), self._cosigned(origin))
+            if forked or old != last.size:
                 return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", _SIZE)
             if not verifier.consistent(last, head, proof):
-                self._keep(origin, note)
+                self._keep("refused", text, _signed_by(note, keys))
                 return Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "this does not extend what was cosigned\n")
             # (4) kept before it is told
             lines = self.key.lines(text, head, int(self.clock().timestamp()))
@@ -176,17 +186,26 @@ class Witness:
     def _head(self, origin: str) -> Path:
         return self.directory / "heads" / hashlib.sha256(origin.encode()).hexdigest()
 
-    def _last(self, origin: str, keys: list[verifier.Key]) -> verifier.Checkpoint:
+    def _cosigned(self, origin: str) -> bytes | None:
         try:
-            kept = self._head(origin).read_bytes()
+            return self._head(origin).read_bytes()
         except FileNotFoundError:
+            return None
+
+    def _last(self, origin: str, keys: list[verifier.Key]) -> verifier.Checkpoint:
+        kept = self._cosigned(origin)
+        if kept is None:
             return verifier.Checkpoint(origin, 0, hashlib.sha256(b"").digest())
         return verifier.checkpoint("heads", kept, keys)
 
-    def _keep(self, origin: str, note: bytes) -> None:
-        hashed = hashlib.sha256(origin.encode() + note).hexdigest()[:16]
-        at = self.clock().astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-        _write(self.directory / "refused" / f"{at}-{hashed}", note)
+    def _keep(self, folder: str, text: str, note: bytes, ours: bytes | None = None) -> None:
+        """Keep evidence, unless it is there or there is enough."""
+        file = self.directory / folder / hashlib.sha256(text.encode()).hexdigest()
+        if file.exists() or (file.parent.exists() and len(list(file.parent.iterdir())) >= self.most):
+            return
+        if ours is not None:
+            _write(file.with_suffix(".cosigned"), ours)
+        _write(file, note)
 
     @contextmanager
     def _alone(self, origin: str) -> Generator[None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NONE: Final = "none"
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
+_NAME_MOST: Final = 255
 _KINDS: Final = {4: 32, 6: 1312}
 """Of cosignatures, with the length of their public keys: Ed25519 and ML-DSA-44."""
 
@@ -37,6 +38,8 @@ class Witness:
         if match is None:
             raise ValueError("is not a verifier key")
         name, identity, encoded = match.groups()
+        if len(name.encode()) > _NAME_MOST:
+            raise ValueError("has a name of more than 255 bytes")
         key = base64.b64decode(encoded, validate=True)
         if _KINDS.get(key[0] if key else 0) != len(key) - 1:
             raise ValueError("is not the key of a witness")

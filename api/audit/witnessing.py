@@ -11,6 +11,7 @@ import asyncio
 import base64
 import re
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +24,7 @@ from api.audit import proofs
 from api.audit.checkpoint import Head, cosigned, hash_lines
 from api.audit.sequencer import COSIGNATURE
 from api.audit.tables import cosignature
-from api.errors import WitnessRefused
+from api.errors import Unavailable, WitnessRefused
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ EVERY: Final = 2.0
 """Seconds between two rounds."""
 
 _KEPT: Final = timedelta(days=1)
-_OK: Final = 200
-_CONFLICT: Final = 409
 _ED25519: Final = 4
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,17})\n")
 _DAY: Final = cast(func.timezone("UTC", cosignature.c.at), Date)
@@ -109,16 +108,16 @@ class Rounds:
         return [each for each in outcomes if isinstance(each, Exception)]
 
     async def _have_cosigned(self, url: str, head: Checkpoint) -> None:
-        """Raises `WitnessRefused`, or `Unavailable`."""
+        """Raises `WitnessRefused`, or `Unavailable`, which say the URL."""
         old = self._last.get(url, 0)
         answer = await self._add(url, old, head)
-        if answer.status == _CONFLICT and (match := _SIZE.fullmatch(answer.body)):
+        if answer.status == HTTPStatus.CONFLICT and (match := _SIZE.fullmatch(answer.body)):
             old = int(match[1])
             if old > head.size:
                 raise WitnessRefused(url, "it has cosigned a larger tree than there is here")
             answer = await self._add(url, old, head)
-        if answer.status != _OK:
-            raise WitnessRefused(url, f"it answered {answer.status}")
+        if answer.status != HTTPStatus.OK:
+            raise WitnessRefused(url, _why(answer.status, same=old == head.size))
         found = list(cosignatures(answer.body, head, self._keys[url]))
         if not found:
             raise WitnessRefused(url, "none of its lines is by a key of the policy")
@@ -137,7 +136,21 @@ class Rounds:
         finally:
             await unit.finish()
         body = f"old {old}\n{hash_lines(proof)}\n{head.note}"
-        return await self._outbound.post(f"{url}/add-checkpoint", body.encode())
+        try:
+            return await self._outbound.post(f"{url}/add-checkpoint", body.encode())
+        except Unavailable:
+            raise Unavailable(url) from None
+
+
+def _why(status: int, *, same: bool) -> str:
+    """What an answer means (C2SP tlog-witness). `same`: to a head of the size that the witness cosigned last."""
+    match status:
+        case HTTPStatus.CONFLICT if same:
+            return "it has cosigned another tree of this size, or a larger one"
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return "what it cosigned is not the beginning of this log"
+        case _:
+            return f"it answered {status}"
 
 
 def cosignatures(body: bytes, head: Checkpoint, witnesses: Iterable[Witness]) -> Iterable[tuple[Witness, str]]:

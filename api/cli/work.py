@@ -162,12 +162,16 @@ def _logbook(found: Settings, database: Database) -> logbook.Logbook:
 
 
 def _not_delivered(fault: Exception) -> None:
-    where = str(fault) if isinstance(fault, KetenbrugError) else None
-    structlog.get_logger("ketenbrug.work").error("ldv-fault", kind=type(fault).__name__, where=where)
+    structlog.get_logger("ketenbrug.work").error("ldv-fault", kind=type(fault).__name__, where=_said(fault))
 
 
 def _not_cosigned(fault: Exception) -> None:
-    structlog.get_logger("ketenbrug.work").error("witness-fault", kind=type(fault).__name__)
+    structlog.get_logger("ketenbrug.work").error("witness-fault", kind=type(fault).__name__, where=_said(fault))
+
+
+def _said(fault: Exception) -> str | None:
+    """What an error of ours says: which peer, and why. The text of any other may hold data."""
+    return str(fault) if isinstance(fault, KetenbrugError) else None
 
 
 def _not_looked(fault: Exception) -> None:

@@ -133,7 +133,7 @@ async def test_a_split_view_gets_no_cosignature_and_leaves_evidence(
         (await guard_of(connection)).note = None
         await grow(connection, 8)
         faults = await Rounds(pool, demanded(trust), outbound, now).round()
-    assert {str(each).rpartition(": ")[2] for each in faults} == {"it answered 422"}
+    assert {str(each).rpartition(": ")[2] for each in faults} == {"what it cosigned is not the beginning of this log"}
     assert not await connection.fetch("SELECT FROM audit.cosignature WHERE vkey LIKE '%witness%'")
     head = await proofs.latest(Rows(connection))
     assert head is not None
@@ -151,6 +151,7 @@ async def test_a_witness_that_is_away_or_talks_nonsense_is_told_and_asked_again(
     async with Outbound() as outbound:
         (fault,) = await Rounds(pool, away, outbound, now).round()
     assert isinstance(fault, Unavailable)
+    assert str(fault) == "http://127.0.0.1:9", "it is told which"
     head = await proofs.latest(Rows(connection))
     assert head is not None
     text, _ = verifier.signatures_of("note", head.note.encode())
@@ -191,6 +192,8 @@ class _Says:
         (409, b"99\n", "a larger tree"),
         (409, b"many\n", "it answered 409"),
         (409, b"0\n", "it answered 409"),
+        (409, b"3\n", "it has cosigned another tree of this size, or a larger one"),
+        (422, b"", "what it cosigned is not the beginning of this log"),
         (500, b"", "it answered 500"),
         (200, b"", "none of its lines"),
     ],

@@ -16,6 +16,8 @@ WITNESSES = {
     name: witness.Key.from_seeds(f"{name}.example", bytes([n]) * 32, bytes(32)) for n, name in enumerate("abc")
 }
 
+LONG = witness.Key.from_seeds("w" * 256, bytes(32), bytes(32))
+
 
 def text(*lines: str) -> str:
     """A policy with the log and three witnesses, by their Ed25519 keys."""
@@ -55,6 +57,7 @@ def test_a_witness_is_asked_where_its_line_says() -> None:
         (text("quorum a", "quorum b"), "line 6"),
         (text("group g any d", "quorum g"), "no line above defines"),
         (text("group g any g", "quorum g"), "no line above defines"),
+        (text(f"witness d {LONG.vkeys[1]}", "quorum d"), "line 5: has a name of more than 255 bytes"),
         (text("group g 0 a", "quorum g"), "more members than it has, or for none"),
         (text("group g 3 a b", "quorum g"), "more members"),
         (text("group g x a b", "quorum g"), "more members"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from api.cli import logs
+from api.cli import logs, work
+from api.errors import WitnessRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,16 @@ def test_of_a_library_the_constant_words_and_the_class_of_the_error_are_said(sai
     assert CANARY not in said.getvalue()
     assert lines[0].endswith('level=error event="Retrying %s" by=driver kind=ValueError')
     assert lines[1].endswith('level=error event="Task exception was never retrieved" by=driver')
+
+
+def test_which_witness_refused_and_why_is_said(said: io.StringIO) -> None:
+    """That is what it is there for. Of a fault of ours the class is told, and no text."""
+    for fault in (WitnessRefused("https://w.example", "it answered 500"), ValueError(CANARY)):
+        work._not_cosigned(fault)
+
+    first, second = said.getvalue().splitlines()
+    assert first.endswith('event=witness-fault kind=WitnessRefused where="https://w.example: it answered 500"')
+    assert second.endswith("event=witness-fault kind=ValueError")
 
 
 def test_the_server_may_say_why_it_does_not_start(said: io.StringIO) -> None:

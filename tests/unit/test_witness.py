@@ -7,6 +7,7 @@ import http.client
 import os
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from api.errors import Misconfigured
 from clients import verifier, witness
 from clients.verifier import DoesNotHold
 from clients.witness import Answer, Witness
-from tests.audit_kit import KEY, ORIGIN, STRANGER, grown, write
+from tests.audit_kit import KEY, ORIGIN, STRANGER, Log, grown, leaves, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,16 +75,65 @@ def test_a_size_that_is_not_the_one_it_knows_is_told(made: Witness) -> None:
         assert made.add(asked(old, size)) == Answer(409, "300\n", "text/x.tlog.size")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("size", [300, 400])
-def test_another_history_is_refused_and_kept_as_evidence(made: Witness, size: int) -> None:
+def test_another_history_is_refused_and_kept_as_evidence(made: Witness) -> None:
     """A split view: the log signs for this witness what does not extend what it signed before."""
     made.add(asked(0, 300))
-    forged = signed(Head(ORIGIN, size, bytes(32)), [KEY])
-    answer = made.add(asked(300, size, note=forged))
+    forged = signed(Head(ORIGIN, 400, bytes(32)), [KEY])
+    answer = made.add(asked(300, 400, note=forged))
     assert (answer.status, answer.text) == (422, "this does not extend what was cosigned\n")
     (evidence,) = (made.directory / "refused").iterdir()
     assert evidence.read_text() == forged
     assert made.add(asked(300, 400)).status == 200, "the honest history goes on"
+
+
+def test_two_heads_of_one_size_are_a_conflict_and_evidence_that_is_certain(made: Witness) -> None:
+    """Whatever old size and proof came with it; both are kept, each signed by the log."""
+    made.add(asked(0, 300))
+    ours = made.checkpoint(next((made.directory / "heads").glob("?" * 64)).name).text
+    forged = signed(Head(ORIGIN, 300, bytes(32)), [KEY])
+    for old, proof in ((300, []), (0, []), (300, [bytes(32)])):
+        answer = made.add(asked(old, 300, note=forged, proof=proof))
+        assert answer == Answer(409, "300\n", "text/x.tlog.size")  # type: ignore[arg-type]
+    assert sorted(each.read_text() for each in (made.directory / "forked").iterdir()) == sorted([forged, ours])
+    assert not (made.directory / "refused").exists()
+
+
+def test_evidence_is_kept_once_and_does_not_grow_without_end(made: Witness) -> None:
+    """Anybody can bring a head that the log signed, with a wrong proof and with lines of their own."""
+    few = replace(made, most=2)
+    few.add(asked(0, 300))
+    for size in (400, 400, 401, 402):
+        others = [STRANGER, KEY, Ed25519Key.from_seed("other.example", bytes(32))]
+        assert few.add(asked(300, size, proof=[bytes(32)], note=signed(grown(size).head(), others))).status == 422
+    kept = [each.read_text() for each in (made.directory / "refused").iterdir()]
+    assert {each.split("\n")[1] for each in kept} == {"400", "401"}
+    assert "other.example" not in "".join(kept)
+
+
+def test_of_two_histories_that_are_shown_from_the_start_none_has_a_quorum(tmp_path: Path) -> None:
+    """Neither witness can tell: each saw one. Who demands both is shown nothing that holds, who demands any, either."""
+    lines: list[str] = []
+    views = [grown(300), Log(leaves(300))]
+    trust = [f"log {KEY.vkey}"]
+    for name, view in zip("ab", views, strict=True):
+        trust.append(f"witness {name} {Witness.make(tmp_path / name, f'{name}.example')[0]}")
+        write(tmp_path / name / "logs", f"{KEY.vkey}\n".encode())
+        note = signed(view.head(), [KEY])
+        answer = Witness.of(tmp_path / name, lambda: NOON).add(asked(0, 300, note=note, proof=[]))
+        assert answer.status == 200
+        lines.append(answer.text)
+    both, either = (
+        write(tmp_path / least, "\n".join([*trust, f"group g {least} a b", "quorum g", ""]).encode())
+        for least in ("all", "any")
+    )
+    for number, view in enumerate(views):
+        directory = view.export(tmp_path / f"view{number}")
+        for shown, said in ((lines[number], "as many witnesses"), ("".join(lines), "is not by its key over this text")):
+            write(directory / "checkpoint", f"{signed(view.head(), [KEY])}{shown}".encode())
+            with pytest.raises(DoesNotHold, match=said):
+                verifier.verify(directory, policy=both)
+        write(directory / "checkpoint", f"{signed(view.head(), [KEY])}{lines[number]}".encode())
+        verifier.verify(directory, policy=either)
 
 
 def test_a_rollback_is_refused(made: Witness) -> None:
@@ -94,7 +144,8 @@ def test_a_rollback_is_refused(made: Witness) -> None:
 
 
 def test_the_empty_log_has_one_root(made: Witness) -> None:
-    assert made.add(asked(0, 0, note=signed(Head(ORIGIN, 0, bytes(32)), [KEY]), proof=[])).status == 422
+    assert made.add(asked(0, 0, note=signed(Head(ORIGIN, 0, bytes(32)), [KEY]), proof=[])).status == 409
+    assert len(list((made.directory / "forked").iterdir())) == 1
     assert made.add(asked(0, 5, proof=[bytes(32)])).status == 422
 
 
@@ -142,8 +193,9 @@ def test_its_keys_do_not_show_themselves_and_are_written_once(made: Witness, tmp
     assert repr(made.key) == f"Key(name='{NAME}')"
     with pytest.raises(FileExistsError):
         Witness.make(tmp_path, NAME)
-    with pytest.raises(ValueError, match="no spaces"):
-        Witness.make(tmp_path / "other", "a name")
+    for name in ("a name", "\u00e9" * 128):
+        with pytest.raises(ValueError, match="no spaces"):
+            Witness.make(tmp_path / "other", name)
 
 
 @pytest.fixture
