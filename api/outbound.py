@@ -19,6 +19,7 @@ import socket
 import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -139,7 +140,7 @@ class NotFetched(KetenbrugError):
 class Fetcher:
     """Fetches documents. `trusted`: origins (`scheme://host:port`) of the own network, which an operator named."""
 
-    __slots__ = ("_inner", "_patience", "_resolve", "_tls", "_trusted")
+    __slots__ = ("_inner", "_patience", "_resolve", "_trusted")
 
     def __init__(
         self,
@@ -151,8 +152,6 @@ class Fetcher:
     ) -> None:
         """`resolve` and `inner` stand in place of name service and network. `patience`: seconds for all of it."""
         self._patience = patience
-        # Made once: reading the machine's certificates takes longer than many a fetch.
-        self._tls = ssl.create_default_context()
         self._trusted: Final = frozenset(origin(each) for each in trusted)
         self._resolve = resolve or _resolved
         self._inner = inner
@@ -197,7 +196,7 @@ class Fetcher:
         port = parts.port or _PORTS[parts.scheme]
         url = parts._replace(netloc=f"{target}:{port}", fragment="").geturl()
         client = httpx.AsyncClient(
-            transport=self._inner, timeout=self._patience, verify=self._tls, follow_redirects=False, trust_env=False
+            transport=self._inner, timeout=self._patience, verify=_tls(), follow_redirects=False, trust_env=False
         )
         async with (
             client,
@@ -217,6 +216,12 @@ class Fetcher:
                 if len(body) > SIZE_MOST:
                     raise NotFetched("the document is too large")
             return Answer(answer.status_code, answer.headers.get("Content-Type", ""), bytes(body))
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom the machine trusts, read once for all: that takes longer than many a fetch."""
+    return ssl.create_default_context()
 
 
 def origin(url: str) -> str:
