@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from api.cli import logs
+from api.cli import loading, logs
 from api.errors import KetenbrugError, Misconfigured
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def main() -> None:
     """Run a command. What must not start says every reason why, and exits with 2."""
     logs.configure()
     try:
-        assembled(sys.argv[1:])()
+        with loading.undisturbed():
+            command = assembled(sys.argv[1:])
+        command()
     except Misconfigured as error:
         console = Console(stderr=True)
         for fault in error.faults:

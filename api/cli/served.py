@@ -11,8 +11,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from api import app as application
-from api.cli import logs
+from api.cli import loading, logs
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -25,7 +24,9 @@ def one_of_several() -> Envelope:
     if (first := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_after, args=(first,), daemon=True).start()
         logs.configure()
-    return application.from_environment()
+    with loading.undisturbed():
+        from api import app  # noqa: PLC0415
+    return app.from_environment()
 
 
 def _end_after(first: BaseProcess) -> None:
