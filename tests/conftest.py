@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sys
@@ -25,6 +26,9 @@ DATABASE_URL: Final = "KETENBRUG_TEST_DATABASE_URL"
 FOR_TESTS: Final = {DATABASE_URL, "KETENBRUG_ADR_RULESET", "KETENBRUG_VECTORS"}
 
 
+_ALLOCATIONS: Final = 20_000
+"""How many between two searches for garbage; Python's own 700 is for programs that keep little."""
+
 _KEPT: Final = pytest.StashKey[Path]()
 """The folder of a run whose files are in memory."""
 
@@ -35,6 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(refusal)
     forget_settings()
     sys.addaudithook(_loopback_only)
+    # All that a run collects stays to its end: nobody need look through it for garbage, and seldom through the rest.
+    gc.disable()
+    gc.set_threshold(_ALLOCATIONS)
     # A worker of pytest-xdist is told its folder by the one that started it.
     if config.option.basetemp is None and (memory := servers.memory()):
         config.stash[_KEPT] = Path(tempfile.mkdtemp(prefix="ketenbrug-tests-", dir=memory))
@@ -47,6 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("search", max_examples=2_000, deadline=None, suppress_health_check=slow)
     settings.register_profile("fuzz", max_examples=2_500, deadline=None, database=None, suppress_health_check=slow)
     settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -200,9 +200,9 @@ class World:
         self.clients = Clients()
         self.unproven = Tally()
         app = FastAPI(redirect_slashes=False)
-        app.include_router(oauth_routes.router)
-        app.include_router(oauth_routes.resource)
-        app.include_router(probes)
+        routing.join(app, oauth_routes.router)
+        routing.join(app, oauth_routes.resource)
+        routing.join(app, probes)
         routing.join(app, people_routes.routes)
         failures.install(app)
         app.state.held = self.held

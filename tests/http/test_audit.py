@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.crypto.mac import Mac
-from api.edge import paging
+from api.edge import paging, routing
 from api.routes import audit
 from api.vocabulary import Party, Scope
 from clients import verifier
@@ -63,7 +63,7 @@ async def integrate(world: World) -> int:
 @pytest.fixture
 async def world(database: servers.Database) -> AsyncIterator[World]:
     async with opened(database.app_url) as made:
-        made.inner.include_router(audit.routes, prefix="/v1")
+        routing.join(made.inner, audit.routes, "/v1")
         paging.install(made.inner, Mac(bytes(32)))
         yield made
 

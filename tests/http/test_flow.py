@@ -9,6 +9,7 @@ import pytest
 
 from api.crypto.blind import BlindIndex, OwnKeys
 from api.crypto.wrappers import FileWrapper
+from api.edge import routing
 from api.oauth import operator
 from api.routes import statistics
 from api.sandbox import importer, population
@@ -31,7 +32,7 @@ DAY = "2019-12-31"
 @pytest.fixture
 async def world(module_database: servers.Database) -> AsyncIterator[World]:
     async with opened(module_database.app_url) as made:
-        made.inner.include_router(statistics.routes, prefix="/v1")
+        routing.join(made.inner, statistics.routes, "/v1")
         municipality = await made.organisation("a municipality", Party.MUNICIPALITY)
         hosts = Hosts(dict.fromkeys(Municipality, municipality))
         unit = made.database.unit(made.clock())
