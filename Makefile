@@ -53,8 +53,9 @@ fast: $(TESTS) ## Run the tests that need no database: while you type
 lint: $(TESTS) ## Check style, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/pyright
+	@echo "$(BIN)/mypy and $(BIN)/pyright, beside each other"
+	@$(BIN)/pyright > $(VENV)/pyright.txt 2>&1 & beside=$$!; $(BIN)/mypy; ended=$$?; \
+		wait $$beside || ended=1; cat $(VENV)/pyright.txt; exit $$ended
 	$(BIN)/lint-imports
 
 audit: $(TESTS) ## Look up the locked packages in PyPI's list of known vulnerabilities
