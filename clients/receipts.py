@@ -103,13 +103,15 @@ def judged(
 ) -> Judged:
     """What this log did not keep of the receipts. The log is verified first: raises `DoesNotHold`.
 
-    When it was signed, the log's own signature tells, else the first witness's; entries do not, for a clock of one
-    server may be ahead. When nobody tells, what was due cannot be told: that is raised too, if anything is missing.
+    When it was signed, the log's own signature tells, else the first of the policy's witnesses; entries do not, for a
+    clock of one server may be ahead. When nobody tells, what was due cannot be told: if anything is missing, that is
+    raised too.
     """
     report = verifier.verify(directory, vkeys=vkeys, policy=policy)
     there = set(verifier.leaf_hashes(directory, report.checkpoint))
     missing = [each for each in receipts if each.origin == report.checkpoint.origin and each.leaf_hash not in there]
-    at = report.at or min(report.cosigned.values(), default=None)
+    witnessed = report.cosigned.values() if report.by_policy else ()
+    at = report.at or min(witnessed, default=None)
     if missing and at is None:
         raise DoesNotHold("checkpoint", "no signature by a key that you gave says when it was made: what was due?")
     due = {each for each in missing if at is not None and each.due + SKEW < at}

@@ -819,7 +819,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _index(text: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError("is not the index of an entry")
     return int(text)
 
 

@@ -164,6 +164,9 @@ def test_when_nobody_tells_when_a_log_was_signed_nobody_can_tell_what_was_due(tm
     of = witness.Key.from_seeds("w.example", bytes(32), bytes(32))
     lines = of.lines(log.head().text(), Checkpoint(ORIGIN, 1, log.head().root), int(SIGNED.timestamp()))
     audit_kit.write(export / "checkpoint", (export / "checkpoint").read_bytes() + lines.encode())
+    mine = audit_kit.write(tmp_path / "mine", f"{KEY.vkey}\n{of.vkeys[0]}\n".encode())
+    with pytest.raises(DoesNotHold, match="says when"):
+        receipts.broken([lost], export, vkeys=mine)
     policy = audit_kit.write(tmp_path / "policy", f"log {KEY.vkey}\nwitness w {of.vkeys[0]}\nquorum w\n".encode())
     assert receipts.broken([kept, lost], export, policy=policy) == (lost,)
 

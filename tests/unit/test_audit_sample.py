@@ -62,4 +62,4 @@ def test_a_sample_is_checked_to_be_whole(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_sample_begins_at_an_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         verifier.main([str(tmp_path), "--sample", first])
-    assert "argument --sample: invalid" in capsys.readouterr().err
+    assert "argument --sample: is not the index of an entry" in capsys.readouterr().err
