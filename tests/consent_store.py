@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -58,8 +59,19 @@ class Register:
     async def unit(self, **later: float) -> AsyncGenerator[Unit]:
         """A unit of work that commits at the end. `later` is how long after the moment of the kit."""
         unit = self.pool.unit(kit.NOW + timedelta(**later))
-        yield unit
-        await unit.finish()
+        try:
+            yield unit
+            await unit.finish()
+        except BaseException:
+            await unit.abort()
+            raise
+
+    async def awaited(self) -> None:
+        """Wait until somebody waits for another here."""
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        async with self.pool.connection() as connection:
+            while not await connection.fetchval(waiting):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.005)
 
     async def add(self, raw: object) -> Version | Objection:
         """Take a document in."""

@@ -229,7 +229,7 @@ async def test_two_units_that_both_saw_no_version_do_not_both_write(register: Re
     one, two = register.pool.unit(kit.NOW), register.pool.unit(kit.NOW)
     made(await intake.add(one, raw, store.REGISTERED))
     second = asyncio.ensure_future(intake.add(two, raw, store.REGISTERED))
-    await asyncio.sleep(0.05)
+    await register.awaited()
     await one.finish()
     assert await second == Objection(Reason.WRONG_STATE)
     await two.finish()

@@ -210,7 +210,7 @@ async def test_who_comes_second_looks_again(person: Person) -> None:
     second = asyncio.ensure_future(
         ledger.reconfirm(two, person.vault, CALLER, consent_id, kit.evidence(), until, REVIEWED)
     )
-    await asyncio.sleep(0.05)
+    await person.register.awaited()
     await one.finish()
     assert await second == Objection(Reason.WRONG_STATE)
     await two.finish()
