@@ -36,15 +36,15 @@ class Story:
     """Entries by time, and what should be found at which of them."""
 
     chance: random.Random = field(default_factory=lambda: random.Random(2026))  # noqa: S311 - the same every time
-    told: list[tuple[datetime, dict[str, Any], SignalRule | None]] = field(
-        default_factory=list[tuple[datetime, dict[str, Any], SignalRule | None]]
+    told: list[tuple[datetime, dict[str, Any], tuple[SignalRule | None, ...]]] = field(
+        default_factory=list[tuple[datetime, dict[str, Any], "tuple[SignalRule | None, ...]"]]
     )
 
     def tell(
         self,
         at: datetime,
         who: tuple[UUID, str, str | None],
-        expected: SignalRule | None = None,
+        *expected: SignalRule | None,
         **members: Any,
     ) -> None:
         """One entry."""
@@ -68,6 +68,11 @@ class Story:
         """A dossier."""
         return {"type": "dossier", "id": str(which)}
 
+    def declaring(self) -> dict[str, Any]:
+        """What an entry says of an emergency that is declared."""
+        emergency = {"type": "emergency", "id": str(self.uuid())}
+        return {"action": "emergencies.declare", "object": emergency, "cause": "unconscious"}
+
     def day(self, number: int, hour: int, minute: float = 0) -> datetime:
         """An hour of a day, in Amsterdam."""
         return BEGAN + timedelta(days=number, hours=hour, minutes=minute)
@@ -76,11 +81,10 @@ class Story:
         """The entries in their order, and which rule should find which of them."""
         leaves: list[bytes] = []
         expected: set[tuple[SignalRule, int]] = set()
-        for index, (at, entry, rule) in enumerate(sorted(self.told, key=lambda each: each[0])):
+        for index, (at, entry, rules) in enumerate(sorted(self.told, key=lambda each: each[0])):
             stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             leaves.append(orjson.dumps(entry | {"at": stamp, "n": index}, option=orjson.OPT_SORT_KEYS))
-            if rule is not None:
-                expected.add((rule, index))
+            expected.update((rule, index) for rule in rules if rule is not None)
         return leaves, expected
 
 
@@ -117,7 +121,8 @@ def _alike(story: Story) -> None:
         dossier = story.thing(story.uuid())
         story.tell(story.day(day, 9), who, object=dossier, result="refused", reason="purpose-missing")
         story.tell(story.day(day, 9, 1), who, object=dossier)
-        story.tell(story.day(day, 10), who, object=story.thing(story.uuid()), ground=["vital-interest"])
+        for minute in range(3):
+            story.tell(story.day(day, 10, minute), who, object=dossier, ground=["vital-interest"])
         for minute in range(7):
             rising = story.thing(UUID(int=(number << 64) + minute))
             story.tell(story.day(day, 13, minute / 4), worker(number % 3, 2), object=rising, action="cases.read")
@@ -155,7 +160,8 @@ def _snooping(story: Story) -> None:
         refused: dict[str, Any] = {"result": "refused", "reason": "not-permitted", "object": seen}
         story.tell(story.day(day, 15), who, SignalRule.AFTER_WITHDRAWAL, **refused)
         for hour, again in ((9, None), (11, SignalRule.REPEATED_BREAK_GLASS)):
-            story.tell(story.day(day, hour), worker(number % 3, 3), again, ground=["vital-interest"])
+            declares = story.declaring()
+            story.tell(story.day(day, hour), worker(number % 3, 3), SignalRule.BREAK_GLASS, again, **declares)
         story.tell(story.day(day, 16), worker(1, 1), SignalRule.COLLEAGUE_LIST, person=str(WATCHED))
         story.tell(story.day(0, 10), (NGOS[2], f"old-{number}", None))
         story.tell(story.day(44, 10 + number), (NGOS[2], f"old-{number}", None), SignalRule.DORMANT_CLIENT)
@@ -174,11 +180,10 @@ def _honeyed(story: Story) -> None:
 
 def _urgent(story: Story) -> None:
     for number in range(SOWN):
-        at, declared = story.day(7 * number + 4, 16, 30), {"type": "emergency", "id": str(story.uuid())}
-        usual: dict[str, Any] = {"action": "emergencies.declare", "object": declared, "cause": "unconscious"}
-        story.tell(at, worker(2, 4), **usual | {"result": "refused", "reason": "wrong-function"})
-        story.tell(at + timedelta(minutes=1), worker(2, 4), SignalRule.BREAK_GLASS, **usual)
-        story.tell(at + timedelta(minutes=2), worker(2, 4), **usual, replayed=True)
+        at, usual = story.day(7 * number + 4, 16, 30), story.declaring()
+        story.tell(at, worker(number % 3, 4), **usual | {"result": "refused", "reason": "wrong-function"})
+        story.tell(at + timedelta(minutes=1), worker(number % 3, 4), SignalRule.BREAK_GLASS, **usual)
+        story.tell(at + timedelta(minutes=2), worker(number % 3, 4), **usual, replayed=True)
 
 
 def told() -> tuple[list[bytes], set[tuple[SignalRule, int]]]:

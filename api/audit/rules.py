@@ -138,10 +138,11 @@ _DECLARED: Final = (
     " AND NOT EXISTS (SELECT 1 FROM audit.projection q WHERE q.object_id = p.object_id AND q.action = p.action"
     " AND q.result = 'permitted' AND q.index < p.index)"
 )
-_GLASS: Final = "p.result = 'permitted' AND p.grounds @> ARRAY['vital-interest']"
 _AGAIN: Final = (
-    f"CROSS JOIN LATERAL (SELECT count(*) AS times FROM audit.projection q WHERE {_SAME} AND q.index <= p.index"
-    " AND q.result = 'permitted' AND q.grounds @> ARRAY['vital-interest'] AND q.at > p.at - interval '7 days') glass"
+    # Emergencies, not what was read in them: who saves a life reads more than once.
+    f"CROSS JOIN LATERAL (SELECT count(DISTINCT q.object_id) AS times FROM audit.projection q WHERE {_SAME}"
+    " AND q.index <= p.index AND q.action = p.action AND q.result = 'permitted'"
+    " AND q.at > p.at - interval '7 days') glass"
 )
 _BEFORE: Final = (
     "CROSS JOIN LATERAL (SELECT q.at FROM audit.projection q WHERE q.client = p.client AND q.index < p.index"
@@ -214,9 +215,9 @@ _RULES: Final = (
     Rule(
         SignalRule.REPEATED_BREAK_GLASS,
         2,
-        "{figure} times in seven days on the ground of a vital interest; {threshold} is a reason to ask.",
-        "{figure} keer in zeven dagen op grond van een vitaal belang; {threshold} is reden om te vragen.",
-        _seen("glass.times", _AGAIN, f"{_GLASS} AND glass.times >= CAST(:threshold AS bigint)"),
+        "{figure} emergencies declared by one person in seven days; {threshold} is a reason to ask.",
+        "{figure} noodprocedures door één persoon in zeven dagen; {threshold} is reden om te vragen.",
+        _seen("glass.times", _AGAIN, f"{_DECLARED} AND glass.times >= CAST(:threshold AS bigint)"),
     ),
     Rule(
         SignalRule.COLLEAGUE_LIST,
