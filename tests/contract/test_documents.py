@@ -8,8 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
+from prometheus_client import REGISTRY
 
 from api import problems
+from api.audit import delay as _delay  # noqa: F401 - it counts
+from api.audit import publication as _publication  # noqa: F401 - as above
+from api.edge import metrics as _metrics  # noqa: F401 - as above
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "clients", "docs", "openapi", "tests")
@@ -30,6 +35,16 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
+
+
+def test_alerts_are_on_figures_that_there_are_and_lead_to_a_page() -> None:
+    (group,) = yaml.safe_load((ROOT / "docs/how/alerts.yaml").read_text())["groups"]
+    rules = group["rules"]
+    named = {name for each in rules for name in re.findall(r"ketenbrug_\w+", each["expr"])}
+    assert len(rules) == len({each["alert"] for each in rules})
+    assert named <= set(REGISTRY._names_to_collectors)
+    for each in rules:
+        assert (ROOT / each["annotations"]["runbook"]).is_file()
 
 
 def _documents() -> list[Path]:
