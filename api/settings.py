@@ -117,7 +117,7 @@ class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, Hop
     rate_introspections: Annotated[
         int, Field(ge=1, le=100_000_000, description="Questions about tokens, per client and minute.")
     ] = 600
-    merge_interval: Annotated[float, Field(gt=0, le=60)] = 0.5
+    merge_interval: Annotated[float, Field(ge=0.1, le=5, description="Seconds between two looks for entries.")] = 0.5
     merge_delay: Annotated[int, Field(ge=1, le=86_400, description="Seconds; what a receipt promises.")] = 60
     merge_bound: Annotated[
         float, Field(gt=0, description="Seconds that the tree may be behind before nothing is disclosed.")

@@ -2,7 +2,7 @@
 
     vkeys                      verifier keys, one a line
     retained                   below which index what entries said is past its term, when any is
-    checkpoint                 the last signed head
+    checkpoint                 a signed head
     tile/LEVEL/N[.p/WIDTH]     hashes
     tile/entries/N[.p/WIDTH]   entries, each behind its length in 16 bits
     entries/INDEX.json         the exact bytes of an entry that was asked for
@@ -16,6 +16,7 @@ Nothing is corrected on the way: what the database holds is written, and `client
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from api.audit import checkpoint, proofs, retention, tiles, tree
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from api.audit.proofs import Checkpoint, Logged, Reader
 
 _OURS: Final = frozenset({"checkpoint", "checkpoint.old", "consistency", "entries", "retained", "tile", "vkeys"})
+_SETTLES: Final = timedelta(seconds=10)
+"""After it an entry is in the tree, or nothing is disclosed any more before long."""
 _AT_ONCE: Final = 64
 """Tiles in one question."""
 
@@ -42,7 +45,7 @@ async def write(
     head that is not there is asked for, or the directory holds something else; and `LogDamaged` when the database does
     not hold what the head stands for.
     """
-    head = await proofs.shown(reader)
+    head = await _head(reader, max([older or 0, *(index + 1 for index in entries)]))
     if head is None:
         raise NotExportable("the log has not begun: `ketenbrug work` signs its first checkpoint")
     past = [] if older is None else await _older(reader, head, older)
@@ -59,6 +62,13 @@ async def write(
     for name, data in (*asked, *past, ("checkpoint", head.note.encode())):
         _write(directory, name, data)
     return head
+
+
+async def _head(reader: Reader, least: int) -> Checkpoint | None:
+    """The head to go by; the last one where that is of fewer entries, or lacks the one that says what was deleted."""
+    head, marked = await proofs.shown(reader), await retention.marked_at(reader)
+    early = head is not None and (head.size < least or (marked is not None and head.at < marked + _SETTLES))
+    return await proofs.latest(reader) if early else head
 
 
 async def _older(reader: Reader, head: Checkpoint, size: int) -> list[tuple[str, bytes]]:

@@ -11,7 +11,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Text, any_, bindparam, delete, func, insert, select, text, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    true,
+)
 
 from api.audit import log, projection, proofs, reprojection, tree
 from api.audit.tables import body, entry, leaf, retention
@@ -32,11 +46,14 @@ _LOOK: Final = 65_536
 """Entries among which one statement looks for a young one."""
 
 _BELOW: Final = statement(select(func.coalesce(func.max(retention.c.below), 0).label("below")))
+_MARKED_AT: Final = statement(select(func.max(retention.c.at).label("at")))
 _FIRST_SINCE: Final = statement(
     select(func.min(search_columns.c.index).label("found")).where(
         search_columns.c.index >= bindparam("first", type_=BigInteger),
         search_columns.c.index < bindparam("end", type_=BigInteger),
         search_columns.c.at >= bindparam("since", type_=DateTime(timezone=True)),
+        # What a clock that was years ahead said would keep all that follows for as long.
+        search_columns.c.at <= func.now() + literal_column("interval '1 day'"),
     )
 )
 _MARK: Final = statement(insert(retention).values(at=func.now()), "below", "at")
@@ -63,6 +80,12 @@ class Page(NamedTuple):
 async def below(reader: Reader) -> int:
     """Entries with an index below this are past their term; 0 when none is."""
     found: int = (await reader.all(_BELOW()))[0]["below"]
+    return found
+
+
+async def marked_at(reader: Reader) -> datetime | None:
+    """When the mark was moved last."""
+    found: datetime | None = (await reader.all(_MARKED_AT()))[0]["at"]
     return found
 
 

@@ -54,7 +54,7 @@ PATIENCE: Final = 1.0
 """Seconds until a follower asks again for the lead, and until a leader that failed tries again."""
 
 SILENCE: Final = 10.0
-"""Seconds for which a leader may leave the server waiting. Disclosure stops some time after that (`merge_bound`)."""
+"""Seconds for which a leader may leave the server waiting: more than any interval, less than the bound of the delay."""
 
 LOCK: Final = 0x6B65_7465_6E6C_6F67  # "ketenlog"
 """Of whom leads, and of whom adopts."""
@@ -135,7 +135,7 @@ async def run(
     while True:
         try:
             async with database.connection() as connection:
-                if await lead.leads(connection, LOCK, silence + 2 * interval):
+                if await lead.leads(connection, LOCK, silence):
                     try:
                         await connection.execute(_ONCE)
                         await _lead(connection, signer, guard, interval)

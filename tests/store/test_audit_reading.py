@@ -52,7 +52,9 @@ async def test_the_head_is_the_one_that_was_signed_last(connection: Any) -> None
     assert set(await proofs.vkeys(Rows(connection))) == set(SIGNER.vkeys)
 
 
-async def test_the_head_that_is_shown_is_one_that_others_saw(connection: Any, database: servers.Database) -> None:
+async def test_the_head_that_is_shown_is_one_that_others_saw(
+    connection: Any, database: servers.Database, tmp_path: Path
+) -> None:
     """A newer one is cosigned a round later. Where the round fails, the newest is shown all the same."""
 
     async def shown(above: int = -1) -> int | None:
@@ -67,6 +69,9 @@ async def test_the_head_that_is_shown_is_one_that_others_saw(connection: Any, da
     assert [await shown(), await shown(4), await shown(5), await shown(8)] == [5, 5, 8, None]
     await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size <= 5")
     assert await shown() == 5, "others have not had the time to see the newest"
+    assert (await export.write(Rows(connection), tmp_path)).size == 5
+    assert (await export.write(Rows(connection), tmp_path, older=8)).size == 8
+    assert (await export.write(Rows(connection), tmp_path, entries=[7])).size == 8
     await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size = 8")
     assert await shown() == 8, "they have had it"
 

@@ -305,6 +305,9 @@ async def test_an_old_clock_takes_no_young_entry_with_it(connection: Any) -> Non
     assert await retention.due(Rows(connection), now() - timedelta(days=30)) == 512
     assert await retention.due(Rows(connection), now() + timedelta(days=1)) == 768
     assert await retention.due(Rows(connection), now() - timedelta(days=101)) == 0
+    await entries(connection, 1, -3650)
+    await entries(connection, 300, 1)
+    assert await retention.due(Rows(connection), now() - timedelta(hours=1)) == 1024, "nor does one that is ahead stay"
 
 
 async def test_an_empty_log_has_nothing_to_read_again(database: servers.Database) -> None:
