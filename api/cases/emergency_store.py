@@ -79,7 +79,7 @@ _ADD: Final = statement(insert(emergency), *_DECLARED)
 _END: Final = statement(
     update(emergency)
     .where(emergency.c.id == bindparam("emergency_id", type_=Uuid))
-    .values(ended_at=bindparam("at", type_=emergency.c.until_at.type))
+    .values(ended_at=func.greatest(bindparam("at", type_=emergency.c.until_at.type), emergency.c.declared_at))
 )
 _ADD_REVIEW: Final = statement(
     insert(emergency_review),

@@ -10,10 +10,10 @@ For each asked category, in this order; the first that does not hold is the reas
         recorded either, and in whatever order
     (6) every side agreement that speaks of this crossing carries it too, by (3) to (5): it can narrow, never widen
 
-What stays by (3) to (6) goes all the same when
+What is asked for an emergency goes by no agreement, whatever was agreed or consented to beforehand, but when
 
-    (7) it is asked for an emergency that the recipient declared and that lasts, can save a life, and the person has
-        not said no to it for whatever purpose (GDPR 6(1)(d) and 9(2)(c); Dutch Civil Code 7:466)
+    (7) the recipient declared one that lasts, it can save a life, and the person has not said no to it for whatever
+        purpose (GDPR 6(1)(d) and 9(2)(c); Dutch Civil Code 7:466)
 
 Where several rules could carry a category, the first that does is taken, by agreement and place in it; if none does,
 the reason is the furthest reached. The order in which agreements and consents are given makes no difference.
@@ -176,6 +176,9 @@ def _category(
     if not may_ever_cross(category, question.recipient.kind):
         return Withheld(Reason.NEVER_CROSSES)
     stays = Withheld(Reason.NO_RULE if bases else Reason.NO_AGREEMENT)
+    if question.purpose is Purpose.EMERGENCY:
+        # (7) what saves a life
+        return _saving(category, question, situation, stays, now)
     for base, sides in bases:
         verdict = _under(base, category, question, situation, now)
         # (6) a side agreement is asked only about what its base carries
@@ -185,16 +188,15 @@ def _category(
         if isinstance(verdict, Granted):
             return verdict
         stays = max(stays, verdict, key=lambda each: _DEPTH[each.reason])
-    # (7) what would save a life
-    return _saving(category, question, situation, stays, now)
+    return stays
 
 
 def _saving(
     category: DataCategory, question: Question, situation: Situation, stays: Withheld, now: datetime
 ) -> _Verdict:
-    """What no agreement carries, in an emergency. It needs no consent, and does not stand against a no."""
+    """In an emergency, and in nothing else. It needs no agreement and no consent, and does not stand against a no."""
     declared = emergency.carrying(situation, question.recipient, now)
-    if declared is None or question.purpose is not Purpose.EMERGENCY or category not in emergency.LIFE_SAVING:
+    if declared is None or category not in emergency.LIFE_SAVING:
         return stays
     if (no := answers.no_to(category, question, situation)) is not None:
         return Withheld(answers.why_not(no))

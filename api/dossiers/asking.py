@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from api.consent import emergency
 from api.consent.model import Question
 from api.disclosure import gate
 from api.vocabulary import Purpose
@@ -37,15 +38,18 @@ def ask(
     around = request.situation
     if caller.id == request.supplier:
         return gate.admit(call, thing, persons={around.person: around.alias}, holdings=holdings, seals=seals)
-    return gate.ask(call, thing, Question(caller, purpose, asked), _around(request, purpose, holdings), seals=seals)
+    return gate.ask(
+        call, thing, Question(caller, purpose, asked), _around(call, request, purpose, holdings), seals=seals
+    )
 
 
 def _around(
-    request: RequestFacts, purpose: Purpose | None, holdings: Mapping[DataCategory, tuple[str, ...]]
+    call: Call, request: RequestFacts, purpose: Purpose | None, holdings: Mapping[DataCategory, tuple[str, ...]]
 ) -> Situation:
     """The situation for who declares a purpose. A vital interest is a ground whatever it was collected for."""
     around = request.situation
+    urgent = emergency.carrying(around, call.caller.organisation, call.unit.now) is not None
     # After a case has ended nothing is there for who is outside it (`cases.situation`).
     outside = around.closed and not around.relation.functions
     around = replace(around, holdings={} if outside else holdings)
-    return around if purpose is Purpose.EMERGENCY else around.asked_for(request.purpose, purpose)
+    return around if urgent and purpose is Purpose.EMERGENCY else around.asked_for(request.purpose, purpose)

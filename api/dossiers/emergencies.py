@@ -62,7 +62,7 @@ async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, referenc
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    if around.emergency is not None and around.emergency.lasts(now):
+    if around.emergency is not None and around.emergency.ends_at > now:
         return gate.refuse(call, thing, Reason.EMERGENCY_STANDS, whom)
     answer = gate.admit(call, thing, persons=whom, cause=str(reason))
     if isinstance(answer, Refusal):

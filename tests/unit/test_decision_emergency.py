@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,16 +70,15 @@ def test_a_no_stands_and_what_was_never_said_or_ran_out_does_not(last: ConsentEv
     assert C.IDENTITY in decision.granted
 
 
-def test_what_is_agreed_and_consented_to_for_an_emergency_is_the_ground() -> None:
-    """The person was asked beforehand: the emergency is not needed, and is not named."""
-    rule = kit.rule(C.MEDICAL, purpose=Purpose.EMERGENCY, functions=SHELTERS.functions)
-    yes = kit.consent(C.MEDICAL, purpose=Purpose.EMERGENCY, function=CareFunction.SHELTER)
-    around = kit.situation(
-        relation=SHELTERS, agreements=(kit.agreement(rule),), consents=(yes,), emergency=kit.emergency()
-    )
-    granted = decide(EVERYTHING, around, kit.NOW).granted[C.MEDICAL]
-    assert (granted.ground, granted.emergency) == (LegalGround.VW_107_8, None)
-    assert granted.consents == (yes.reference,)
+def test_what_was_agreed_for_an_emergency_beforehand_opens_nothing_without_one() -> None:
+    """Nor does it open more in one, or in spite of a no: else nobody would hear of it, and it would not end."""
+    rule = kit.rule(*DataCategory, purpose=Purpose.EMERGENCY, functions=SHELTERS.functions)
+    yes = kit.consent(C.MEDICAL, C.HEARINGS, purpose=Purpose.EMERGENCY, function=CareFunction.SHELTER)
+    agreed = kit.situation(relation=SHELTERS, agreements=(kit.agreement(rule),), consents=(yes,))
+    assert not decide(EVERYTHING, agreed, kit.NOW).granted
+    granted = decide(EVERYTHING, replace(agreed, emergency=kit.emergency()), kit.NOW).granted
+    assert granted.keys() == LIFE_SAVING
+    assert {each.ground for each in granted.values()} == {LegalGround.VITAL_INTEREST}
 
 
 def test_it_ends_at_its_instant() -> None:
