@@ -157,14 +157,27 @@ def _snooping(story: Story) -> None:
         seen, person = story.thing(story.uuid()), str(story.uuid())
         story.tell(story.day(day - 10, 12), who, object=seen, person=person)
         story.tell(story.day(day - 6, 12), worker(2, 1), action="consents.withdraw", person=person)
-        refused: dict[str, Any] = {"result": "refused", "reason": "not-permitted", "object": seen}
-        story.tell(story.day(day, 15), who, SignalRule.AFTER_WITHDRAWAL, **refused)
-        for hour, again in ((9, None), (11, SignalRule.REPEATED_BREAK_GLASS)):
+        # What was never closed is asked by itself in between, which hides nothing.
+        story.tell(story.day(day - 1, 12), who, object=seen, person=person, disclosed={"contact": []})
+        again: dict[str, Any] = {"result": "refused", "reason": "not-permitted"}
+        if number % 2:
+            again = {"person": person, "disclosed": {"contact": []}}
+        story.tell(
+            story.day(day, 15),
+            who,
+            SignalRule.AFTER_WITHDRAWAL,
+            object=seen,
+            withheld={"identity": "consent-withdrawn"},
+            **again,
+        )
+        for hour, repeated in ((9, None), (11, SignalRule.REPEATED_BREAK_GLASS)):
             declares = story.declaring()
-            story.tell(story.day(day, hour), worker(number % 3, 3), SignalRule.BREAK_GLASS, again, **declares)
+            story.tell(story.day(day, hour), worker(number % 3, 3), SignalRule.BREAK_GLASS, repeated, **declares)
         story.tell(story.day(day, 16), worker(1, 1), SignalRule.COLLEAGUE_LIST, person=str(WATCHED))
         story.tell(story.day(0, 10), (NGOS[2], f"old-{number}", None))
-        story.tell(story.day(44, 10 + number), (NGOS[2], f"old-{number}", None), SignalRule.DORMANT_CLIENT)
+        waking: dict[str, Any] = {"result": "refused", "reason": "purpose-missing"} if number % 2 else {}
+        story.tell(story.day(44, 10 + number), (NGOS[2], f"old-{number}", None), SignalRule.DORMANT_CLIENT, **waking)
+        story.tell(story.day(44, 10 + number, 5), (NGOS[2], f"old-{number}", None))
 
 
 def _honeyed(story: Story) -> None:

@@ -1,8 +1,8 @@
 """The rules that look through the log (signalen): fixed questions in SQL, each with an id, a reason and one threshold.
 
 A rule looks at an entry and at what came before it, never at what comes later: whatever the batches, the same log gives
-the same signals. What it finds is a reason to look, never a verdict; it is told to the auditor and does not refuse
-anything.
+the same signals. How far it looks back is bounded by entries and not only by time: nobody makes it slow by asking
+often. What it finds is a reason to look, never a verdict; it is told to the auditor and does not refuse anything.
 
 Three counts are kept for each day (in Amsterdam), acting person and system, in `audit.signal_count`: disclosures
 outside office hours, misses, and disclosures. The other rules look back along an index of the search columns.
@@ -31,11 +31,14 @@ _OFF_HOURS: Final = (
 )
 _MISSES: Final = "p.result = 'refused' AND p.reason = 'not-found' AND p.kind <> 'auditor'"
 _IN_BATCH: Final = "p.index >= CAST(:first AS bigint) AND p.index < CAST(:beyond AS bigint)"
-_SAME: Final = "q.client = p.client AND q.organisation = p.organisation AND q.actor IS NOT DISTINCT FROM p.actor"
-_INSERT: Final = "INSERT INTO audit.signal (rule, index, at, organisation, client, actor, figure, threshold)"
-_ONCE: Final = "ON CONFLICT (rule, index) DO NOTHING"
+_TOLD: Final = "p.index, p.at, p.organisation, p.client, p.actor"
+_MOST: Final = "CAST(:threshold AS bigint)"
 _NEAR: Final = 20_000
 """Entries back that are looked at for a walk through ids."""
+_BACK: Final = 300
+"""Entries about one thing, or one person, that are looked back at: who makes many makes no rule slow."""
+_PERSONS: Final = 20
+"""And whom one entry is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class Rule:
     threshold: int
     english: str
     dutch: str
-    steps: tuple[Statement, ...]
+    find: Statement
+    count: Statement | None = None
+    """What is to be added to the counts of the days."""
 
 
 def _hits(what: str) -> str:
@@ -57,39 +62,41 @@ def _hits(what: str) -> str:
     )
 
 
-def _counted(what: str, usual: str = "CAST(:threshold AS bigint)") -> tuple[Statement, ...]:
+def _over(what: str, usual: str = _MOST) -> Statement:
     """One signal a day, acting person and system: at the entry with which the count goes beyond what is usual."""
     before = (
         "SELECT c.count FROM audit.signal_count c WHERE c.rule = CAST(:rule AS text) AND c.day = hit.day"
         " AND c.organisation = hit.organisation AND c.client = hit.client AND c.actor = hit.actor"
     )
-    find = (
-        f"WITH hit AS ({_hits(what)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
-        f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
-        f" most AS (SELECT x.kind, x.day, {usual} AS usual FROM (SELECT DISTINCT kind, day FROM hit) x)"
-        f" {_INSERT} SELECT CAST(:rule AS text), ran.index, ran.at, ran.organisation, ran.client,"
-        f" NULLIF(ran.actor, ''), ran.figure, most.usual FROM ran JOIN most USING (kind, day)"
-        f" WHERE ran.figure = most.usual + 1 {_ONCE}"
+    return statement(
+        text(
+            f"WITH hit AS ({_hits(what)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
+            f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
+            f" most AS (SELECT x.kind, x.day, {usual} AS usual FROM (SELECT DISTINCT kind, day FROM hit) x)"
+            f" SELECT ran.index, ran.at, ran.organisation, ran.client, NULLIF(ran.actor, '') AS actor, ran.figure,"
+            f" most.usual AS threshold FROM ran JOIN most USING (kind, day) WHERE ran.figure = most.usual + 1"
+            f" ORDER BY ran.index"
+        )
     )
-    keep = (
-        f"INSERT INTO audit.signal_count (rule, day, organisation, client, actor, kind, count)"
-        f" SELECT CAST(:rule AS text), day, organisation, client, actor, max(kind), count(*) FROM ({_hits(what)}) hit"
-        f" GROUP BY day, organisation, client, actor ON CONFLICT (rule, day, organisation, client, actor)"
-        f" DO UPDATE SET count = signal_count.count + excluded.count"
-    )
-    return statement(text(find)), statement(text(keep))
 
 
-def _seen(figure: str, of: str, where: str) -> tuple[Statement, ...]:
+def _days(what: str) -> Statement:
+    return statement(
+        text(
+            f"SELECT day, organisation, client, actor, max(kind) AS kind, count(*) AS count FROM ({_hits(what)}) hit"
+            f" GROUP BY day, organisation, client, actor"
+        )
+    )
+
+
+def _seen(figure: str, of: str, where: str) -> Statement:
     """A signal at each entry of which this holds, with this figure."""
-    return (
-        statement(
-            text(
-                f"{_INSERT} SELECT CAST(:rule AS text), p.index, p.at, p.organisation, p.client, p.actor, {figure},"
-                f" CAST(:threshold AS bigint) FROM audit.projection p {of} WHERE {_IN_BATCH} AND p.at IS NOT NULL"
-                f" AND p.organisation IS NOT NULL AND p.client IS NOT NULL AND {where} {_ONCE}"
-            )
-        ),
+    return statement(
+        text(
+            f"SELECT {_TOLD}, {figure} AS figure, {_MOST} AS threshold FROM audit.projection p {of} WHERE {_IN_BATCH}"
+            f" AND p.at IS NOT NULL AND p.organisation IS NOT NULL AND p.client IS NOT NULL AND {where}"
+            " ORDER BY p.index"
+        )
     )
 
 
@@ -103,34 +110,49 @@ _P99: Final = (
     " AND s.organisation = c.organisation AND COALESCE(s.actor, '') = c.actor"
     " AND (s.at AT TIME ZONE 'Europe/Amsterdam')::date = c.day))"
 )
-_WALK: Final = (
-    "CROSS JOIN LATERAL (SELECT array_agg(w.object_id ORDER BY w.index) AS ids, min(w.at) AS began,"
-    " min(w.at) FILTER (WHERE w.place <= CAST(:threshold AS bigint)) AS since FROM (SELECT q.index, q.at, q.object_id,"
-    f" row_number() OVER (ORDER BY q.index DESC) AS place FROM audit.projection q WHERE {_SAME}"
-    f" AND q.action = p.action AND q.index <= p.index AND q.index > p.index - {_NEAR} AND q.object_id IS NOT NULL"
-    " ORDER BY q.index DESC LIMIT CAST(:threshold AS bigint) + 1) w) walk CROSS JOIN LATERAL (SELECT walk.ids[GREATEST("
-    "cardinality(walk.ids) - CAST(:threshold AS int) + 1, 1) :] AS last) tail"
+_WALK: Final = statement(
+    text(
+        "WITH asked AS (SELECT p.*, row_number() OVER walk AS n, p.object_id > lag(p.object_id) OVER walk AS up"
+        f" FROM audit.projection p WHERE p.index >= CAST(:first AS bigint) - {_NEAR}"
+        " AND p.index < CAST(:beyond AS bigint) AND p.organisation IS NOT NULL AND p.client IS NOT NULL"
+        " AND p.object_id IS NOT NULL"
+        # What is made has a higher id than what was made before it: only looking is a walk.
+        " AND p.action LIKE '%.read%'"
+        " WINDOW walk AS (PARTITION BY p.client, p.organisation, p.actor, p.action ORDER BY p.index)),"
+        # How many steps up end here; and from where, and when, the last of them and one more were.
+        " walked AS (SELECT p.*, n - max(n) FILTER (WHERE up IS NOT TRUE) OVER walk AS steps,"
+        " lag(p.index, CAST(:threshold AS int) - 1) OVER walk AS last,"
+        " lag(p.index, CAST(:threshold AS int)) OVER walk AS more,"
+        f" min(p.at) OVER (walk ROWS {_MOST} - 1 PRECEDING) AS since,"
+        f" min(p.at) OVER (walk ROWS {_MOST} PRECEDING) AS began"
+        " FROM asked p WINDOW walk AS (PARTITION BY p.client, p.organisation, p.actor, p.action ORDER BY p.index))"
+        f" SELECT {_TOLD}, {_MOST} AS figure, {_MOST} AS threshold FROM walked p"
+        f" WHERE {_IN_BATCH} AND p.at IS NOT NULL AND p.steps >= {_MOST} - 1"
+        f" AND p.last > p.index - {_NEAR} AND p.since >= p.at - interval '10 minutes'"
+        f" AND NOT (p.steps >= {_MOST} AND p.more > p.index - {_NEAR} AND p.began >= p.at - interval '10 minutes')"
+        " ORDER BY p.index"
+    )
 )
-_RISES: Final = "{ids} = (SELECT array_agg(DISTINCT id ORDER BY id) FROM unnest({ids}) id)"
+_OF_THING: Final = (
+    "(SELECT q.index, q.at, q.organisation, q.action, q.result, q.reason, q.categories FROM audit.projection q"
+    f" WHERE q.object_id = p.object_id AND q.index < p.index ORDER BY q.index DESC LIMIT {_BACK})"
+)
 _REFUSALS: Final = (
-    "CROSS JOIN LATERAL (SELECT count(*) AS times FROM audit.projection q WHERE q.object_id = p.object_id"
-    " AND q.organisation = p.organisation AND q.action = p.action AND q.index < p.index AND q.result = 'refused'"
-    " AND q.reason IN ('not-found', 'not-permitted') AND q.at > p.at - make_interval(hours => CAST(:threshold AS int))"
-    " AND NOT EXISTS (SELECT 1 FROM audit.projection r WHERE r.object_id = p.object_id AND r.action = p.action"
-    " AND r.organisation = p.organisation AND r.result = 'permitted' AND r.index > q.index AND r.index < p.index)"
-    ") denied"
-)
-_PERSON: Final = (
-    "(SELECT convert_from(e.leaf, 'UTF8')::json ->> 'person' FROM audit.leaf l JOIN audit.entry e ON e.id = l.entry_id"
-    " WHERE l.index = {index})"
+    "CROSS JOIN LATERAL (SELECT count(*) AS times FROM (SELECT r.*, count(*) FILTER (WHERE r.result = 'permitted')"
+    f" OVER (ORDER BY r.index DESC) AS allowed FROM {_OF_THING} r WHERE r.organisation = p.organisation"
+    " AND r.action = p.action) q WHERE q.allowed = 0 AND q.result = 'refused' AND q.reason IN ('not-found',"
+    " 'not-permitted') AND q.at > p.at - make_interval(hours => CAST(:threshold AS int))) denied"
 )
 _WITHDRAWN: Final = (
-    "CROSS JOIN LATERAL (SELECT q.index FROM audit.projection q WHERE q.object_id = p.object_id AND q.organisation ="
-    " p.organisation AND q.index < p.index AND q.result = 'permitted' AND q.categories IS NOT NULL"
-    " ORDER BY q.index DESC LIMIT 1) had CROSS JOIN LATERAL (SELECT w.at FROM audit.projection w WHERE w.action ="
-    " 'consents.withdraw' AND w.result = 'permitted' AND w.index > had.index AND w.index < p.index"
-    " AND w.at > p.at - make_interval(days => CAST(:threshold AS int))"
-    f" AND {_PERSON.format(index='w.index')} = {_PERSON.format(index='had.index')} ORDER BY w.index DESC LIMIT 1) gone"
+    # Of what was not given now, the last that was given before; and whether one of whom it was about withdrew since.
+    f"CROSS JOIN LATERAL (SELECT max(q.index) AS index FROM {_OF_THING} q WHERE q.organisation = p.organisation"
+    " AND q.result = 'permitted' AND q.categories IS NOT NULL AND (p.withheld IS NULL OR q.categories && p.withheld))"
+    " had CROSS JOIN LATERAL (SELECT w.at FROM (SELECT a.person FROM audit.projection_person a"
+    f" WHERE a.index = had.index ORDER BY a.person LIMIT {_PERSONS}) a CROSS JOIN LATERAL (SELECT b.index FROM"
+    " audit.projection_person b WHERE b.person = a.person AND b.index > had.index AND b.index < p.index"
+    f" ORDER BY b.index DESC LIMIT {_BACK}) about JOIN audit.projection w ON w.index = about.index"
+    " WHERE w.action = 'consents.withdraw' AND w.result = 'permitted'"
+    " AND w.at > p.at - make_interval(days => CAST(:threshold AS int)) ORDER BY w.index DESC LIMIT 1) gone"
 )
 _DECLARED: Final = (
     "p.action = 'emergencies.declare' AND p.result = 'permitted'"
@@ -140,8 +162,10 @@ _DECLARED: Final = (
 )
 _AGAIN: Final = (
     # Emergencies, not what was read in them: who saves a life reads more than once.
-    f"CROSS JOIN LATERAL (SELECT count(DISTINCT q.object_id) AS times FROM audit.projection q WHERE {_SAME}"
-    " AND q.index <= p.index AND q.action = p.action AND q.result = 'permitted'"
+    "CROSS JOIN LATERAL (SELECT count(DISTINCT q.object_id) AS times FROM (SELECT q.at, q.organisation, q.actor,"
+    " q.object_id FROM audit.projection q WHERE q.client = p.client AND q.action = 'emergencies.declare'"
+    f" AND q.result = 'permitted' AND q.index <= p.index ORDER BY q.index DESC LIMIT {_BACK}) q"
+    " WHERE q.organisation = p.organisation AND q.actor IS NOT DISTINCT FROM p.actor"
     " AND q.at > p.at - interval '7 days') glass"
 )
 _BEFORE: Final = (
@@ -156,36 +180,31 @@ _RULES: Final = (
         3,
         "{figure} disclosures to one person on one day outside office hours; more than {threshold} is unusual.",
         "{figure} inzagen door één persoon op één dag buiten kantoortijd; meer dan {threshold} is ongewoon.",
-        _counted(_OFF_HOURS),
+        _over(_OFF_HOURS),
+        _days(_OFF_HOURS),
     ),
     Rule(
         SignalRule.NO_CASE_RELATION,
         5,
         "{figure} times on one day something was asked without any relation to it; more than {threshold} is unusual.",
         "{figure} keer op één dag iets gevraagd waarmee geen relatie is; meer dan {threshold} is ongewoon.",
-        _counted(_MISSES),
+        _over(_MISSES),
+        _days(_MISSES),
     ),
     Rule(
         SignalRule.VOLUME,
         20,
         "{figure} disclosures on one day; on 99 of 100 days others in such organisations have at most {threshold}.",
         "{figure} inzagen op één dag; op 99 van de 100 dagen zijn het er in zulke organisaties hooguit {threshold}.",
-        _counted(_DISCLOSES, _P99),
+        _over(_DISCLOSES, _P99),
+        _days(_DISCLOSES),
     ),
     Rule(
         SignalRule.SEQUENTIAL_IDS,
         8,
         "{figure} things asked one after the other, each with a higher id than the last, within ten minutes.",
         "{figure} zaken achter elkaar gevraagd, elk met een hoger nummer dan de vorige, binnen tien minuten.",
-        _seen(
-            "CAST(:threshold AS bigint)",
-            _WALK,
-            # What is made has a higher id than what was made before it: only looking is a walk.
-            "p.action LIKE '%.read%' AND p.object_id IS NOT NULL AND cardinality(walk.ids) >= CAST(:threshold AS int)"
-            f" AND {_RISES.format(ids='tail.last')} AND walk.since >= p.at - interval '10 minutes'"
-            " AND NOT (cardinality(walk.ids) > CAST(:threshold AS int) AND walk.began >= p.at - interval '10 minutes'"
-            f" AND {_RISES.format(ids='walk.ids')})",
-        ),
+        _WALK,
     ),
     Rule(
         SignalRule.DENIED_THEN_ALLOWED,
@@ -197,12 +216,14 @@ _RULES: Final = (
     Rule(
         SignalRule.AFTER_WITHDRAWAL,
         30,
-        "Asked again {figure} days after consent was withdrawn for what had been seen before, and refused.",
-        "{figure} dagen na intrekking van de toestemming opnieuw gevraagd wat eerder was gezien, en geweigerd.",
+        "Asked again {figure} days after consent was withdrawn for what had been seen before, and not given.",
+        "{figure} dagen na intrekking van de toestemming opnieuw gevraagd wat eerder was gezien, en niet gekregen.",
         _seen(
             _DAYS.format(at="gone.at"),
             _WITHDRAWN,
-            "p.result = 'refused' AND p.object_id IS NOT NULL AND p.reason IN ('not-found', 'not-permitted')",
+            "p.object_id IS NOT NULL AND (p.result = 'refused' AND p.reason IN ('not-found', 'not-permitted')"
+            # Some of it, and not what was withdrawn.
+            " OR p.result = 'permitted' AND p.withheld IS NOT NULL)",
         ),
     ),
     Rule(
@@ -239,7 +260,8 @@ _RULES: Final = (
         _seen(
             _DAYS.format(at="last.at"),
             _BEFORE,
-            "p.result = 'permitted' AND last.at <= p.at - make_interval(days => CAST(:threshold AS int))",
+            # Also what is refused: else the first would wake it without a sound.
+            "last.at <= p.at - make_interval(days => CAST(:threshold AS int))",
         ),
     ),
     Rule(

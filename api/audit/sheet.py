@@ -1,13 +1,15 @@
 """An entry as a row of a spreadsheet (CSV, RFC 4180). What a spreadsheet would run as a formula stays text.
 
-Whatever stands in a cell may have been put there by a caller: a cell that begins as a formula gets an apostrophe before
-it, and every cell is quoted, so that no value begins a cell of its own (OWASP, CSV injection).
+Whatever stands in a cell may have been put there by a caller: what begins as a formula gets an apostrophe before it,
+and every cell is quoted (OWASP, CSV injection). Where the comma is for decimals, a spreadsheet takes semicolons or tabs
+to stand between cells, and sees cells that we did not make: the apostrophe stands wherever one of these might begin.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from api.audit import projection
@@ -40,7 +42,9 @@ _COLUMNS: Final = (
     "disclosed",
     "withheld",
 )
-_FORMULA: Final = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - as wide as spreadsheets take them
+_BEGINS: Final = re.compile(
+    r"(?:^|(?<=[;\t\r\n]))(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - as wide as spreadsheets take them
+)
 _SPACE: Final = " "
 
 
@@ -85,7 +89,7 @@ def _line(cells: Iterable[object]) -> bytes:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text[:1] in _FORMULA and text else text
+    return _BEGINS.sub("'", text)
 
 
 def _text(members: dict[str, Any], *path: str) -> str:

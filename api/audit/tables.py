@@ -204,7 +204,7 @@ projection: Final = Table(
     # As a query turned round says it: what is not permitted, an entry without a readable result included.
     Index("ix_projection_not_permitted", "index", postgresql_where=text("(result = 'permitted') IS NOT TRUE")),
     # A rule walks back through them.
-    Index("ix_projection_withdrawals", "index", postgresql_where=text("action = 'consents.withdraw'")),
+    Index("ix_projection_emergencies", "client", "index", postgresql_where=text("action = 'emergencies.declare'")),
     # One index of all of them: it takes what many entries have in common at once, where a tree is gone down for each.
     Index("ix_projection_words", text(WORDS), "grounds", "categories", "withheld", postgresql_using="gin"),
     schema="audit",
@@ -248,11 +248,10 @@ signal_count: Final = Table(
 signal_state: Final = Table(
     "signal_state",
     metadata,
-    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("rule", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    CheckConstraint("one = 1", name="only_one"),
     schema="audit",
-    comment="Up to which size of the log the rules have looked. One row, which is the lock of who looks.",
+    comment="Up to which size of the log each rule has looked; without a row, it has not begun.",
 )
 
 projection_person: Final = Table(
@@ -260,6 +259,7 @@ projection_person: Final = Table(
     metadata,
     Column("person", Uuid, primary_key=True),
     Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_projection_person_index", "index"),
     schema="audit",
     comment="Which entries are about whom, by the person's alias in this log.",
 )

@@ -19,9 +19,8 @@ import typer
 import uvloop
 
 from api import settings
-from api.audit import logbook, pages, policy, sequencer, signals, witnessing
+from api.audit import logbook, pages, policy, sequencer, witnessing
 from api.audit.checkpoint import Signer
-from api.audit.signals import Watch
 from api.audit.views import Register
 from api.cli import checks, guards, metrics
 from api.crypto import keyfile
@@ -86,7 +85,7 @@ def run(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -> None:
     keys = keyfile.load(found.key_file)
-    database = await Database.open(found.database_url.get_secret_value(), size=6)
+    database = await Database.open(found.database_url.get_secret_value(), size=8)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -106,7 +105,7 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                     )
                 ),
                 tasks.create_task(each_minute(database, (*TASKS, pages.Turner()))),
-                tasks.create_task(signals.run(database, _watch(found), settings.now, _not_looked)),
+                tasks.create_task(_looking(database, found)),
             ]
             if found.ldv_collector:
                 running.append(tasks.create_task(logbook.run(database, _logbook(found, database), _not_delivered)))
@@ -121,10 +120,6 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
         await database.close()
 
 
-def _watch(found: Settings) -> Watch:
-    return Watch(found.signals, found.signals_watched, found.honey)
-
-
 def _policy(found: Settings) -> Policy | None:
     """Whom to ask for cosignatures. Raises `Misconfigured` when the file cannot be read."""
     if found.log_witnesses is None:
@@ -135,8 +130,15 @@ def _policy(found: Settings) -> Policy | None:
         raise Misconfigured((f"KETENBRUG_LOG_WITNESSES: {found.log_witnesses} cannot be read",)) from None
 
 
-async def _publishing(database: Database, found: Settings) -> None:
+async def _looking(database: Database, found: Settings) -> None:
     # It counts, and so must not be imported before it is known where to (`metrics.told`).
+    from api.cli import looking  # noqa: PLC0415
+
+    await looking.run(database, found)
+
+
+async def _publishing(database: Database, found: Settings) -> None:
+    # As above.
     from api.cli import publishing  # noqa: PLC0415
 
     await publishing.run(database, found)
@@ -172,10 +174,6 @@ def _not_cosigned(fault: Exception) -> None:
 def _said(fault: Exception) -> str | None:
     """What an error of ours says: which peer, and why. The text of any other may hold data."""
     return str(fault) if isinstance(fault, KetenbrugError) else None
-
-
-def _not_looked(fault: Exception) -> None:
-    structlog.get_logger("ketenbrug.work").warning("signals-fault", kind=type(fault).__name__)
 
 
 def _notice(fault: Exception) -> None:

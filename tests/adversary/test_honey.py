@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from api.audit import search, signals
+from api.audit.rules import RULES
 from api.audit.signals import Watch
 from api.cli import honey as command
 from api.crypto import keyfile
@@ -45,7 +46,7 @@ async def found(exchange: Exchange, ids: tuple[UUID, ...]) -> list[tuple[str, st
     async with exchange.database.connection() as connection:
         await audit_store.settle(connection)
     unit = exchange.unit()
-    await signals.advance(unit, Watch({}, (), ids))
+    await signals.advance(unit, RULES[SignalRule.HONEY_RECORD], Watch({}, (), ids))
     told = await signals.listed(unit, SignalRule.HONEY_RECORD, search.END, 100)
     await unit.finish()
     leaves = [orjson.loads(each) for each in await exchange.leaves()]

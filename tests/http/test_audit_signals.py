@@ -34,12 +34,12 @@ WATCH = Watch({SignalRule.NO_CASE_RELATION: 2})
 async def settled(exchange: Exchange) -> int:
     async with exchange.database.connection() as connection:
         size = (await audit_store.settle(connection)).edge.size
-    taken = 1
-    while taken:
-        unit = exchange.unit()
-        taken = await signals.advance(unit, WATCH)
-        await unit.finish()
+    await signals.Lookout(exchange.database, WATCH, exchange.clock, _raised).look()
     return size
+
+
+def _raised(fault: Exception) -> None:
+    raise fault
 
 
 async def test_an_auditor_reads_what_the_rules_found(exchange: Exchange) -> None:

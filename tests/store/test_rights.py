@@ -90,7 +90,7 @@ def statements() -> dict[str, str]:
 
 
 def within(value: Any) -> Iterator[Statement]:
-    """The statements of a constant: itself, those in a tuple, and the steps of a rule."""
+    """The statements of a constant: itself, those in a tuple, and those of a rule."""
     match value:
         case Statement():
             yield value
@@ -99,7 +99,7 @@ def within(value: Any) -> Iterator[Statement]:
             for each in members:
                 yield from within(each)
         case Rule():
-            yield from value.steps
+            yield from (each for each in (value.find, value.count) if each is not None)
         case _:
             pass
 

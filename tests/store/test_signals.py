@@ -20,6 +20,7 @@ from api.storage.pool import Database
 from api.vocabulary import SignalRule
 from tests import live, signal_stories
 from tests.audit_store import APPEND, Rows, append, settle
+from tests.signal_stories import Story
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,19 +42,21 @@ async def pool(database: servers.Database) -> AsyncIterator[Database]:
 
 
 async def looked(pool: Database, most: int = signals.BATCH) -> int:
-    """Look until nothing is left; how many batches that took."""
-    batches = 0
-    while True:
+    """Look with each rule until nothing is left; how many batches that took."""
+    batches, waiting = 0, list(RULES.values())
+    while waiting:
         unit = pool.unit(now())
         try:
-            taken = await signals.advance(unit, WATCH, most)
-        except Overloaded:  # the other worker takes its time, and so must we
+            taken = await signals.advance(unit, waiting[0], WATCH, most)
+        except Overloaded:  # the other worker was there first
             await unit.abort()
             continue
         await unit.finish()
-        if not taken:
-            return batches
-        batches += 1
+        if taken:
+            batches += 1
+        else:
+            waiting.pop(0)
+    return batches
 
 
 async def found(pool: Database) -> set[tuple[SignalRule, int]]:
@@ -145,8 +148,35 @@ async def test_what_is_odd_stops_no_rule(pool: Database) -> None:
         await connection.execute("INSERT INTO audit.entry (leaf) VALUES ('\\xfffe')")
         await append(connection, 3)
         await settle(connection)
-    assert await looked(pool) == 1
+    assert await looked(pool) == len(RULES)
     assert await found(pool) == set()
+
+
+async def test_nobody_stops_a_rule_by_asking_often_or_oddly(pool: Database) -> None:
+    """Refused a thousand times and then allowed, by people without number; and what PostgreSQL takes for no text."""
+    story = Story()
+    dossier: dict[str, Any] = {"object": story.thing(story.uuid()), "action": "dossiers.read"}
+    alias = str(story.uuid())
+    for number in range(1_000):
+        who = (signal_stories.NGOS[0], "ngo-0", f"nobody-{number}")
+        story.tell(story.day(1, 9, number / 60), who, **dossier, result="refused", reason="not-permitted")
+    story.tell(story.day(1, 9, 30), who, **dossier, person=alias, withheld={"contact": "not-available"}, odd="\x00")
+    story.tell(story.day(1, 9, 31), who, action="consents.withdraw", person=alias, odd="\x00")
+    for number in range(300):
+        who = (signal_stories.NGOS[0], "ngo-0", f"nobody-{number}")
+        shown: dict[str, Any] = {"disclosed": {"contact": []}, "withheld": {"identity": "not-available"}}
+        story.tell(story.day(1, 10, number / 60), who, **dossier, person=alias, **shown)
+    async with pool.connection() as connection:
+        await connection.executemany(APPEND, [(each,) for each in story.leaves()[0]])
+        await settle(connection)
+    await looked(pool)
+    rules = Counter(rule for rule, _ in await found(pool))
+    assert rules == {SignalRule.DENIED_THEN_ALLOWED: 1, SignalRule.AFTER_WITHDRAWAL: 300}
+    unit = pool.unit(now())
+    assert await signals.behind(unit) == dict.fromkeys(SignalRule, 0)
+    (denied,) = await signals.listed(unit, SignalRule.DENIED_THEN_ALLOWED, search.END, 2)
+    await unit.finish()
+    assert denied.figure == 300, "no further back"
 
 
 class Done(BaseException):
@@ -173,7 +203,7 @@ async def test_a_worker_goes_on_after_a_fault_which_it_tells(pool: Database, sow
     def clock() -> datetime:
         nonlocal rounds
         rounds += 1
-        if rounds == 10:
+        if rounds == 100:
             raise Done
         return now()
 

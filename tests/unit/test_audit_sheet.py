@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import orjson
 import pytest
@@ -46,7 +47,10 @@ def test_an_entry_is_a_row() -> None:
     assert (row["disclosed"], row["withheld"]) == ("identity contact", "medical")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", '=HYPERLINK("http://x")'])  # noqa: RUF001
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "＝1", '=HYPERLINK("http://x")', ' "=1'],  # noqa: RUF001
+)
 def test_a_formula_stays_text(text: str) -> None:
     assert read(orjson.dumps({"actor": {"person": text}}))["person acting"] == f"'{text}"
 
@@ -57,6 +61,15 @@ def test_no_value_begins_a_formula_or_a_cell_of_its_own(text: str) -> None:
     row = read(leaf)
     assert row["action"][:1] not in {*"=+-@\t\r\n"} or not row["action"]
     assert row["reason"] == "after"
+    for cell in re.split(r"[;\t\r\n]", sheet.row(Logged(7, leaf)).decode()):
+        assert cell.lstrip(" \"'\x0b\x0c")[:1] not in {*"=+-@"} or cell.lstrip(' "')[:1] == "'"
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_whichever_separator_a_spreadsheet_takes_no_cell_is_a_formula(between: str) -> None:
+    leaf = orjson.dumps({"actor": {"person": f'x{between}=1+1{between}"@y'}, "action": f"{between} +1"})
+    (cells,) = csv.reader(io.StringIO(sheet.row(Logged(7, leaf)).decode(), newline=""), delimiter=between)
+    assert [each for each in cells if each.lstrip(' "')[:1] in {*"=+-@"}] == []
 
 
 @pytest.mark.parametrize("leaf", [b"\xff\xfe", b"[]", b'{"object":5,"origin":[],"at":{}}'])
