@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from api import problems
 from api.audit import delay as _delay  # noqa: F401 - it counts
 from api.audit import publication as _publication  # noqa: F401 - as above
+from api.cli import looking as _looking  # noqa: F401 - as above
 from api.edge import metrics as _metrics  # noqa: F401 - as above
 
 ROOT = Path(__file__).parents[2]
