@@ -92,7 +92,7 @@ class AddressedDossierRequests(DossierRequests[D]):
 
 
 class ReceivedDossiers(Room[D]):
-    """Dossiers, for the NGO that receives them."""
+    """Dossiers, for the NGO that receives them. In an emergency name who reads: `client.acting(...)`."""
 
     @operation("dossiers.read")
     def read(self, dossier_id: UUID, *, purpose: Purpose, known: Answer[Dossier] | None = None) -> Call[Dossier]:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Emergencies(Room[D]):
-    """Emergencies that your organisation declares. Name who acts: `client.acting(...)`."""
+    """Emergencies that your organisation declares.
+
+    Name who acts, here and at each reading in it: `worker = client.acting(...)`, and then all of it as `worker`.
+    """
 
     @operation("emergencies.declare")
     def declare(self, new: NewEmergency, *, key: UUID | None = None) -> Call[Emergency]:

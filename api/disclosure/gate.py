@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from api.vocabulary import DataCategory, PersonAlias, PersonId
 
 
-_BEFORE_LOOKING = frozenset({Reason.NOT_VISIBLE, Reason.PURPOSE_MISSING, Reason.PURPOSE_NEVER})
+_BEFORE_LOOKING = frozenset({Reason.NOT_VISIBLE, Reason.PURPOSE_MISSING, Reason.PURPOSE_NEVER, Reason.ACTOR_MISSING})
 """Refusals that say nothing about whether something is there."""
 
 
@@ -210,6 +210,9 @@ def _asking(call: Call, thing: Thing, question: Question) -> Entry | Refusal:
         return _refused(call, entry, Reason.PURPOSE_MISSING)
     if question.purpose is Purpose.ENFORCEMENT:
         return _refused(call, entry, Reason.PURPOSE_NEVER)
+    # Nobody consented, so somebody answers for it: the two who review an emergency have to know who read in it.
+    if question.purpose is Purpose.EMERGENCY and call.caller.person is None:
+        return _refused(call, entry, Reason.ACTOR_MISSING)
     return entry
 
 

@@ -51,13 +51,13 @@ class _Own(NamedTuple):
 async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, reference: str) -> Declared | Refusal:
     """Declare that the person of a case cannot consent, while their life is in danger."""
     thing, by = Thing(_EMERGENCY, call.made), call.caller
+    if by.person is None:
+        return gate.refuse(call, thing, Reason.ACTOR_MISSING)
     await cases.lock(call.unit, case_id)  # two who declare take turns
     around = await situation.of_case(call, case_id, by.organisation.id)
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     whom, now = {around.person: around.alias}, call.unit.now
-    if by.person is None:
-        return gate.refuse(call, thing, Reason.ACTOR_MISSING, whom)
     if not emergency.cares(around.relation):
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:

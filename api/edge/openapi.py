@@ -155,7 +155,7 @@ def _usual(operation: dict[str, Any]) -> Iterator[ProblemType]:
     if payloads.HEADER in names:
         yield from (problems.PAYLOAD_SIGNATURE_MISSING, problems.PAYLOAD_SIGNATURE_INVALID)
     if "Purpose" in names:
-        yield from (problems.PURPOSE_MISSING, problems.PURPOSE_NEVER)
+        yield from (problems.PURPOSE_MISSING, problems.PURPOSE_NEVER, problems.ACTOR_MISSING)
     if "If-Match" in names:
         yield from (problems.PRECONDITION_FAILED, problems.PRECONDITION_REQUIRED)
     if operation.get("security"):

@@ -34,12 +34,12 @@ async def review(
 ) -> DeclaredEmergency | Refusal:
     """Say what one found of an emergency that is over, as one of two people."""
     thing, stated, by = Thing(_EMERGENCY, emergency_id), Stated(outcome, reference), call.caller
+    if by.person is None:
+        return gate.refuse(call, thing, Reason.ACTOR_MISSING, stated=stated)
     await store.lock(call.unit, emergency_id)
     found = await store.find(call.unit, emergency_id)
     if found is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE, stated=stated)
-    if by.person is None:
-        return gate.refuse(call, thing, Reason.ACTOR_MISSING, stated=stated)
     if found.ends_at > call.unit.now:
         return gate.refuse(call, thing, Reason.WRONG_STATE, stated=stated)
     if len(found.reviews) == REVIEWERS or found.reviewed_by(by.organisation.id, by.person):

@@ -169,6 +169,24 @@ async def test_who_guides_the_person_is_told_of_the_no(exchange: Exchange) -> No
     assert why["hearings"] == "no-rule"
 
 
+async def test_who_reads_in_it_is_named_as_who_declared_it(exchange: Exchange) -> None:
+    """Else nothing is looked at, so it is the same of what is not there; who supplied it needs no emergency."""
+    attached = await Attached.to(exchange, consented=False)
+    medical = await attached.stored(pdf(60), "medical")
+    dossier = f"/dossiers/{attached.dossier}"
+    await stands(exchange, attached.dealings.id, "ngo")
+    absent = await exchange.actor("ngo").get(f"/dossiers/{uuid4()}", purpose=EMERGENCY)
+    for at in (dossier, f"{dossier}/manifest", attached.path, medical):
+        nameless = await exchange.actor("ngo").get(at, purpose=EMERGENCY)
+        refused(nameless, 400, "acting-person-missing")
+        assert told(nameless) == told(absent)
+        entry = await exchange.entry(nameless.headers["request-id"])
+        assert (entry["reason"], entry["purpose"]) == ("acting-person-missing", "emergency")
+        assert not entry.keys() & {"person", "withheld"}
+        assert (await read(exchange, at, "ngo")).status_code == 200
+        assert (await exchange.actor("ind").get(at, purpose=EMERGENCY)).status_code == 200
+
+
 async def test_an_emergency_is_nobody_elses_and_of_no_other_case(exchange: Exchange) -> None:
     dealings, elsewhere = await sheltered(exchange), await sheltered(exchange)
     dossier = await elsewhere.dossier()

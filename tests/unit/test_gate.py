@@ -72,10 +72,12 @@ class Recording(Unit):
 class Asking:
     """A caller at the gate."""
 
-    def __init__(self, who: Organisation, operation: Operation = authority.READ_DOSSIER) -> None:
+    def __init__(
+        self, who: Organisation, operation: Operation = authority.READ_DOSSIER, *, person: str | None = "worker-7"
+    ) -> None:
         self.unit = Recording()
         nothing = cast("Any", None)
-        self.call = Call(operation, kit.principal(who), self.unit, nothing, nothing)
+        self.call = Call(operation, replace(kit.principal(who), person=person), self.unit, nothing, nothing)
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -258,12 +260,19 @@ def test_enforcement_is_refused_at_the_gate(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["ask", "preview"])
-def test_no_purpose_is_refused_before_anything_is_looked_at(verb: str) -> None:
-    question = replace(kit.question(C.IDENTITY), purpose=None)
-    answers = [
-        getattr(gate, verb)(Asking(kit.NGO, ANYBODY).call, DOSSIER, question, each) for each in (kit.situation(), None)
-    ]
-    assert answers == [Refusal(Reason.PURPOSE_MISSING)] * 2
+@pytest.mark.parametrize(
+    ("purpose", "reason"), [(None, Reason.PURPOSE_MISSING), (Purpose.EMERGENCY, Reason.ACTOR_MISSING)]
+)
+def test_who_does_not_say_why_or_in_an_emergency_who_is_refused_before_anything_is_looked_at(
+    verb: str, purpose: Purpose | None, reason: Reason
+) -> None:
+    """Whether something is there or not; the entry does not say either."""
+    question = replace(kit.question(C.IDENTITY), purpose=purpose)
+    for around in (kit.situation(), None):
+        asking = Asking(kit.NGO, ANYBODY, person=None)
+        assert getattr(gate, verb)(asking.call, DOSSIER, question, around) == Refusal(reason)
+        assert asking.entry["object"] == {"type": "dossier", "id": str(DOSSIER.id)}
+        assert "person" not in asking.entry
 
 
 def test_who_was_addressed_sees_the_thing_bare_when_nothing_may_cross() -> None:
@@ -374,16 +383,17 @@ def test_a_relation_is_asked_for_where_a_rule_asks_for_none() -> None:
     [
         (kit.NGO, None, Reason.PURPOSE_MISSING),
         (kit.NGO, Purpose.ENFORCEMENT, Reason.PURPOSE_NEVER),
+        (kit.NGO, Purpose.EMERGENCY, Reason.ACTOR_MISSING),
         (kit.DTV, Purpose.LEGAL_SCREENING, Reason.WRONG_PARTY),
     ],
-    ids=["no purpose", "enforcement", "wrong party"],
+    ids=["no purpose", "enforcement", "emergency of nobody", "wrong party"],
 )
 def test_who_may_not_ask_for_a_page_is_refused_whatever_is_on_it(
     who: Organisation, purpose: Purpose | None, reason: Reason
 ) -> None:
     """As for one thing; and the entry names nobody."""
     for situations in ((), (advised(),)):
-        asking = Asking(who, authority.LIST_ADVICE)
+        asking = Asking(who, authority.LIST_ADVICE, person=None)
         assert page(asking, *situations, purpose=purpose) == Refusal(reason)
         assert not asking.entry.keys() & {"person", "disclosed", "seals"}
 
