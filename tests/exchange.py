@@ -17,8 +17,10 @@ import httpx
 import orjson
 
 from api.app import create_app
+from api.cli import migrate
 from api.consent import agreements
 from api.crypto import keyfile
+from api.crypto.rows import SealedRow, SealedSet, digest, named
 from api.sandbox import agreements as shipped
 from api.sandbox import members as registering
 from api.sandbox.furnishing import furnish
@@ -154,6 +156,19 @@ class Exchange:
         """The one entry of a request."""
         (entry,) = await self.entries_of(request_id)
         return entry
+
+    async def untold(self) -> set[str]:
+        """The sealed rows whose seal is not the one that the log named last."""
+        told: dict[str, str] = {}
+        for leaf in await self.leaves():
+            told |= orjson.loads(leaf).get("seals", {})
+        tables = [each for each in migrate.gather().sorted_tables if each.info.keys() & {SealedRow, SealedSet}]
+        there = {
+            named(table, row["id"]): digest(row["seal"]).hex()
+            for table in tables
+            for row in await self.rows(f"SELECT id, seal FROM {table.fullname}")  # noqa: S608 - ours
+        }
+        return {row for row, seal in there.items() if told.get(row) != seal}
 
     async def is_promised(self, answer: httpx.Response, entries: int = 1) -> bool:
         """Whether the receipts of an answer are for the entries of its request, which are so many."""

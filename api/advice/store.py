@@ -11,7 +11,7 @@ from api.advice.tables import ADVICE, advice, advice_request
 from api.cases import situation
 from api.cases.tables import case
 from api.consent import visibility
-from api.crypto.rows import digest
+from api.crypto.rows import digest, named
 from api.crypto.tables import person_key
 from api.errors import Overloaded
 from api.oauth.tables import organisation
@@ -163,5 +163,5 @@ async def _advice_facts(call: Call, row: Record) -> AdviceFacts:
             addressed=row["requester"] == mine,
             holdings={DataCategory.ADVICE: ("body", "summary")},
         ),
-        {f"{advice.fullname}/{row['id']}": digest(row["seal"])},
+        {named(advice, row["id"]): digest(row["seal"])},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert
@@ -10,6 +11,8 @@ from api.audit.tables import entry as entries
 from api.storage.statement import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api.audit.entry import Entry
     from api.storage.statement import Bound
     from api.storage.unit import Unit
@@ -17,9 +20,12 @@ if TYPE_CHECKING:
 _APPEND: Final = statement(insert(entries), "leaf")
 
 
-def append(unit: Unit, entry: Entry) -> None:
-    """Carry the entry: it is committed with what it tells of, or nothing is."""
-    unit.carry(testimony(entry))
+def append(unit: Unit, entry: Entry, sealed: Mapping[str, bytes] | None = None) -> None:
+    """Let the entry conclude the unit: it is committed with what it tells of, or nothing is.
+
+    `sealed`: digests of the seals of the rows that the unit writes, as they stand when it ends.
+    """
+    unit.conclude(lambda kept: testimony(replace(entry, seals={**entry.seals, **sealed}) if kept and sealed else entry))
 
 
 def committed(unit: Unit) -> tuple[bytes, ...]:

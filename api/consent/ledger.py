@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.consent import standing
-from api.consent.model import Fault, Objection
+from api.consent.model import ConsentRef, Fault, Objection
 from api.consent.record import LONGEST, ConsentFacts
 from api.consent.tables import CONSENT, CONSENT_EVENT, SUPERSESSION, consent, consent_event, supersession
 from api.errors import Overloaded
@@ -22,9 +22,9 @@ from api.vocabulary import ConsentEventKind, Reason
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from api.consent.evidence import Evidence, Texts
-    from api.consent.model import ConsentRef
     from api.consent.record import NewConsent
     from api.crypto.vault import Vault
     from api.principal import Principal
@@ -83,7 +83,8 @@ async def record(
     for each in new.supersedes:
         await unit.run(_supersession(vault, new.person, consent_id, each))
     kind = ConsentEventKind.GIVEN if new.given else ConsentEventKind.REFUSED
-    await unit.run(_event(unit, vault, caller, new.person, consent_id, 1, kind))
+    first = ConsentRef(consent_id, 1)
+    await unit.run(_event(unit, vault, caller, new.person, uuid_utils.uuid7(), first, kind))
     return Noted(_there(await standing.find(unit, consent_id)))
 
 
@@ -144,6 +145,7 @@ async def _append(
     until: datetime | None = None,
 ) -> Noted | Objection:
     """Add an event behind the latest one. Who comes second looks again at what the first one left."""
+    event_id = uuid_utils.uuid7()
     for _ in range(_ATTEMPTS):
         found = await standing.find(unit, consent_id)
         if found is None:
@@ -152,9 +154,10 @@ async def _append(
             return Noted(found, already=True)
         if not found.may(kind, unit.now):
             return Objection(Reason.WRONG_STATE)
-        event = _event(unit, vault, caller, found.person, consent_id, found.version + 1, kind, note, until)
-        if await unit.run(event):
+        ref = ConsentRef(consent_id, found.version + 1)
+        if await unit.run(_event(unit, vault, caller, found.person, event_id, ref, kind, note, until)):
             return Noted(_there(await standing.find(unit, consent_id)))
+        vault.not_stored(CONSENT_EVENT, event_id)
     raise Overloaded
 
 
@@ -163,16 +166,16 @@ def _event(
     vault: Vault,
     caller: Principal,
     person: PersonId,
-    consent_id: ConsentId,
-    sequence: int,
+    event_id: UUID,
+    ref: ConsentRef,
     kind: ConsentEventKind,
     note: Any = None,  # noqa: ANN401 - JSON
     until: datetime | None = None,
 ) -> Bound:
     clear = {
-        "id": uuid_utils.uuid7(),
-        "consent_id": consent_id,
-        "sequence": sequence,
+        "id": event_id,
+        "consent_id": ref.id,
+        "sequence": ref.version,
         "kind": str(kind),
         "at": unit.now,
         "valid_until": until,

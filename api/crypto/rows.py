@@ -12,8 +12,8 @@ The same over a set of rows that belong to one (`SealedSet`), with their names i
 
 An envelope proves its own place; it does not prove that it is the latest, nor that its neighbours are. The seal does,
 from traces alone: to check it nobody needs the ciphertext of a column that they may not open. *Bound* columns are clear
-and never change: they decide whose the row is. A row that is rolled back whole, seal included, still holds; then the
-version that the audit log names goes back (docs/how/keys.md).
+and never change: they decide whose the row is. A row that is rolled back whole, seal included, still holds; then its
+seal is not the one that the audit log named last (docs/how/threat-model.md).
 """
 
 from __future__ import annotations
@@ -152,6 +152,11 @@ def _reached(column: Column[Any]) -> Column[Any]:
 def digest(seal: bytes) -> bytes:
     """What the log names a seal by: it tells two seals apart, and helps nobody to make one."""
     return hashlib.sha256(seal).digest()
+
+
+def named(table: Table, row: UUID) -> str:
+    """What the log calls a row: TABLE/ID."""
+    return f"{table.fullname}/{row}"
 
 
 def trace(column: ColumnElement[Any]) -> ColumnElement[Any]:

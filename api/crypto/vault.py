@@ -10,7 +10,7 @@ from sqlalchemy import insert, literal_column, select
 
 from api.crypto.envelopes import PersonKeys
 from api.crypto.padding import padded
-from api.crypto.rows import SEAL, trace_of
+from api.crypto.rows import SEAL, digest, named, trace_of
 from api.crypto.tables import person_key
 from api.crypto.wrappers import WrappedKey
 from api.errors import Undecryptable
@@ -45,9 +45,11 @@ async def probe(unit: Unit, wrapper: KeyWrapper) -> None:
 class Vault:
     """Seals and opens for the persons whose keys were taken in. It decides nothing: callers hold a permit."""
 
-    __slots__ = ("_keys", "_wrapper")
+    __slots__ = ("_keys", "_wrapper", "sealed")
 
     def __init__(self, wrapper: KeyWrapper) -> None:
+        self.sealed: Final[dict[str, bytes]] = {}
+        """By row, as the log names it, the digest of each seal that was made, to be stored."""
         self._wrapper = wrapper
         self._keys: dict[UUID, PersonKeys] = {}
 
@@ -101,8 +103,12 @@ class Vault:
         traces = {name: trace_of(each) for name, each in {**(kept or {}), **sealed}.items()}
         if traces.keys() != set(kind.columns):
             raise AssertionError(kind.table.name)
-        sealed[SEAL] = keys.seal_row(kind.table.name, row, bound, traces)
+        sealed[SEAL] = self._noted(kind, row, keys.seal_row(kind.table.name, row, bound, traces))
         return sealed
+
+    def not_stored(self, kind: SealedRow, row: UUID) -> None:
+        """Forget the seal of a row that was not stored after all."""
+        del self.sealed[named(kind.table, row)]
 
     def row(self, person: UUID, kind: SealedRow, values: Mapping[str, Any], clear: Mapping[str, Any]) -> dict[str, Any]:
         """All columns of a new row: the clear ones as they are, `values` sealed, and the seal over them."""
@@ -152,7 +158,7 @@ class Vault:
     ) -> bytes:
         """The seal of a row over its members: envelopes or traces, by name."""
         traces = {name: trace_of(each) for name, each in members.items()}
-        return self._of(person).seal_row(kind.table.name, row, bound, traces)
+        return self._noted(kind, row, self._of(person).seal_row(kind.table.name, row, bound, traces))
 
     def check_set(self, person: UUID, kind: SealedSet, record: Selected, members: Mapping[str, bytes]) -> None:
         """Refuse unless exactly these members were sealed on a row that selected `kind.selected()`.
@@ -163,6 +169,10 @@ class Vault:
         traces = {name: trace_of(each) for name, each in members.items()}
         row, seal = record[f"{table}_id"], record[f"{table}_{SEAL}"]
         self._of(person).check_row(seal, table, row, kind.bound_in(record), traces)
+
+    def _noted(self, kind: SealedRow | SealedSet, row: UUID, seal: bytes) -> bytes:
+        self.sealed[named(kind.table, row)] = digest(seal)
+        return seal
 
     def _of(self, person: UUID) -> PersonKeys:
         keys = self._keys.get(person)

@@ -70,7 +70,8 @@ def ask(
     """Decide whether categories may cross to the caller. `situation` is None when nothing was found.
 
     `known`: the caller knows of the thing, because it was addressed to it; when no category may cross it sees it bare.
-    `seals`: digests of the seals of the rows that are about to be opened, for the entry.
+    `seals`: digests of the seals of the rows that are about to be opened, for the entry. Those of rows that the call
+    writes come to it by themselves.
     """
     weighed = _weighed(call, thing, question, situation)
     if isinstance(weighed, Refusal):
@@ -82,7 +83,7 @@ def ask(
     disclosed = {each: holdings[each] for each in granted}
     carried = _carried(weighed.entry, granted.values())
     entry = replace(carried, disclosed=disclosed, withheld=withheld, seals=seals or {})
-    log.append(call.unit, entry)
+    log.append(call.unit, entry, call.vault.sealed)
     return Permit(call.operation.name, frozenset({weighed.around.person}), granted, withheld)
 
 
@@ -162,7 +163,8 @@ def admit(
     entry = replace(_entry(call, thing, persons=tuple(persons.values())), stated=stated, cause=cause)
     if (reason := _barred(call)) is not None:
         return _refused(call, replace(entry, persons=()), reason)
-    log.append(call.unit, replace(entry, purpose=purpose, disclosed=dict(holdings), seals=seals or {}))
+    entry = replace(entry, purpose=purpose, disclosed=dict(holdings), seals=seals or {})
+    log.append(call.unit, entry, call.vault.sealed)
     return Permit(call.operation.name, frozenset(persons), dict.fromkeys(holdings))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, exists, insert, literal_column, select
 
 from api.cases import situation
 from api.crypto import stream
-from api.crypto.rows import SEAL, digest
+from api.crypto.rows import SEAL, digest, named
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.document_keys import Secret
@@ -223,5 +223,5 @@ async def _facts(call: Call, row: Record) -> DocumentFacts:
         row["upload"],
         row["fingerprint"],
         await requests.facts_of(call, row),
-        {f"{document.fullname}/{document_id}": digest(row["document_seal"])},
+        {named(document, document_id): digest(row["document_seal"])},
     )

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, case, literal_column,
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.cases import situation
-from api.crypto.rows import digest, trace
+from api.crypto.rows import digest, named, trace
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.model import DossierFacts, RequestFacts, Section
@@ -102,7 +102,7 @@ async def find_dossier(call: Call, dossier_id: DossierId) -> DossierFacts | None
     if row is None:
         return None
     request = await requests.facts_of(call, row)
-    seals = {f"{dossier.fullname}/{dossier_id}": digest(row["dossier_seal"])}
+    seals = {named(dossier, dossier_id): digest(row["dossier_seal"])}
     return DossierFacts(dossier_id, row["dossier_version"], row["complete"], request, seals)
 
 

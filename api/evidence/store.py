@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, insert, select
 
-from api.crypto.rows import digest
+from api.crypto.rows import digest, named
 from api.crypto.tables import person_key
 from api.evidence.model import Evidence, Kept
 from api.evidence.tables import SIGNED_PAYLOAD, signed_payload
@@ -60,7 +60,7 @@ async def keep(call: Call, thing_id: UUID, who: PersonId) -> None:
 async def find(call: Call, thing_id: UUID) -> Kept | None:
     """Whether the body that a thing was made of was signed; None when it was not."""
     row = await call.unit.one(_FIND(thing_id=thing_id))
-    return None if row is None else Kept(thing_id, {f"{signed_payload.fullname}/{thing_id}": digest(row["seal"])})
+    return None if row is None else Kept(thing_id, {named(signed_payload, thing_id): digest(row["seal"])})
 
 
 async def open_payload(permit: Permit, call: Call, kept: Kept) -> Evidence:

@@ -6,8 +6,9 @@ A unit is in one of three states:
     writing     a transaction is open; what was carried as a mark went first
     ended       committed, or rolled back with the survivors written
 
-What is *carried* (the replay mark, the audit entries) goes with whatever the unit does: as CTEs of the last SELECT in a
-single statement (`last`, the hot path), inside the transaction, or alone. No commit happens outside this module.
+What is *carried* (the replay mark, events) goes with whatever the unit does: as CTEs of the last SELECT in a single
+statement (`last`, the hot path), inside the transaction, or alone. What *concludes* it (the audit entries) goes behind
+that, and is made only then: it tells what the unit did. No commit happens outside this module.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from api.errors import KetenbrugError, Overloaded, Unavailable
 from api.storage.statement import Bound, combine, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Protocol
 
@@ -60,6 +61,7 @@ class Unit:
 
     __slots__ = (
         "_carried",
+        "_concluding",
         "_connection",
         "_flushed",
         "_signals",
@@ -78,6 +80,7 @@ class Unit:
         self._connection: Any = None
         self._writing = False
         self._carried: list[Bound] = []
+        self._concluding: list[Callable[[bool], Bound]] = []
         self._flushed: list[Bound] = []
         self._survivors: list[Bound] = []
         self._signals: dict[str, type[KetenbrugError]] = {}
@@ -94,6 +97,10 @@ class Unit:
     def carry(self, bound: Bound) -> None:
         """Carry a write that is committed with whatever this unit does."""
         self._carried.append(bound)
+
+    def conclude(self, make: Callable[[bool], Bound]) -> None:
+        """Carry a write that is made when the unit ends, told whether what the unit wrote is kept."""
+        self._concluding.append(make)
 
     async def all(self, bound: Bound) -> list[Record]:
         """Read rows."""
@@ -130,6 +137,7 @@ class Unit:
             rows = await self._fetch(bound)
             await self.finish()
             return rows
+        self._draw_conclusions(kept=True)
         rows = await self._fetch(combine(self._carried, bound))
         self._settle(self._carried)
         return rows
@@ -137,6 +145,7 @@ class Unit:
     async def finish(self) -> None:
         """Commit. Raises what a violated mark means, or `Unavailable`; then nothing was committed."""
         try:
+            self._draw_conclusions(kept=True)
             if self._writing:
                 await self._flush()
                 await self._commit()
@@ -148,7 +157,8 @@ class Unit:
             await self._give_back()
 
     async def decline(self) -> None:
-        """End on a "no": roll back what was written, commit the marks and all that was carried."""
+        """End on a "no": roll back what was written, commit the marks, all that was carried, and what concludes it."""
+        self._draw_conclusions(kept=False)
         kept = [*self._flushed, *self._carried]
         self._survivors.extend(each for each in kept if each not in self._survivors)
         await self.abort()
@@ -169,6 +179,10 @@ class Unit:
                 self._settle(survivors)
         finally:
             await self._give_back()
+
+    def _draw_conclusions(self, *, kept: bool) -> None:
+        concluding, self._concluding = self._concluding, []
+        self._carried += [make(kept) for make in concluding]
 
     async def _begin(self) -> None:
         if self._writing:
@@ -199,6 +213,7 @@ class Unit:
 
     def _forget(self) -> None:
         self._carried = []
+        self._concluding = []
         self._flushed = []
         self._survivors = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,11 +13,12 @@ import structlog
 from api.crypto import keyfile
 from api.crypto.choice import Kind
 from api.sandbox.cast import SECTIONS
-from api.vocabulary import Purpose
+from api.vocabulary import DataCategory, Purpose
 from tests import exchange as world
 from tests import key_services
+from tests.actor import reasons, refused
 from tests.custody_kit import custody
-from tests.dealings import Dealings, v_number
+from tests.dealings import ORDINARY, Dealings, v_number, wire
 from tests.held import NAME, SCREENING, Held
 
 if TYPE_CHECKING:
@@ -315,3 +317,47 @@ async def test_a_key_service_that_is_away_opens_nothing_and_says_when_to_come_ba
             double.words = None
             await there.open()
             assert len((await ngo.post("/cases/_search", known)).json()["items"]) == 1
+
+
+async def test_what_takes_a_yes_away_works_though_a_no_was_put_aside_by_nobody(exchange: Exchange) -> None:
+    """Nothing is shown and no yes is taken in; whoever runs the service is told, and not about whom."""
+    dealings, ngo = await (await Dealings.begin(exchange)).consented(), exchange.actor("ngo")
+    dossier, yes = await dealings.dossier(), dealings.consents["special"].id
+    other = dealings.consents["ordinary"].id
+    no = (await dealings.consent(SCREENING, "ngo", [DataCategory.MEDICAL], given=False)).id
+    await exchange.rows(
+        "INSERT INTO consent.supersession (id, consent_id, superseded_id, version, seal)"
+        " VALUES (gen_random_uuid(), $1, $2, 1, sha256('nobody'))",
+        yes,
+        no,
+    )
+    fresh = wire(dealings.new_consent(SCREENING, "ngo", ORDINARY))
+    again = {name: fresh[name] for name in ("validUntilAt", "evidence")}
+    with structlog.testing.capture_logs() as logged:
+        for answer in (
+            await ngo.get(f"/consents?caseId={dealings.id}"),
+            await ngo.get(f"/consents/{other}"),
+            await ngo.get(f"/consents/{other}/receipt"),
+            await ngo.post("/consents", fresh),
+            await ngo.post(f"/consents/{other}/reconfirmations", again),
+        ):
+            refused(answer, 500, "internal")
+            assert (await exchange.entry(answer.headers["request-id"]))["result"] == "failed"
+    told_of = {"event": "put-aside-by-nobody", "log_level": "error"}
+    assert logged == [told_of] * 5
+    never = fresh | {"given": False, "kind": "explicit-consent", "categories": ["detention"]}
+    with structlog.testing.capture_logs() as logged:
+        for path, body, state_of_it in (
+            (f"/consents/{yes}/withdrawals", {}, "withdrawn"),
+            (f"/consents/{other}/invalidations", {"reason": "Typed wrong."}, "invalidated"),
+            ("/consents", never, "refused"),
+        ):
+            key = str(uuid4())
+            for replayed in (None, "true"):
+                answer = await ngo.post(path, body, key=key)
+                assert (answer.status_code, answer.json()["state"]) == (201, state_of_it)
+                assert answer.headers.get("idempotency-replayed") == replayed
+    assert logged == [told_of] * 3
+    closed = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
+    refused(closed, 403, "not-permitted")
+    assert reasons(closed)["medical"] == "consent-withdrawn"

@@ -31,3 +31,4 @@ async def exchange(
     directory = tmp_path_factory.mktemp("exchange")
     async with world.running(furnished_database, directory, furnished.members) as running:
         yield running
+        assert await running.untold() == set(), "a row was written, and the log does not name its seal"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-import structlog
 
 from api.crypto.signers import KeyServiceAway
 from api.edge import state
@@ -390,47 +389,3 @@ async def test_a_yes_is_confirmed_again_and_a_mistake_is_corrected(exchange: Exc
         assert (answer.status_code, answer.json()["state"]) == (201, "invalidated")
     refused(await ngo.post(f"/consents/{yes.id}/reconfirmations", again), 409, "wrong-state")
     refused(await ngo.post(f"/consents/{uuid4()}/invalidations", {"reason": "?"}), 404, "not-found")
-
-
-async def test_what_takes_a_yes_away_works_though_a_no_was_put_aside_by_nobody(exchange: Exchange) -> None:
-    """Nothing is shown and no yes is taken in; whoever runs the service is told, and not about whom."""
-    dealings, ngo = await (await Dealings.begin(exchange)).consented(), exchange.actor("ngo")
-    dossier, yes = await dealings.dossier(), dealings.consents["special"].id
-    other = dealings.consents["ordinary"].id
-    no = (await dealings.consent(SCREENING, "ngo", [C.MEDICAL], given=False)).id
-    await exchange.rows(
-        "INSERT INTO consent.supersession (id, consent_id, superseded_id, version, seal)"
-        " VALUES (gen_random_uuid(), $1, $2, 1, sha256('nobody'))",
-        yes,
-        no,
-    )
-    fresh = wire(dealings.new_consent(SCREENING, "ngo", ORDINARY))
-    again = {name: fresh[name] for name in ("validUntilAt", "evidence")}
-    with structlog.testing.capture_logs() as logged:
-        for answer in (
-            await ngo.get(f"/consents?caseId={dealings.id}"),
-            await ngo.get(f"/consents/{other}"),
-            await ngo.get(f"/consents/{other}/receipt"),
-            await ngo.post("/consents", fresh),
-            await ngo.post(f"/consents/{other}/reconfirmations", again),
-        ):
-            refused(answer, 500, "internal")
-            assert (await exchange.entry(answer.headers["request-id"]))["result"] == "failed"
-    told_of = {"event": "put-aside-by-nobody", "log_level": "error"}
-    assert logged == [told_of] * 5
-    never = fresh | {"given": False, "kind": "explicit-consent", "categories": ["detention"]}
-    with structlog.testing.capture_logs() as logged:
-        for path, body, state_of_it in (
-            (f"/consents/{yes}/withdrawals", {}, "withdrawn"),
-            (f"/consents/{other}/invalidations", {"reason": "Typed wrong."}, "invalidated"),
-            ("/consents", never, "refused"),
-        ):
-            key = str(uuid4())
-            for replayed in (None, "true"):
-                answer = await ngo.post(path, body, key=key)
-                assert (answer.status_code, answer.json()["state"]) == (201, state_of_it)
-                assert answer.headers.get("idempotency-replayed") == replayed
-    assert logged == [told_of] * 3
-    closed = await ngo.get(f"/dossiers/{dossier}", purpose=SCREENING)
-    refused(closed, 403, "not-permitted")
-    assert reasons(closed)["medical"] == "consent-withdrawn"

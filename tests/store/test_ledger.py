@@ -213,6 +213,8 @@ async def test_who_comes_second_looks_again(person: Person) -> None:
     await person.register.awaited()
     await one.finish()
     assert await second == Objection(Reason.WRONG_STATE)
+    told = [row for row in person.vault.sealed if row.startswith("consent.consent_event/")]
+    assert len(told) == 2, "what was not stored is not told of"
     await two.finish()
 
 

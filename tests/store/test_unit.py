@@ -193,6 +193,43 @@ async def test_what_is_carried_is_written_in_its_order_and_the_mark_first(world:
     assert [row["what"] for row in rows] == ["mark", *words]
 
 
+async def test_what_concludes_a_unit_is_made_when_all_is_done(world: World) -> None:
+    """So that an entry can tell of what its deed wrote; and goes behind it, whichever way the unit ends."""
+    done: list[str] = []
+    unit = world.marked()
+    unit.conclude(lambda kept: entry(f"{'kept' if kept else 'lost'}: {', '.join(done)}"))
+
+    await unit.run(effect("one"))
+    done.append("one")
+    await unit.run(effect("two"))
+    done.append("two")
+    await unit.finish()
+
+    assert await world.rows() == {"mark": ["once"], "entry": ["asked", "kept: one, two"], "effect": ["one", "two"]}
+
+
+async def test_a_unit_is_concluded_once_and_knows_what_is_lost(world: World) -> None:
+    async def ended(how: Callable[[Unit], Awaitable[Any]], *, writing: bool) -> list[str]:
+        before = set((await world.rows())["entry"])
+        unit = world.unit()
+        unit.conclude(lambda kept: entry(f"{number}: {kept}"))
+        if writing:
+            await unit.run(effect(f"{number}"))
+        await how(unit)
+        await unit.finish()
+        return sorted(set((await world.rows())["entry"]) - before)
+
+    number = 1
+    assert await ended(lambda unit: unit.last(READ), writing=False) == ["1: True"]
+    number = 2
+    assert await ended(lambda unit: unit.last(READ), writing=True) == ["2: True"]
+    number = 3
+    assert await ended(Unit.decline, writing=True) == ["3: False"]
+    number = 4
+    assert await ended(Unit.abort, writing=True) == []
+    assert (await world.rows())["effect"] == ["2"]
+
+
 async def test_the_last_read_of_a_unit_that_wrote_commits_too(world: World) -> None:
     unit = world.marked()
     await unit.run(effect("done"))

@@ -10,6 +10,7 @@ import pytest
 
 from api.audit.entry import Thing
 from api.consent.model import Relation
+from api.crypto.vault import Vault
 from api.disclosure import authority, gate
 from api.disclosure.call import Call, Once
 from api.disclosure.permit import Permit, Refusal
@@ -28,12 +29,15 @@ from tests import consent_kit as kit
 from tests.consent_kit import C
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from api.consent.model import Consent, Situation
     from api.disclosure.authority import Operation
     from api.disclosure.permit import Answer
     from api.principal import Organisation
     from api.storage.statement import Bound
 
+KEPT = True
 DOSSIER = Thing("dossier", kit.number(500), 4)
 RETURN_GUIDANCE = replace(kit.SCREENS, functions=frozenset({CareFunction.RETURN_GUIDANCE}))
 CLOSING = (
@@ -64,9 +68,9 @@ class Recording(Unit):
         super().__init__(NoDatabase(), kit.NOW)
         self.entries: list[dict[str, Any]] = []
 
-    def carry(self, bound: Bound) -> None:
-        """Read the entry out of its statement."""
-        self.entries += [orjson.loads(each) for each in bound.args if isinstance(each, bytes)]
+    def conclude(self, make: Callable[[bool], Bound]) -> None:
+        """Read the entry out of its statement, as it is when what was written is kept."""
+        self.entries += [orjson.loads(each) for each in make(KEPT).args if isinstance(each, bytes)]
 
 
 class Asking:
@@ -77,7 +81,7 @@ class Asking:
     ) -> None:
         self.unit = Recording()
         nothing = cast("Any", None)
-        self.call = Call(operation, replace(kit.principal(who), person=person), self.unit, nothing, nothing)
+        self.call = Call(operation, replace(kit.principal(who), person=person), self.unit, Vault(nothing), nothing)
 
     @property
     def entry(self) -> dict[str, Any]:
