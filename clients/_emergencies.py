@@ -30,7 +30,7 @@ class Emergencies(Room[D]):
 
     @operation("emergencies.end")
     def end(self, emergency_id: UUID, *, key: UUID | None = None) -> Call[Emergency]:
-        """End one before its time."""
+        """End one before its time. One that is over stays as it ended."""
         return creates(path("emergencies", emergency_id, "endings"), Emergency, key=key)
 
     @operation("emergencies.read")

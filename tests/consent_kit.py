@@ -158,7 +158,7 @@ def situation(**changes: Any) -> Situation:
 
 def emergency(**changes: Any) -> Emergency:
     """One that the NGO declared an hour ago."""
-    made = Emergency(EmergencyId(number(500)), NGO.id, NOW - timedelta(hours=1), NOW + timedelta(hours=23))
+    made = Emergency(EmergencyId(number(500)), NGO.id, NOW + timedelta(hours=23))
     return replace(made, **changes)
 
 

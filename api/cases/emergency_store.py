@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from api.storage.unit import Record, Unit
 
+_AT: Final = bindparam("at", type_=emergency.c.until_at.type)
 _ENDS: Final = func.coalesce(emergency.c.ended_at, emergency.c.until_at)
 _REVIEW: Final = func.json_build_array(
     emergency_review.c.organisation_id,
@@ -78,8 +79,12 @@ _DECLARED: Final = (
 _ADD: Final = statement(insert(emergency), *_DECLARED)
 _END: Final = statement(
     update(emergency)
-    .where(emergency.c.id == bindparam("emergency_id", type_=Uuid))
-    .values(ended_at=func.greatest(bindparam("at", type_=emergency.c.until_at.type), emergency.c.declared_at))
+    .where(
+        emergency.c.id == bindparam("emergency_id", type_=Uuid),
+        emergency.c.ended_at.is_(None),
+        emergency.c.until_at > _AT,
+    )
+    .values(ended_at=func.greatest(_AT, emergency.c.declared_at))
 )
 _ADD_REVIEW: Final = statement(
     insert(emergency_review),
@@ -95,13 +100,14 @@ _ADD_REVIEW: Final = statement(
 
 
 def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """For the statement of a situation: the last emergency that a recipient declared in a case, as `read` takes it."""
-    declared = func.json_build_array(
-        emergency.c.id, emergency.c.organisation_id, emergency.c.declared_at, _ENDS, type_=JSON
-    )
+    """For the statement of a situation: the last emergency that a recipient declared in a case, as `read` takes it.
+
+    Without those that were ended: they are over at once, also for a copy of the service whose clock is behind.
+    """
+    declared = func.json_build_array(emergency.c.id, emergency.c.organisation_id, emergency.c.until_at, type_=JSON)
     return (
         select(declared)
-        .where(emergency.c.case_id == case_id, emergency.c.organisation_id == recipient)
+        .where(emergency.c.case_id == case_id, emergency.c.organisation_id == recipient, emergency.c.ended_at.is_(None))
         .order_by(emergency.c.declared_at.desc())
         .limit(literal_column("1"))
         .correlate_except(emergency)
@@ -113,11 +119,10 @@ def read(found: Sequence[str] | None) -> Emergency | None:
     """The emergency that `column` found."""
     if found is None:
         return None
-    emergency_id, organisation, declared_at, ends_at = found
+    emergency_id, organisation, ends_at = found
     return Emergency(
         EmergencyId(uuid.UUID(emergency_id)),
         OrganisationId(uuid.UUID(organisation)),
-        datetime.fromisoformat(declared_at),
         datetime.fromisoformat(ends_at),
     )
 
@@ -156,7 +161,7 @@ async def add(unit: Unit, declared: DeclaredEmergency) -> None:
 
 
 async def end(unit: Unit, emergency_id: EmergencyId) -> None:
-    """End an emergency now."""
+    """End an emergency now. One that is over stays as it ended."""
     await unit.run(_END(emergency_id=emergency_id, at=unit.now))
 
 

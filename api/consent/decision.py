@@ -53,6 +53,9 @@ CONSENTED: Final = frozenset(
 )
 """The exceptions that are the person's explicit consent: without it they lift nothing."""
 
+UNAGREED: Final = frozenset({Purpose.ENFORCEMENT, Purpose.EMERGENCY})
+"""What goes by no agreement: for the one purpose nothing goes, for the other by an emergency that was declared."""
+
 _NEVER_TO_RETURN_OR_POLICE: Final = frozenset(
     {DataCategory.HEARINGS, DataCategory.BELIEF, DataCategory.ORIENTATION, DataCategory.MEDICAL}
 )

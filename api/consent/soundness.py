@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from api.consent.model import Agreement, Rule
     from api.vocabulary import DataCategory
 
+_PURPOSES: Final = {
+    Purpose.ENFORCEMENT: "Data given for help is never used for enforcement: no rule can have that purpose.",
+    Purpose.EMERGENCY: "An emergency is declared when it is there: no rule can have that purpose.",
+}
 _GROUNDS: Final = {
     LegalGround.VW_107_8: "vw-107-8 carries from IND, DT&V or AVIM to an NGO, and nothing else.",
     LegalGround.VW_107_4: "vw-107-4 carries from IND, DT&V or AVIM to a government body, and nothing else.",
@@ -33,8 +37,8 @@ _GROUNDS: Final = {
 
 def of_rule(rule: Rule, *, article: str | None, motive: str | None) -> Iterator[str]:
     """What is wrong with a rule by itself."""
-    if rule.purpose is Purpose.ENFORCEMENT:
-        yield "Data given for help is never used for enforcement: no rule can have that purpose."
+    if rule.purpose in decision.UNAGREED:
+        yield _PURPOSES[rule.purpose]
     for party, verb in ((rule.source, "gives"), (rule.recipient, "gets")):
         if party not in ADDRESSABLE:
             yield f"{party} neither gives nor gets data about a person, and here it {verb}."

@@ -62,7 +62,7 @@ async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, referenc
         return gate.refuse(call, thing, Reason.WRONG_FUNCTION, whom)
     if around.closed:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    if around.emergency is not None and around.emergency.ends_at > now:
+    if around.emergency is not None and around.emergency.lasts(now):
         return gate.refuse(call, thing, Reason.EMERGENCY_STANDS, whom)
     answer = gate.admit(call, thing, persons=whom, cause=str(reason))
     if isinstance(answer, Refusal):
@@ -83,16 +83,11 @@ async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, referenc
 
 
 async def end(call: Call, emergency_id: EmergencyId) -> Declared | Refusal:
-    """End an emergency before its time."""
-    thing = Thing(_EMERGENCY, emergency_id)
-    await store.lock(call.unit, emergency_id)
-    own = await _own(call, emergency_id)
+    """End an emergency before its time. Of one that is over it is true already."""
+    own, thing = await _own(call, emergency_id), Thing(_EMERGENCY, emergency_id)
     if own is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    whom = {own.around.person: own.around.alias}
-    if own.facts.ends_at <= call.unit.now:
-        return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    answer = gate.admit(call, thing, persons=whom)
+    answer = gate.admit(call, thing, persons={own.around.person: own.around.alias})
     if isinstance(answer, Refusal):
         return answer
     await store.end(call.unit, emergency_id)

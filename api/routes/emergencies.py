@@ -46,10 +46,10 @@ async def declare(body: wire.NewEmergency, call: Annotated[Call, creates(authori
     operation_id="endEmergency",
     status_code=201,
     response_model=wire.Emergency,
-    responses=told(*_SEEN, problems.WRONG_STATE),
+    responses=told(*_SEEN),
 )
 async def end(emergency_id: EmergencyIdPath, call: Annotated[Call, creates(authority.END_EMERGENCY)]) -> Response:
-    """End it before its time."""
+    """End it before its time. One that is over stays as it ended."""
     which = EmergencyId(emergency_id)
     return _made(call, await (emergencies.read(call, which) if call.replayed else emergencies.end(call, which)))
 

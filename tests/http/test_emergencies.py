@@ -211,7 +211,25 @@ async def test_it_can_be_ended_before_its_time_and_then_is_over(exchange: Exchan
     assert (first.status_code, again.headers["idempotency-replayed"]) == (201, "true")
     assert first.json() == again.json() | {"dossierIds": []}
     refused(await read(exchange, f"/dossiers/{dossier}"), 404, "not-found")
-    refused(await other.post(f"/emergencies/{made}/endings"), 409, "wrong-state")
+    anew = await other.post(f"/emergencies/{made}/endings")
+    assert (anew.status_code, anew.json()) == (201, again.json()), "over is over, and ended when it was ended first"
+    with exchange.later(LASTS):
+        assert (await other.post(f"/emergencies/{made}/endings")).json() == again.json()
+
+
+async def test_a_copy_of_the_service_whose_clock_is_behind_says_the_same(exchange: Exchange) -> None:
+    """What was declared carries there too, is not declared twice, and is over as soon as it was ended."""
+    dealings = await sheltered(exchange)
+    dossier = await dealings.dossier()
+    made, other = await stands(exchange, dealings.id), exchange.actor("otherNgo")
+    with exchange.later(timedelta(seconds=-4)):
+        assert sections(await read(exchange, f"/dossiers/{dossier}")) == SAVES
+        refused(await declared(exchange, dealings.id), 409, "emergency-stands")
+        first, second = [await other.post(f"/emergencies/{made}/endings") for _ in range(2)]
+        assert (first.status_code, second.json()) == (201, first.json())
+        assert first.json()["endsAt"] == first.json()["declaredAt"]
+        refused(await read(exchange, f"/dossiers/{dossier}"), 404, "not-found")
+        assert (await declared(exchange, dealings.id)).status_code == 201
 
 
 async def test_a_retry_is_one_declaration_and_a_second_one_waits(exchange: Exchange) -> None:

@@ -221,7 +221,6 @@ def test_an_emergency_is_of_one_ngo_that_cares_for_one_purpose_and_ends(
         st.sampled_from(
             (
                 (question, replace(situation, emergency=replace(declared, ends_at=kit.NOW))),
-                (question, replace(situation, emergency=replace(declared, declared_at=kit.NOW + timedelta(seconds=1)))),
                 (question, replace(situation, emergency=replace(declared, organisation=kit.OTHER_NGO.id))),
                 (question, replace(situation, relation=Relation(functions=frozenset({CareFunction.LEGAL_SCREENING})))),
                 (question, replace(situation, closed=True)),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import uuid_utils.compat as uuid_utils
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Boolean, Date, DateTime, Text, Uuid, bindparam, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from api.consent import intake, visibility
-from api.consent.decision import decide
+from api.consent.decision import UNAGREED, decide
 from api.consent.model import day_of
 from api.consent.tables import (
     agreement,
@@ -23,7 +24,7 @@ from api.consent.tables import (
 )
 from api.storage.base import SEAL_BYTES
 from api.storage.statement import statement
-from api.vocabulary import AgreementKind, DataCategory
+from api.vocabulary import AgreementKind, DataCategory, Purpose
 from tests import consent_kit as kit
 from tests.consent_strategies import CATEGORIES, talks, worlds
 
@@ -223,16 +224,20 @@ async def test_they_are_one_in_what_a_person_said(pool: Database, world: tuple[Q
     await compare(pool, *world)
 
 
-async def test_what_is_in_order_is_seen(pool: Database) -> None:
-    """The expression grants something, so that the comparison means something."""
-    rule = kit.rule(*CATEGORIES)
-    situation = kit.situation(agreements=(kit.agreement(rule),), consents=(kit.consent(*CATEGORIES),))
+@pytest.mark.parametrize("purpose", [Purpose.LEGAL_SCREENING, Purpose.EMERGENCY])
+async def test_what_is_in_order_is_seen_unless_no_agreement_serves_its_purpose(
+    pool: Database, purpose: Purpose
+) -> None:
+    """The expression grants something, so that the comparison means something. Of enforcement none is stored."""
+    asked, yes = kit.question(purpose=purpose), kit.consent(*CATEGORIES, purpose=purpose)
+    agreed = kit.agreement(kit.rule(*CATEGORIES, purpose=purpose))
+    situation = kit.situation(agreements=(agreed,), consents=(yes,))
     unit = pool.unit(kit.NOW)
-    await write_agreement(unit, situation.agreements[0], kit.question(), situation)
-    await write_consent(unit, situation.consents[0], situation)
-    seen = await in_sql(unit, kit.question(), situation, kit.NOW)
+    await write_agreement(unit, agreed, asked, situation)
+    await write_consent(unit, yes, situation)
+    seen = await in_sql(unit, asked, situation, kit.NOW)
     await unit.abort()
-    assert seen == set(CATEGORIES)
+    assert seen == (set() if purpose in UNAGREED else set(CATEGORIES))
 
 
 async def test_every_category_has_its_expression(pool: Database) -> None:

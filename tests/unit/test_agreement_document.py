@@ -174,6 +174,7 @@ def test_a_document_has_a_size() -> None:
     ("raw", "told"),
     [
         (with_rule(purpose="enforcement"), "never used for enforcement"),
+        (with_rule(purpose="emergency"), "An emergency is declared when it is there"),
         (with_rule(to="auditor", functions=None, ground="public-task", article="1"), "auditor neither gives nor gets"),
         (with_rule(**{"from": "operator"}, ground="public-task", article="1"), "operator neither gives nor gets"),
         (with_rule(**{"from": "ngo"}), "vw-107-8 carries from IND, DT&V or AVIM to an NGO"),
