@@ -1,4 +1,4 @@
-"""Checks an export of the log offline: `python -m clients.verifier DIR [--policy FILE | --vkeys FILE]`.
+"""Checks an export of the log offline: `python verifier.py DIR [--policy FILE | --vkeys FILE]`.
 
 One file, standard library and `cryptography` only; it shares no line with the server, so that a fault there cannot hide
 itself here. The steps, each resting on the ones before; the first thing that does not hold ends it with exit code 1:
@@ -25,6 +25,11 @@ what witnesses are for), that everything that was done was written down.
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # what lies beside it on the stick, or in the working directory, is not to be run
+
 import argparse
 import base64
 import binascii
@@ -32,7 +37,6 @@ import hashlib
 import itertools
 import json
 import re
-import sys
 import tarfile
 import tempfile
 from contextlib import contextmanager
@@ -795,7 +799,7 @@ def _read(directory: Path, name: str) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, and say what was proven and what was not."""
-    parser = argparse.ArgumentParser(prog="python -m clients.verifier", description="Check an export of the log.")
+    parser = argparse.ArgumentParser(prog="verifier.py", description="Check an export of the log.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--vkeys", type=Path, help="verifier keys that you have from elsewhere, a line each")
     parser.add_argument("--policy", type=Path, help="whom you trust, in the form of C2SP tlog-policy")

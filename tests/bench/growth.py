@@ -1,5 +1,7 @@
 """`make growth`: what append, proof and the first page of a search cost in a small log and in a large one.
 
+And how long an outsider takes to verify the whole of the largest.
+
 Three logs of different sizes stand beside each other in one durable cluster, each filled through the sequencer, and are
 measured in turns, so that what else the machine does hits all of them. A figure is the median; a factor is that of the
 largest log over the smallest.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +24,13 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from api import settings
-from api.audit import proofs, query, search, sequencer
+from api.audit import export, proofs, query, search, sequencer
 from api.audit.checkpoint import Signer
 from api.audit.guard import FileGuard
 from api.cli import migrate
 from api.sandbox.cluster import Cluster
 from api.sandbox.databases import Role
+from clients import verifier
 from tests.audit_store import APPEND, Rows
 from tests.bench import append
 
@@ -40,6 +44,7 @@ TURNS: Final = 15
 MOST_FACTOR: Final = 1.3
 MOST_PAGE_MS: Final = 150.0
 MOST_PROOF_MS: Final = 2.0
+MOST_VERIFIED_S: Final = 60.0
 PAGE: Final = 51
 QUERIES: Final = (
     "",
@@ -81,6 +86,19 @@ class Log:
         for each in QUERIES:
             await self._timed(each, 1, partial(self._page, query.parse(each)))
 
+    async def verified(self, directory: Path) -> bool:
+        """Export all of it, and verify that as an outsider does: the one file, on Python alone, in a minute at most."""
+        await export.write(Rows(self.connection), directory)
+        await self.connection.close()
+        command = (sys.executable, verifier.__file__, str(directory))
+        began = time.perf_counter()
+        done = await asyncio.to_thread(subprocess.run, command, stdout=subprocess.PIPE, text=True, check=False)
+        took = time.perf_counter() - began
+        print(
+            f"  {self.size} entries verified offline in {took:.1f} s (less than {MOST_VERIFIED_S:.0f} s)\n{done.stdout}"
+        )
+        return done.returncode == 0 and f"{self.size} entries" in done.stdout and took < MOST_VERIFIED_S
+
     async def _page(self, terms: tuple[Term, ...]) -> None:
         await search.page(Rows(self.connection), terms, search.END, PAGE)
 
@@ -98,7 +116,7 @@ class Log:
             self.found[name].append((time.perf_counter() - began) * 1000)
 
 
-async def _measured(cluster: Cluster, directory: Path) -> list[Log]:
+async def _measured(cluster: Cluster, directory: Path) -> tuple[list[Log], bool]:
     logs: list[Log] = []
     for size in SIZES:
         name = f"growth_{size}"
@@ -114,9 +132,9 @@ async def _measured(cluster: Cluster, directory: Path) -> list[Log]:
     for _ in range(TURNS):
         for each in logs:
             await each.turn()
-    for each in logs:
+    for each in logs[:-1]:
         await each.connection.close()
-    return logs
+    return logs, await logs[-1].verified(directory / "export")
 
 
 def main() -> int:
@@ -125,8 +143,9 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="ketenbrug-growth-") as folder,
         Cluster.start(Path(folder) / "postgres", durable=True) as cluster,
     ):
-        logs = asyncio.run(_measured(cluster, Path(folder)))
+        logs, verified = asyncio.run(_measured(cluster, Path(folder)))
     held = [
+        verified,
         _told("append", [statistics.median(each.found["append"]) for each in logs]),
         _told("proof", [statistics.median(each.found["proof"]) for each in logs]),
         _told("proof, at the most", [statistics.median(each.found["proof"]) for each in logs], MOST_PROOF_MS),

@@ -418,15 +418,17 @@ def test_a_story_without_a_checkpoint_is_empty(tmp_path: Path) -> None:
 
 
 def test_it_runs_from_a_stick(export: Path, tmp_path: Path) -> None:
-    """One file, away from the project: what it needs is Python and `cryptography`."""
+    """One file, away from the project: what it needs is Python and `cryptography`, and nothing that lies beside it."""
     stick = tmp_path / "verifier.py"
     stick.write_bytes(Path(verifier.__file__).read_bytes())
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
     for arguments, code, said in (
         ([str(export)], 0, "It holds: log"),
         ([str(export), "--vkeys", str(tmp_path / "none")], 1, "none: is not there"),
     ):
-        run = subprocess.run([sys.executable, "-P", stick, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
-        assert (run.returncode, said in run.stdout + run.stderr) == (code, True)
+        for how in ((stick,), ("-P", stick), (verifier.__file__,)):
+            run = subprocess.run([sys.executable, *how, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+            assert (run.returncode, said in run.stdout + run.stderr) == (code, True)
 
 
 def test_the_command_says_what_holds_and_what_does_not(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
