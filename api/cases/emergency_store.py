@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import JSON, Integer, Uuid, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from api.cases.model import DeclaredEmergency, EmergencyReview
-from api.cases.tables import emergency, emergency_review
+from api.cases.model import DeclaredEmergency, EmergencyReview, Named
+from api.cases.tables import case, emergency, emergency_review
 from api.consent.emergency import Emergency
+from api.persons.tables import person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     CaseId,
@@ -19,6 +20,8 @@ from api.vocabulary import (
     EmergencyOutcome,
     EmergencyReason,
     OrganisationId,
+    PersonAlias,
+    PersonId,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, ScalarSelect
 
+    from api.disclosure.call import Call
     from api.storage.unit import Record, Unit
 
 _AT: Final = bindparam("at", type_=emergency.c.until_at.type)
@@ -50,11 +54,16 @@ _FACTS: Final = select(
     emergency.c.organisation_id,
     emergency.c.reason,
     emergency.c.reference,
-    emergency.c.client,
     emergency.c.actor,
     emergency.c.declared_at,
     _ENDS.label("ends_at"),
     _REVIEWS.label("reviews"),
+    person_alias.c.person_id,
+    person_alias.c.alias,
+).select_from(
+    emergency.join(case, case.c.id == emergency.c.case_id).outerjoin(
+        person_alias, person_alias.c.person_id == case.c.person_id
+    )
 )
 _FIND: Final = statement(_FACTS.where(emergency.c.id == bindparam("emergency_id", type_=Uuid)))
 _LISTED: Final = statement(
@@ -143,19 +152,19 @@ async def lock(unit: Unit, emergency_id: EmergencyId) -> None:
     await unit.run(_LOCK(emergency_id=emergency_id))
 
 
-async def add(unit: Unit, declared: DeclaredEmergency) -> None:
-    """Keep what was declared."""
-    await unit.run(
+async def add(call: Call, case_id: CaseId, reason: EmergencyReason, reference: str, until: datetime) -> None:
+    """Keep what the caller declares. Its person is locked: who is erased leaves no name."""
+    await call.unit.run(
         _ADD(
-            id=declared.id,
-            case_id=declared.case_id,
-            organisation_id=declared.organisation,
-            reason=str(declared.reason),
-            reference=declared.reference,
-            client=declared.client,
-            actor=declared.actor,
-            declared_at=declared.declared_at,
-            until_at=declared.ends_at,
+            id=call.made,
+            case_id=case_id,
+            organisation_id=call.caller.organisation.id,
+            reason=str(reason),
+            reference=reference,
+            client=call.caller.client_id,
+            actor=call.caller.person,
+            declared_at=call.unit.now,
+            until_at=until,
         )
     )
 
@@ -187,13 +196,17 @@ def _declared(row: Record) -> DeclaredEmergency:
         case_id=CaseId(row["case_id"]),
         organisation=OrganisationId(row["organisation_id"]),
         reason=EmergencyReason(row["reason"]),
-        reference=row["reference"],
-        client=row["client"],
-        actor=row["actor"],
         declared_at=row["declared_at"],
         ends_at=row["ends_at"],
+        named=_named(row),
         reviews=tuple(_review(*each) for each in row["reviews"] or ()),
     )
+
+
+def _named(row: Record) -> Named | None:
+    if row["alias"] is None:
+        return None
+    return Named(PersonId(row["person_id"]), PersonAlias(row["alias"]), row["reference"], row["actor"])
 
 
 def _review(organisation: str, reviewer: str, outcome: str, reference: str, reviewed_at: str) -> EmergencyReview:

@@ -10,6 +10,7 @@ from api.consent.model import day_of
 from api.vocabulary import EmergencyReviewState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
     from api.consent.model import Situation
@@ -149,19 +150,32 @@ class EmergencyReview:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What an emergency says of somebody: of whom it is, the number of the file of the NGO, who declared it."""
+
+    person: PersonId
+    alias: PersonAlias
+    reference: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredEmergency:
-    """An emergency (noodprocedure) as it was declared: by whom, why, with the number of their file, until when."""
+    """An emergency (noodprocedure): who declared it, why, until when. Of who was erased nobody is named."""
 
     id: EmergencyId
     case_id: CaseId
     organisation: OrganisationId
     reason: EmergencyReason
-    reference: str
-    client: str
-    actor: str
     declared_at: datetime
     ends_at: datetime
+    named: Named | None
     reviews: tuple[EmergencyReview, ...] = ()
+
+    @property
+    def whom(self) -> Mapping[PersonId, PersonAlias]:
+        """Of whom it is, for the entry; nobody, once they were erased."""
+        return {} if self.named is None else {self.named.person: self.named.alias}
 
     @property
     def due_on(self) -> date:

@@ -88,17 +88,19 @@ emergency: Final = Table(
     Column("case_id", Uuid, ForeignKey(case.c.id), nullable=False),
     Column("organisation_id", Uuid, nullable=False),
     *words("reason", EmergencyReason),
-    Column("reference", Text, nullable=False),
+    Column("reference", Text),
     Column("client", Text, nullable=False),
-    Column("actor", Text, nullable=False),
+    Column("actor", Text),
     instant("declared_at"),
     instant("until_at"),
     instant("ended_at", nullable=True),
     CheckConstraint("declared_at < until_at", name="lasts"),
     CheckConstraint("ended_at BETWEEN declared_at AND until_at", name="ended"),
+    CheckConstraint("(reference IS NULL) = (actor IS NULL)", name="named"),
     Index("ix_emergency_case_id_organisation_id", "case_id", "organisation_id", "declared_at"),
     schema="exchange",
-    comment="That an organisation declared that a person cannot consent while their life is in danger. No free text.",
+    comment="That an organisation declared that a person cannot consent while their life is in danger. No free text. "
+    "Reference and actor go when the person is erased.",
 )
 
 emergency_review: Final = Table(

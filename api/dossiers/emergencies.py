@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from api.audit.entry import Thing
 from api.cases import emergency_store as store
 from api.cases import situation
-from api.cases import store as cases
-from api.cases.model import DeclaredEmergency
 from api.consent import emergency
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.dossiers import store as dossiers
+from api.persons import store as persons
 from api.vocabulary import EmergencyId, Reason
 
 if TYPE_CHECKING:
+    from api.cases.model import DeclaredEmergency, Named
     from api.consent.model import Situation
     from api.disclosure.call import Call
     from api.vocabulary import CaseId, DossierId, EmergencyReason
@@ -38,13 +38,15 @@ class Declared:
     """An emergency, and while it carries, the dossiers of the case that can be asked in it."""
 
     facts: DeclaredEmergency
+    named: Named
     dossiers: tuple[DossierId, ...]
 
 
 class _Own(NamedTuple):
-    """An emergency of the caller, and the case around it."""
+    """An emergency of the caller, whom it names, and the case around it."""
 
     facts: DeclaredEmergency
+    named: Named
     around: Situation
 
 
@@ -53,7 +55,9 @@ async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, referenc
     thing, by = Thing(_EMERGENCY, call.made), call.caller
     if by.person is None:
         return gate.refuse(call, thing, Reason.ACTOR_MISSING)
-    await cases.lock(call.unit, case_id)  # two who declare take turns
+    who = await persons.of_case(call.unit, case_id)
+    if who is not None:
+        await persons.lock(call.unit, who.id)  # two who declare take turns, and the person may be about to be erased
     around = await situation.of_case(call, case_id, by.organisation.id)
     if around is None or not around.relation.functions:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
@@ -67,19 +71,8 @@ async def declare(call: Call, case_id: CaseId, reason: EmergencyReason, referenc
     answer = gate.admit(call, thing, persons=whom, cause=str(reason))
     if isinstance(answer, Refusal):
         return answer
-    made = DeclaredEmergency(
-        EmergencyId(call.made),
-        case_id,
-        by.organisation.id,
-        reason,
-        reference,
-        by.client_id,
-        by.person,
-        declared_at=now,
-        ends_at=now + LASTS,
-    )
-    await store.add(call.unit, made)
-    return await _there(call, made.id)
+    await store.add(call, case_id, reason, reference, now + LASTS)
+    return await _there(call, EmergencyId(call.made))
 
 
 async def end(call: Call, emergency_id: EmergencyId) -> Declared | Refusal:
@@ -87,7 +80,7 @@ async def end(call: Call, emergency_id: EmergencyId) -> Declared | Refusal:
     own, thing = await _own(call, emergency_id), Thing(_EMERGENCY, emergency_id)
     if own is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing, persons={own.around.person: own.around.alias})
+    answer = gate.admit(call, thing, persons=own.facts.whom)
     if isinstance(answer, Refusal):
         return answer
     await store.end(call.unit, emergency_id)
@@ -99,23 +92,23 @@ async def read(call: Call, emergency_id: EmergencyId) -> Declared | Refusal:
     own, thing = await _own(call, emergency_id), Thing(_EMERGENCY, emergency_id)
     if own is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing, persons={own.around.person: own.around.alias})
+    answer = gate.admit(call, thing, persons=own.facts.whom)
     return answer if isinstance(answer, Refusal) else await _seen(call, own)
 
 
 async def _own(call: Call, emergency_id: EmergencyId) -> _Own | None:
     """An emergency that the caller declared, of who was not erased since."""
     found, mine = await store.find(call.unit, emergency_id), call.caller.organisation.id
-    if found is None or found.organisation != mine:
+    if found is None or found.named is None or found.organisation != mine:
         return None
     around = await situation.of_case(call, found.case_id, mine)
-    return None if around is None else _Own(found, around)
+    return None if around is None else _Own(found, found.named, around)
 
 
 async def _seen(call: Call, own: _Own) -> Declared:
     urgent = emergency.carrying(own.around, call.caller.organisation, call.unit.now)
     carries = urgent is not None and urgent.id == own.facts.id
-    return Declared(own.facts, await dossiers.of_case(call.unit, own.facts.case_id) if carries else ())
+    return Declared(own.facts, own.named, await dossiers.of_case(call.unit, own.facts.case_id) if carries else ())
 
 
 async def _there(call: Call, emergency_id: EmergencyId) -> Declared:

@@ -1,10 +1,12 @@
 """Erasure of a person (vergetelheid, AVG 17): the key is destroyed, and what was sealed under it is noise.
 
     (1) the person is locked against holds    (2) no hold stands    (3) the entry names the person by alias
-    (4) key, V-number, its index and the alias go, and the rows of documents with the keys of their contents
+    (4) key, V-number, its index and the alias go, the rows of documents with the keys of their contents, and of
+        emergencies the number of the file and who declared them
 
-All of it is one transaction. What stays: sealed bytes that nobody can open, rows without a name (cases are counted),
-and the log, whose proofs hold and whose alias leads to nobody. The contents of documents are noise at once, and are
+All of it is one transaction. What stays: sealed bytes that nobody can open, rows without a name (cases are counted; of
+an emergency its coded reason, and who reviewed it with the number of their own file, stay with supervision), and the
+log, whose proofs hold and whose alias leads to nobody. The contents of documents are noise at once, and are
 collected within the hour. Backups are reached when the epoch of the key-encryption key ends (`api.custody.epochs`);
 until then an old key table opens an old backup.
 """

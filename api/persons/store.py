@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # The rooms of cases and dossiers are above this one: of their tables only the names of these columns are known here.
 _CASES: Final = table("case", column("id"), column("person_id"), schema="exchange")
+_EMERGENCIES: Final = table("emergency", column("case_id"), column("reference"), column("actor"), schema="exchange")
 _DOCUMENTS: Final = table("document", column("person_id"), schema="exchange")
 _FOUND: Final = (
     select(person.c.id, person.c.v_index, person_alias.c.alias)
@@ -118,6 +119,13 @@ _FIND_ERASURE: Final = statement(select(erasure).where(erasure.c.id == bindparam
 _FORGET_ALIAS: Final = statement(delete(person_alias).where(person_alias.c.person_id == bindparam("person_id")))
 _DELETE_DOCUMENTS: Final = statement(
     delete(_DOCUMENTS).where(_DOCUMENTS.c.person_id == bindparam("person_id", type_=Uuid))
+)
+_FORGET_EMERGENCIES: Final = statement(
+    update(_EMERGENCIES)
+    .where(
+        _EMERGENCIES.c.case_id.in_(select(_CASES.c.id).where(_CASES.c.person_id == bindparam("person_id", type_=Uuid)))
+    )
+    .values(reference=null(), actor=null())
 )
 _FORGET_NUMBER: Final = statement(
     update(person)
@@ -207,13 +215,14 @@ async def release_hold(unit: Unit, hold_id: UUID) -> None:
 
 
 async def destroy(unit: Unit, who: PersonId) -> tuple[str, int, bytes]:
-    """Delete the key of a person, locked, what finds them, and their documents with the keys of these.
+    """Delete the key of a person, locked, what finds them, their documents with the keys of these, and what names them.
 
     Which key it was: KEK, version, SHA-256 of it wrapped.
     """
     (gone,) = await unit.run(_DESTROY_KEY(person_id=who))
     await unit.run(_DELETE_DOCUMENTS(person_id=who))
     await unit.run(_FORGET_ALIAS(person_id=who))
+    await unit.run(_FORGET_EMERGENCIES(person_id=who))
     await unit.run(_FORGET_NUMBER(person_id=who, at=unit.now))
     return gone["kek"], gone["version"], gone["digest"]
 

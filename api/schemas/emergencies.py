@@ -58,14 +58,19 @@ class EmergencyReview(Wire):
 
 
 class SupervisedEmergency(Wire):
-    """An emergency (noodprocedure) and its review. Of whom, its entries tell, by alias."""
+    """An emergency (noodprocedure) and its review. Of whom it is, its entries tell, by alias."""
 
     id: UUID
     organisation_id: Annotated[UUID, Field(description="Which NGO declared it.")]
     case_id: UUID
     reason: Why
-    reference: Annotated[Reference, Field(description="Number of the file of the NGO.")]
-    declared_by: By
+    reference: Annotated[
+        Reference | None, Field(description="Number of the file of the NGO. None once the person was erased.")
+    ]
+    declared_by: Annotated[
+        str | None,
+        Field(description="Who declared it, as the client said. None likewise: the log has it, for its term."),
+    ]
     declared_at: Instant
     ends_at: End
     state: Annotated[EmergencyReviewState, Field(description="Of the review: `disputed` where the two do not agree.")]

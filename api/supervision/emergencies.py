@@ -41,10 +41,10 @@ async def review(
     if found is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE, stated=stated)
     if found.ends_at > call.unit.now:
-        return gate.refuse(call, thing, Reason.WRONG_STATE, stated=stated)
+        return gate.refuse(call, thing, Reason.WRONG_STATE, found.whom, stated=stated)
     if len(found.reviews) == REVIEWERS or found.reviewed_by(by.organisation.id, by.person):
-        return gate.refuse(call, thing, Reason.OWN_REVIEW, stated=stated)
-    answer = gate.admit(call, thing, stated=stated)
+        return gate.refuse(call, thing, Reason.OWN_REVIEW, found.whom, stated=stated)
+    answer = gate.admit(call, thing, persons=found.whom, stated=stated)
     if isinstance(answer, Refusal):
         return answer
     said = EmergencyReview(by.organisation.id, by.person, outcome, reference, call.unit.now)
@@ -57,14 +57,15 @@ async def read(call: Call, emergency_id: EmergencyId) -> DeclaredEmergency | Ref
     found, thing = await store.find(call.unit, emergency_id), Thing(_EMERGENCY, emergency_id)
     if found is None:
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing)
+    answer = gate.admit(call, thing, persons=found.whom)
     return answer if isinstance(answer, Refusal) else found
 
 
 async def listed(call: Call, before: UUID, most: int) -> Sequence[DeclaredEmergency] | Refusal:
-    """All emergencies there were, newest first."""
+    """All emergencies there were, newest first. The last of `most` is not shown, and so not named."""
     found = await store.listed(call.unit, before, most)
-    answer = gate.admit(call, Thing(_EMERGENCY))
+    whom = {who: alias for each in found[: most - 1] for who, alias in each.whom.items()}
+    answer = gate.admit(call, Thing(_EMERGENCY), persons=whom)
     return answer if isinstance(answer, Refusal) else found
 
 

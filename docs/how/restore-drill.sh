@@ -25,6 +25,9 @@ WITH gone AS (
     WHERE erased_at IS NULL AND NOT EXISTS (SELECT FROM keys.person_key k WHERE k.person_id = p.id) RETURNING p.id
 ), unnamed AS (
     DELETE FROM exchange.person_alias a WHERE a.person_id IN (SELECT id FROM gone)
+), unsigned AS (
+    UPDATE exchange.emergency e SET reference = NULL, actor = NULL
+    FROM exchange.case c WHERE c.id = e.case_id AND c.person_id IN (SELECT id FROM gone)
 )
 SELECT 'Erased since the backup: ' || count(*) FROM gone;
 SQL

@@ -22,8 +22,9 @@ from api.oauth import operator
 from api.persons import erasure, holds
 from api.persons.model import Erasure
 from api.sandbox import binaries
+from api.schemas.emergencies import NewEmergency
 from api.schemas.erasures import NewErasure
-from api.vocabulary import ErasureGround, HoldGround, Purpose
+from api.vocabulary import EmergencyReason, ErasureGround, HoldGround, Purpose
 from clients.errors import Conflict, NotFound
 from tests import live, servers
 from tests.custody_kit import custody
@@ -33,6 +34,7 @@ from tests.held import SCREENING, Held
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from api.storage.unit import Unit
     from tests.custody_kit import Custody
     from tests.exchange import Exchange
 
@@ -139,11 +141,11 @@ async def test_an_erasure_waits_for_a_hold_that_is_being_placed(
     dealings = await Dealings.begin(exchange)
     holding = custodian.units()
     await holds.place(holding, operator.local(), dealings.id, HoldGround.COURT)
-    erasing = asyncio.create_task(exchange.operator.erasures.erase(NewErasure(case_id=dealings.id, ground=OBJECTED)))
-    await until_it_waits(own, erasing)
+    waiting = asyncio.create_task(exchange.operator.erasures.erase(NewErasure(case_id=dealings.id, ground=OBJECTED)))
+    await until_it_waits(own, waiting)
     await holding.finish()
     with pytest.raises(Conflict):
-        await erasing
+        await waiting
     assert (await exchange.ngo.cases.read(dealings.id)).value.v_number == dealings.case.v_number
 
 
@@ -156,14 +158,26 @@ async def test_who_comes_while_a_person_is_being_erased_finds_nobody(
 ) -> None:
     """Two at once: the erasure was first, so no hold comes to stand on nobody, and nobody is erased twice."""
     dealings = await Dealings.begin(exchange)
-    unit, once = custodian.units(), Once("", uuid4(), replayed=False)
-    call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(custodian.keys()), custodian.kept.index, once)
-    assert isinstance(await erasure.erase(call, dealings.id, OBJECTED), Erasure)
+    unit = await erasing(custodian, dealings)
     other = asyncio.create_task(typed(own, path, *words.format(dealings.id).split()))
     await until_it_waits(own, other)
     await unit.finish()
     assert "no such case" in str((await other).exception)
     assert not await custodian.rows("SELECT 1 FROM exchange.legal_hold")
+
+
+async def test_no_emergency_is_declared_of_who_is_being_erased(
+    exchange: Exchange, custodian: Custody, own: servers.Database
+) -> None:
+    """Two at once: the number of a file would stay behind."""
+    dealings = await Dealings.begin(exchange)
+    unit = await erasing(custodian, dealings)
+    declaring = asyncio.create_task(exchange.ngo.acting("worker-7").emergencies.declare(urgent(dealings)))
+    await until_it_waits(own, declaring)
+    await unit.finish()
+    with pytest.raises(NotFound):
+        await declaring
+    assert not await custodian.rows("SELECT 1 FROM exchange.emergency")
 
 
 ERASED: Final = "DELETE FROM keys.person_key"
@@ -211,6 +225,7 @@ async def test_the_restore_drill(
     """Yesterday's backup with today's key table: everyone is there but who was erased. And the backup alone is dead."""
     held, gone = await Held.of(exchange), await Dealings.begin(exchange)
     await gone.consented()
+    await exchange.ngo.acting("worker-7").emergencies.declare(urgent(gone))
     old, backup = await custodian.keys().current(), str(path.with_name("yesterday"))
     await asyncio.to_thread(run, "pg_dump", "--format=custom", "--file", backup, own.superuser_url)
     await exchange.operator.erasures.erase(NewErasure(case_id=gone.id, ground=OBJECTED))
@@ -227,8 +242,23 @@ async def test_the_restore_drill(
         assert len(await today.astray()) == 1, "indexed under a key that is put away since"
         assert await today.rotate_index() == 1
         assert not await today.astray()
+        unnamed = "SELECT reference, actor FROM exchange.emergency WHERE case_id = $1"
+        assert [tuple(each) for each in await today.rows(unnamed, gone.id)] == [(None, None)]
         assert len((await thief.check()).locked) == 2, "the key table of yesterday opens nobody, not even the living"
     await held.open()
+
+
+def urgent(dealings: Dealings) -> NewEmergency:
+    """An emergency in its case."""
+    return NewEmergency(case_id=dealings.id, reason=EmergencyReason.UNCONSCIOUS, reference="NGO-2026-7")
+
+
+async def erasing(custodian: Custody, dealings: Dealings) -> Unit:
+    """A unit that has erased the person, and is not committed yet."""
+    unit, once = custodian.units(), Once("", uuid4(), replayed=False)
+    call = Call(authority.ERASE_PERSON, operator.local(), unit, Vault(custodian.keys()), custodian.kept.index, once)
+    assert isinstance(await erasure.erase(call, dealings.id, OBJECTED), Erasure)
+    return unit
 
 
 async def typed(own: servers.Database, path: Path, *words: str) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from api.dossiers.emergencies import LASTS
@@ -298,6 +299,14 @@ async def test_two_people_review_it_and_nobody_twice(exchange: Exchange) -> None
         entry = await exchange.entry(second.headers["request-id"])
         assert entry["stated"] == {"reason": "justified", "reference": "AUD-2026-40"}
         assert (entry["action"], entry["actor"]["person"]) == ("audit.review-emergency", "officer-2")
+        alias = await exchange.rows(
+            'SELECT a.alias FROM exchange.person_alias a JOIN exchange."case" c USING (person_id) WHERE c.id = $1',
+            dealings.id,
+        )
+        listed = await exchange.actor("auditor").get("/audit/emergencies?limit=1")
+        shown = await exchange.actor("auditor").get(f"/audit/emergencies/{made}")
+        for each in (second, shown, listed):
+            assert (await exchange.entry(each.headers["request-id"]))["person"] == str(alias[0]["alias"])
 
 
 async def test_where_the_two_differ_it_is_disputed(exchange: Exchange) -> None:
@@ -346,6 +355,16 @@ async def test_the_clients_do_it_too(exchange: Exchange) -> None:
     assert (await exchange.auditor.emergencies.read(made.value.id)).value == said.value
 
 
+async def test_what_was_written_of_an_emergency_stays_as_it_was(exchange: Exchange) -> None:
+    """The service itself cannot have it go on after its end, nor be another's; what names somebody can only go."""
+    made = await stands(exchange, (await sheltered(exchange)).id)
+    await exchange.actor("otherNgo").post(f"/emergencies/{made}/endings")
+    for change in ("ended_at = NULL", "ended_at = until_at", "reference = 'X-1'", "actor = 'worker-2'"):
+        async with exchange.database.connection() as connection:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+                await connection.execute(f"UPDATE exchange.emergency SET {change} WHERE id = $1", UUID(made))  # noqa: S608
+
+
 async def test_who_was_erased_leaves_an_emergency_of_nobody(exchange: Exchange) -> None:
     """To the NGO it is gone; supervision still sees that it was, and whose it was leads nowhere."""
     dealings = await sheltered(exchange)
@@ -354,4 +373,7 @@ async def test_who_was_erased_leaves_an_emergency_of_nobody(exchange: Exchange) 
     assert erased.status_code == 201, erased.text
     refused(await exchange.actor("otherNgo").get(f"/emergencies/{made}"), 404, "not-found")
     refused(await declared(exchange, dealings.id), 404, "not-found")
-    assert (await exchange.actor("auditor").get(f"/audit/emergencies/{made}")).json()["state"] == "open"
+    left = await exchange.actor("auditor").get(f"/audit/emergencies/{made}")
+    assert (left.json()["state"], left.json()["reason"]) == ("open", "unconscious")
+    assert (left.json()["reference"], left.json()["declaredBy"]) == (None, None)
+    assert "person" not in await exchange.entry(left.headers["request-id"])

@@ -31,6 +31,8 @@ APPEND_ONLY = (
     "audit.verifier",
     "consent.consent_event",
     "consent.supersession",
+    "exchange.emergency",
+    "exchange.emergency_review",
 )
 GENERIC_PLAN = 160000
 """The server version that explains a statement without its values."""
