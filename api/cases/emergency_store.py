@@ -66,6 +66,9 @@ _FACTS: Final = select(
     )
 )
 _FIND: Final = statement(_FACTS.where(emergency.c.id == bindparam("emergency_id", type_=Uuid)))
+_DECLARERS: Final = statement(
+    select(emergency.c.organisation_id).where(emergency.c.case_id == bindparam("case_id", type_=Uuid)).distinct()
+)
 _LISTED: Final = statement(
     _FACTS.where(emergency.c.id < bindparam("before", type_=Uuid))
     .order_by(emergency.c.id.desc())
@@ -140,6 +143,11 @@ async def find(unit: Unit, emergency_id: EmergencyId) -> DeclaredEmergency | Non
     """An emergency, or None."""
     row = await unit.one(_FIND(emergency_id=emergency_id))
     return None if row is None else _declared(row)
+
+
+async def declarers(unit: Unit, case_id: CaseId) -> frozenset[OrganisationId]:
+    """The organisations that declared one in a case, however long ago."""
+    return frozenset(OrganisationId(row["organisation_id"]) for row in await unit.all(_DECLARERS(case_id=case_id)))
 
 
 async def listed(unit: Unit, before: UUID, most: int) -> list[DeclaredEmergency]:

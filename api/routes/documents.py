@@ -138,8 +138,8 @@ async def withdraw_document(
 ) -> Response:
     """Take back a document that you supplied, at any time: its content and its title are destroyed.
 
-    While a legal hold (bewaarplicht) stands they are kept, and nobody can read them. Who asked for the dossier is told
-    by an event, and has to delete what it has of it.
+    While a legal hold (bewaarplicht) stands they are kept, and nobody can read them. Who asked for the dossier, or
+    read it in an emergency, is told by an event, and has to delete what it has of it.
     """
     where, which = DossierId(dossier_id), DocumentId(document_id)
     if call.replayed:

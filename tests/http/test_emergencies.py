@@ -141,6 +141,30 @@ async def test_documents_of_these_categories_go_with_it(exchange: Exchange) -> N
     assert told(foreign) == told(absent)
 
 
+async def test_who_had_a_document_in_an_emergency_hears_that_it_was_taken_back(exchange: Exchange) -> None:
+    """So that it goes there too (GDPR article 19), also when it is over; of others not even an event tells."""
+    attached = await Attached.to(exchange, consented=False)
+    await attached.dealings.assign("otherNgo", CareFunction.SHELTER)
+    made = await stands(exchange, attached.dealings.id)
+    titled = await attached.stored(pdf(60), "family")
+    assert (await read(exchange, attached.path)).status_code == 200
+    had, hearing, unread = [await attached.stored(pdf(60), each) for each in ("medical", "hearings", "contact")]
+    assert (await read(exchange, had)).status_code == 200
+    await _taken_back(exchange, unread)  # it could be read a moment ago, and the log is a second behind
+    await settled(exchange)
+    await exchange.actor("otherNgo").post(f"/emergencies/{made}/endings")
+    later = await attached.stored(pdf(60), "medical")
+    for at in (titled, had, hearing, later):
+        await _taken_back(exchange, at)
+    ids = {at[-36:]: at for at in (titled, had, hearing, unread, later)}
+    heard = [ids.get(str(each.subject_id)) async for each in exchange.other_ngo.events.read()]
+    assert [each for each in heard if each is not None] == [unread, titled, had]
+
+
+async def _taken_back(exchange: Exchange, at: str) -> None:
+    assert (await exchange.actor("ind").post(f"{at}/withdrawals", {"reason": "wrong-person"})).status_code == 201
+
+
 async def test_what_the_person_refused_stays_and_shelter_does_not_learn_that_they_did(exchange: Exchange) -> None:
     """A no to this organisation, of whatever it was asked; to shelter it is as what is not there."""
     dealings = await sheltered(exchange)
