@@ -1,4 +1,4 @@
-"""What a process imports when it starts stays for as long as it lives."""
+"""What a process imports and builds when it starts stays for as long as it lives."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def undisturbed() -> Generator[None]:
-    """Import without the collector, which finds nothing while all only grows; what is there then it never looks at.
+    """Start without the collector, which finds nothing while all only grows; what is there then it never looks at.
 
-    Measured: an eighth of what it takes to start, of a command and of a process that serves.
+    Measured: an eighth of what it takes to start, of a command and of a process that serves; and a process that serves
+    stands still for 8 ms when the collector looks at everything, not for 200.
     """
     gc.disable()
     try:

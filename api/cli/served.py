@@ -26,7 +26,8 @@ def one_of_several() -> Envelope:
         logs.configure()
     with loading.undisturbed():
         from api import app  # noqa: PLC0415
-    return app.from_environment()
+
+        return app.from_environment()
 
 
 def _end_after(first: BaseProcess) -> None:

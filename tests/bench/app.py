@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api import app as application
 from api import settings
+from api.cli import loading
 from api.crypto import keyfile
 from api.crypto.vault import Vault
 from api.disclosure import authority
@@ -64,7 +65,8 @@ def _somebody(reader: UUID) -> Principal:
 def create() -> Envelope:
     """Make the service of this process's environment, and the two routes."""
     found = settings.serving()
-    envelope = application.create_app(found, keyfile.load(found.key_file))
-    app: FastAPI = envelope.app  # type: ignore[assignment]
-    join(app, routes)
+    with loading.undisturbed():
+        envelope = application.create_app(found, keyfile.load(found.key_file))
+        app: FastAPI = envelope.app  # type: ignore[assignment]
+        join(app, routes)
     return envelope
