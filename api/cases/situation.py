@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Boolean, Date, DateTime, Text, Uuid, and_, bindparam, false, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import array
 
-from api.cases import emergency_store as emergencies
+from api.cases.emergencies import store as emergencies
 from api.cases.tables import assignment, case
 from api.consent import agreements, standing, visibility
 from api.consent.model import Relation, Situation, day_of
@@ -58,7 +58,7 @@ def columns(
         ).label("situation_agreements"),
         standing.column(case_id=case_id, recipient=RECIPIENT).label("situation_consents"),
         case.c.closed_date.is_not(None).label("situation_closed"),
-        emergencies.column(case_id=case_id, recipient=RECIPIENT).label("situation_emergency"),
+        emergencies.of_situation(case_id=case_id, recipient=RECIPIENT).label("situation_emergency"),
     )
 
 

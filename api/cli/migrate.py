@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -73,9 +72,9 @@ def gather() -> MetaData:
     """Import every module that declares tables, and return the MetaData that then holds them all."""
     for module in BESIDES:
         importlib.import_module(module)
-    for room in pkgutil.iter_modules(api.__path__, "api."):
-        if room.ispkg and importlib.util.find_spec(f"{room.name}.tables"):
-            importlib.import_module(f"{room.name}.tables")
+    for found in pkgutil.walk_packages(api.__path__, "api."):
+        if found.name.endswith(".tables"):
+            importlib.import_module(found.name)
     return metadata
 
 

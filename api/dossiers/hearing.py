@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from api import events
 from api.audit import search
 from api.audit.query import Key, Span, Term
-from api.cases import emergency_store as emergencies
 from api.cases import situation
+from api.cases.emergencies import store as emergencies
 from api.disclosure import authority, gate
 from api.events import EventType
 from api.oauth import registry

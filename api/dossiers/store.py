@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, case, literal_column, select
+from sqlalchemy import ARRAY, Text, any_, bindparam, case, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.cases import situation
@@ -13,7 +13,7 @@ from api.crypto.rows import digest, named, trace
 from api.crypto.tables import person_key
 from api.dossiers import request_store as requests
 from api.dossiers.model import DossierFacts, RequestFacts, Section
-from api.dossiers.tables import DOSSIER, dossier, dossier_request, dossier_section
+from api.dossiers.tables import DOSSIER, dossier, dossier_section
 from api.errors import Overloaded
 from api.persons import store as persons
 from api.storage.statement import statement
@@ -25,16 +25,10 @@ if TYPE_CHECKING:
     from api.disclosure.call import Call
     from api.disclosure.permit import Permit
     from api.dossiers.model import Delivered
-    from api.storage.unit import Record, Unit
-    from api.vocabulary import CaseId, PersonId
+    from api.storage.unit import Record
+    from api.vocabulary import PersonId
 
 _FIND: Final = statement(requests.FACTS.where(dossier.c.id == bindparam("dossier_id")))
-_OF_CASE: Final = statement(
-    select(dossier.c.id)
-    .join(dossier_request, dossier_request.c.id == dossier.c.request_id)
-    .where(dossier_request.c.case_id == bindparam("case_id", type_=Uuid))
-    .order_by(dossier.c.id)
-)
 _UPSERT_DOSSIER: Final = statement(
     upsert(dossier)
     .on_conflict_do_update(
@@ -104,11 +98,6 @@ async def find_dossier(call: Call, dossier_id: DossierId) -> DossierFacts | None
     request = await requests.facts_of(call, row)
     seals = {named(dossier, dossier_id): digest(row["dossier_seal"])}
     return DossierFacts(dossier_id, row["dossier_version"], row["complete"], request, seals)
-
-
-async def of_case(unit: Unit, case_id: CaseId) -> tuple[DossierId, ...]:
-    """The dossiers that were delivered in a case, whoever asked for them and whatever is in them."""
-    return tuple(DossierId(row["id"]) for row in await unit.all(_OF_CASE(case_id=case_id)))
 
 
 async def deliver(call: Call, facts: RequestFacts, delivered: Delivered) -> DossierId:

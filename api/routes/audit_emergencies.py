@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api import problems
-from api.cases.model import DeclaredEmergency
+from api.cases.emergencies.model import DeclaredEmergency
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.edge import replies

@@ -7,11 +7,11 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from api import problems
+from api.cases.emergencies import operations as emergencies
+from api.cases.emergencies.operations import Declared
 from api.disclosure import authority
 from api.disclosure.call import Call
 from api.disclosure.permit import Refusal
-from api.dossiers import emergencies
-from api.dossiers.emergencies import Declared
 from api.edge import replies
 from api.edge.call import calls, creates
 from api.edge.openapi import told

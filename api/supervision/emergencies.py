@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import uuid_utils.compat as uuid_utils
 
 from api.audit.entry import Stated, Thing
-from api.cases import emergency_store as store
-from api.cases.model import REVIEWERS, EmergencyReview
+from api.cases.emergencies import store
+from api.cases.emergencies.model import REVIEWERS, EmergencyReview
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.vocabulary import Reason
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from api.cases.model import DeclaredEmergency
+    from api.cases.emergencies.model import DeclaredEmergency
     from api.disclosure.call import Call
     from api.vocabulary import EmergencyId, EmergencyOutcome
 

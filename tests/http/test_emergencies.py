@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from api.dossiers.emergencies import LASTS
+from api.cases.emergencies.operations import LASTS
 from api.schemas.emergencies import NewEmergency, NewEmergencyReview
 from api.vocabulary import (
     CareFunction,

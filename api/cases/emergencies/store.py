@@ -6,16 +6,30 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import JSON, Integer, Uuid, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import (
+    JSON,
+    Integer,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from api.cases.model import DeclaredEmergency, EmergencyReview, Named
-from api.cases.tables import case, emergency, emergency_review
+from api.cases.emergencies.model import DeclaredEmergency, EmergencyReview, Named
+from api.cases.emergencies.tables import emergency, emergency_review
+from api.cases.tables import case
 from api.consent.emergency import Emergency
 from api.persons.tables import person_alias
 from api.storage.statement import statement
 from api.vocabulary import (
     CaseId,
+    DossierId,
     EmergencyId,
     EmergencyOutcome,
     EmergencyReason,
@@ -34,6 +48,9 @@ if TYPE_CHECKING:
     from api.storage.unit import Record, Unit
 
 _AT: Final = bindparam("at", type_=emergency.c.until_at.type)
+# The room of dossiers is above this one: of its tables only the names of these columns are known here.
+_DOSSIERS: Final = table("dossier", column("id"), column("request_id"), schema="exchange")
+_REQUESTS: Final = table("dossier_request", column("id"), column("case_id"), schema="exchange")
 _ENDS: Final = func.coalesce(emergency.c.ended_at, emergency.c.until_at)
 _REVIEW: Final = func.json_build_array(
     emergency_review.c.organisation_id,
@@ -68,6 +85,12 @@ _FACTS: Final = select(
 _FIND: Final = statement(_FACTS.where(emergency.c.id == bindparam("emergency_id", type_=Uuid)))
 _DECLARERS: Final = statement(
     select(emergency.c.organisation_id).where(emergency.c.case_id == bindparam("case_id", type_=Uuid)).distinct()
+)
+_DELIVERED: Final = statement(
+    select(_DOSSIERS.c.id)
+    .join(_REQUESTS, _REQUESTS.c.id == _DOSSIERS.c.request_id)
+    .where(_REQUESTS.c.case_id == bindparam("case_id", type_=Uuid))
+    .order_by(_DOSSIERS.c.id)
 )
 _LISTED: Final = statement(
     _FACTS.where(emergency.c.id < bindparam("before", type_=Uuid))
@@ -111,7 +134,7 @@ _ADD_REVIEW: Final = statement(
 )
 
 
-def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
+def of_situation(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> ScalarSelect[Any]:
     """For the statement of a situation: the last emergency that a recipient declared in a case, as `read` takes it.
 
     Without those that were ended: they are over at once, also for a copy of the service whose clock is behind.
@@ -128,7 +151,7 @@ def column(*, case_id: ColumnElement[Any], recipient: ColumnElement[Any]) -> Sca
 
 
 def read(found: Sequence[str] | None) -> Emergency | None:
-    """The emergency that `column` found."""
+    """The emergency that `of_situation` found."""
     if found is None:
         return None
     emergency_id, organisation, ends_at = found
@@ -148,6 +171,11 @@ async def find(unit: Unit, emergency_id: EmergencyId) -> DeclaredEmergency | Non
 async def declarers(unit: Unit, case_id: CaseId) -> frozenset[OrganisationId]:
     """The organisations that declared one in a case, however long ago."""
     return frozenset(OrganisationId(row["organisation_id"]) for row in await unit.all(_DECLARERS(case_id=case_id)))
+
+
+async def dossiers(unit: Unit, case_id: CaseId) -> tuple[DossierId, ...]:
+    """The dossiers that were delivered in a case, whoever asked for them and whatever is in them."""
+    return tuple(DossierId(row["id"]) for row in await unit.all(_DELIVERED(case_id=case_id)))
 
 
 async def listed(unit: Unit, before: UUID, most: int) -> list[DeclaredEmergency]:

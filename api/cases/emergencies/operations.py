@@ -14,17 +14,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api.audit.entry import Thing
-from api.cases import emergency_store as store
 from api.cases import situation
+from api.cases.emergencies import store
 from api.consent import emergency
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
-from api.dossiers import store as dossiers
 from api.persons import store as persons
 from api.vocabulary import EmergencyId, Reason
 
 if TYPE_CHECKING:
-    from api.cases.model import DeclaredEmergency, Named
+    from api.cases.emergencies.model import DeclaredEmergency, Named
     from api.consent.model import Situation
     from api.disclosure.call import Call
     from api.vocabulary import CaseId, DossierId, EmergencyReason
@@ -108,7 +107,7 @@ async def _own(call: Call, emergency_id: EmergencyId) -> _Own | None:
 async def _seen(call: Call, own: _Own) -> Declared:
     urgent = emergency.carrying(own.around, call.caller.organisation, call.unit.now)
     carries = urgent is not None and urgent.id == own.facts.id
-    return Declared(own.facts, own.named, await dossiers.of_case(call.unit, own.facts.case_id) if carries else ())
+    return Declared(own.facts, own.named, await store.dossiers(call.unit, own.facts.case_id) if carries else ())
 
 
 async def _there(call: Call, emergency_id: EmergencyId) -> Declared:
