@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from api.dossiers.model import Announced, DocumentFacts, Listed, NewDocument, RequestFacts
     from api.dossiers.uploads import Taken, Units
     from api.vocabulary import (
+        DataCategory,
         DocumentId,
         DocumentWithdrawalReason,
         DossierId,
@@ -61,7 +62,7 @@ async def attach(
     facts = await dossiers.find_dossier(call, dossier_id)
     if facts is None or not _supplies(call, facts.request):
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    if (why := await requests.hindrance(call, facts.request, [new.category])) is not None:
+    if (why := await _hindrance(call, facts.request, new.category)) is not None:
         return gate.refuse(call, thing, why, _whom(facts.request))
     answer = gate.admit(call, thing, persons=_whom(facts.request))
     if isinstance(answer, Refusal):
@@ -197,7 +198,7 @@ async def _settled(
         return answer if isinstance(answer, Refusal) else facts
     if facts.upload is not None:
         return gate.refuse(call, thing, Reason.WRONG_STATE, whom)
-    why = await requests.hindrance(call, facts.request, [facts.category])
+    why = await _hindrance(call, facts.request, facts.category)
     return gate.refuse(call, thing, why or Reason.NOT_AS_DECLARED, whom)
 
 
@@ -207,7 +208,11 @@ def _supplies(call: Call, request: RequestFacts) -> bool:
 
 async def _awaits(call: Call, facts: DocumentFacts) -> bool:
     awaited = _supplies(call, facts.request) and facts.upload is None
-    return awaited and await requests.hindrance(call, facts.request, [facts.category]) is None
+    return awaited and await _hindrance(call, facts.request, facts.category) is None
+
+
+async def _hindrance(call: Call, request: RequestFacts, category: DataCategory) -> Reason | None:
+    return request.hindrance([category], await requests.agreed(call, request))
 
 
 def _whom(request: RequestFacts) -> Mapping[PersonId, PersonAlias]:

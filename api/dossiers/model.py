@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from api.cases import terms
 from api.consent import emergency
-from api.vocabulary import DocumentState, DossierRequestState, Purpose
+from api.vocabulary import DocumentState, DossierRequestState, Purpose, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
     from uuid import UUID
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         OrganisationId,
         PersonAlias,
         PersonId,
-        Reason,
         RequestRefusalReason,
     )
 
@@ -78,6 +77,17 @@ class RequestFacts:
             return self.categories
         urgent = purpose is Purpose.EMERGENCY and emergency.carrying(self.situation, caller, now) is not None
         return self.categories & emergency.LIFE_SAVING if urgent else frozenset()
+
+    def hindrance(self, categories: Sequence[DataCategory], agreed: frozenset[DataCategory]) -> Reason | None:
+        """Why nothing of these may come from the supplier now; None when each was asked for, is agreed, and comes once.
+
+        `agreed`: what is so today. An agreement that has ended takes nothing in, not even that nothing more will come.
+        """
+        if self.state not in RUNNING:
+            return Reason.WRONG_STATE
+        if len(categories) != len(set(categories)) or not self.categories.issuperset(categories):
+            return Reason.NOT_ASKED
+        return None if agreed and agreed.issuperset(categories) else Reason.NO_AGREEMENT
 
     def overdue(self, now: datetime) -> bool:
         """Whether the agreed delivery term was let pass; computed, never stored."""

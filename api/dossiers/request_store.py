@@ -8,7 +8,7 @@ from sqlalchemy import Integer, bindparam, func, insert, or_, select, update
 
 from api.cases import situation, terms
 from api.cases.tables import case
-from api.dossiers.model import ENDED, RUNNING, RequestFacts, RequestSummary
+from api.dossiers.model import ENDED, RequestFacts, RequestSummary
 from api.dossiers.tables import DOSSIER_REQUEST, dossier, dossier_request, dossier_section
 from api.persons import store as persons
 from api.persons.tables import person_alias
@@ -24,12 +24,11 @@ from api.vocabulary import (
     PersonAlias,
     PersonId,
     Purpose,
-    Reason,
     RequestRefusalReason,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import date, datetime
     from uuid import UUID
 
@@ -131,20 +130,7 @@ async def find_request(call: Call, request_id: DossierRequestId) -> RequestFacts
     return None if row is None else await facts_of(call, row)
 
 
-async def hindrance(call: Call, facts: RequestFacts, categories: Sequence[DataCategory]) -> Reason | None:
-    """Why nothing of these may come from the supplier now; None when each was asked for, is agreed, and comes once.
-
-    An agreement that has ended takes nothing in, not even that nothing more will come.
-    """
-    if facts.state not in RUNNING:
-        return Reason.WRONG_STATE
-    if len(categories) != len(set(categories)) or not facts.categories.issuperset(categories):
-        return Reason.NOT_ASKED
-    agreed = await _agreed(call, facts)
-    return None if agreed and agreed.issuperset(categories) else Reason.NO_AGREEMENT
-
-
-async def _agreed(call: Call, facts: RequestFacts) -> frozenset[DataCategory]:
+async def agreed(call: Call, facts: RequestFacts) -> frozenset[DataCategory]:
     """What it is agreed today that the caller, who supplies, gives to the requester for what it asked."""
     towards = await situation.of_case(call, facts.case_id, facts.requester)
     if towards is None:

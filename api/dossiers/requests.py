@@ -178,7 +178,7 @@ async def _held(
         return gate.refuse(call, thing, Reason.NOT_VISIBLE)
     why = Reason.WRONG_STATE if facts.state not in states else None
     if why is None and delivered is not None:
-        why = await store.hindrance(call, facts, delivered.categories)
+        why = facts.hindrance(delivered.categories, await store.agreed(call, facts))
     if why is not None:
         return gate.refuse(call, thing, why, _whom(facts))
     answer = gate.admit(call, thing, persons=_whom(facts))

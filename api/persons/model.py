@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from api.vocabulary import ReviewOutcome
+from api.vocabulary import Reason, ReviewOutcome
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,3 +71,8 @@ class Delay:
                 return self.reviewed_at or self.decided_at
             case ReviewOutcome.UPHELD:
                 return self.until_at
+
+    def unreviewable(self, client: str, actor: str | None, now: datetime) -> Reason | None:
+        """Why this person cannot review it now; None when they can: another one does, once, before it ends."""
+        same = (self.client, self.actor) == (client, actor)
+        return Reason.OWN_REVIEW if same or self.outcome is not None or self.ends_at <= now else None

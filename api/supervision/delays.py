@@ -17,6 +17,7 @@ from api.disclosure import gate
 from api.disclosure.permit import Refusal
 from api.persons import delays
 from api.persons.model import Delay
+from api.supervision.admitting import admitted, reviewed
 from api.vocabulary import Reason, Result
 
 if TYPE_CHECKING:
@@ -57,37 +58,21 @@ async def decide(call: Call, index: int, ground: RestrictionGround, reference: s
 
 async def review(call: Call, delay_id: UUID, outcome: ReviewOutcome, reference: str) -> Delay | Refusal:
     """Uphold or lift a delay, as another person than who decided on it."""
-    thing, stated = Thing(_DELAY, delay_id), Stated(outcome, reference)
+    by, stated = call.caller, Stated(outcome, reference)
     found = await delays.find(call.unit, delay_id, to_change=True)
-    if found is None:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE, stated=stated)
-    same = (found.client, found.actor) == (call.caller.client_id, call.caller.person)
-    if same or found.outcome is not None or found.ends_at <= call.unit.now:
-        return gate.refuse(call, thing, Reason.OWN_REVIEW, stated=stated)
-    answer = gate.admit(call, thing, stated=stated)
+    why = None if found is None else found.unreviewable(by.client_id, by.person, call.unit.now)
+    answer = admitted(call, Thing(_DELAY, delay_id), found, why, stated=stated)
     if isinstance(answer, Refusal):
         return answer
-    await delays.review(call.unit, delay_id, outcome, call.caller.client_id, call.caller.person)
-    return _there(await delays.find(call.unit, delay_id))
+    await delays.review(call.unit, delay_id, outcome, by.client_id, by.person)
+    return reviewed(await delays.find(call.unit, delay_id))
 
 
 async def read(call: Call, delay_id: UUID) -> Delay | Refusal:
     """One delay."""
-    found, thing = await delays.find(call.unit, delay_id), Thing(_DELAY, delay_id)
-    if found is None:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing)
-    return answer if isinstance(answer, Refusal) else found
+    return admitted(call, Thing(_DELAY, delay_id), await delays.find(call.unit, delay_id))
 
 
 async def listed(call: Call, before: UUID, most: int) -> Sequence[Delay] | Refusal:
     """All delays there were, newest first."""
-    found = await delays.listed(call.unit, before, most)
-    answer = gate.admit(call, Thing(_DELAY))
-    return answer if isinstance(answer, Refusal) else found
-
-
-def _there(found: Delay | None) -> Delay:
-    if found is None:
-        raise AssertionError("what was just reviewed is there")
-    return found
+    return admitted(call, Thing(_DELAY), await delays.listed(call.unit, before, most))

@@ -13,18 +13,19 @@ import uuid_utils.compat as uuid_utils
 
 from api.audit.entry import Stated, Thing
 from api.cases.emergencies import store
-from api.cases.emergencies.model import REVIEWERS, EmergencyReview
+from api.cases.emergencies.model import EmergencyReview
 from api.disclosure import gate
 from api.disclosure.permit import Refusal
+from api.supervision.admitting import admitted, reviewed
 from api.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from api.cases.emergencies.model import DeclaredEmergency
     from api.disclosure.call import Call
-    from api.vocabulary import EmergencyId, EmergencyOutcome
+    from api.vocabulary import EmergencyId, EmergencyOutcome, PersonAlias, PersonId
 
 _EMERGENCY: Final = "emergency"
 
@@ -38,38 +39,26 @@ async def review(
         return gate.refuse(call, thing, Reason.ACTOR_MISSING, stated=stated)
     await store.lock(call.unit, emergency_id)
     found = await store.find(call.unit, emergency_id)
-    if found is None:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE, stated=stated)
-    if found.ends_at > call.unit.now:
-        return gate.refuse(call, thing, Reason.WRONG_STATE, found.whom, stated=stated)
-    if len(found.reviews) == REVIEWERS or found.reviewed_by(by.organisation.id, by.person):
-        return gate.refuse(call, thing, Reason.OWN_REVIEW, found.whom, stated=stated)
-    answer = gate.admit(call, thing, persons=found.whom, stated=stated)
+    why = None if found is None else found.unreviewable(by.organisation.id, by.person, call.unit.now)
+    answer = admitted(call, thing, found, why, whom=_whom(found), stated=stated)
     if isinstance(answer, Refusal):
         return answer
     said = EmergencyReview(by.organisation.id, by.person, outcome, reference, call.unit.now)
     await store.add_review(call.unit, uuid_utils.uuid7(), emergency_id, by.client_id, said)
-    return _there(await store.find(call.unit, emergency_id))
+    return reviewed(await store.find(call.unit, emergency_id))
 
 
 async def read(call: Call, emergency_id: EmergencyId) -> DeclaredEmergency | Refusal:
     """One emergency."""
-    found, thing = await store.find(call.unit, emergency_id), Thing(_EMERGENCY, emergency_id)
-    if found is None:
-        return gate.refuse(call, thing, Reason.NOT_VISIBLE)
-    answer = gate.admit(call, thing, persons=found.whom)
-    return answer if isinstance(answer, Refusal) else found
+    found = await store.find(call.unit, emergency_id)
+    return admitted(call, Thing(_EMERGENCY, emergency_id), found, whom=_whom(found))
 
 
 async def listed(call: Call, before: UUID, most: int) -> Sequence[DeclaredEmergency] | Refusal:
     """All emergencies there were, newest first. The last of `most` is not shown, and so not named."""
     found = await store.listed(call.unit, before, most)
-    whom = {who: alias for each in found[: most - 1] for who, alias in each.whom.items()}
-    answer = gate.admit(call, Thing(_EMERGENCY), persons=whom)
-    return answer if isinstance(answer, Refusal) else found
+    return admitted(call, Thing(_EMERGENCY), found, whom=_whom(*found[: most - 1]))
 
 
-def _there(found: DeclaredEmergency | None) -> DeclaredEmergency:
-    if found is None:
-        raise AssertionError("what was just reviewed is there")
-    return found
+def _whom(*found: DeclaredEmergency | None) -> Mapping[PersonId, PersonAlias]:
+    return {who: alias for each in found if each is not None for who, alias in each.whom.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from api.cases import terms
 from api.consent.model import day_of
-from api.vocabulary import EmergencyReviewState
+from api.vocabulary import EmergencyReviewState, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +86,9 @@ class DeclaredEmergency:
         ended = None if self.state is EmergencyReviewState.OPEN else max(each.reviewed_at for each in self.reviews)
         return terms.overdue(self.due_on, ended, now)
 
-    def reviewed_by(self, organisation: OrganisationId, reviewer: str) -> bool:
-        """Whether this person has reviewed it."""
-        return any((each.organisation, each.reviewer) == (organisation, reviewer) for each in self.reviews)
+    def unreviewable(self, organisation: OrganisationId, reviewer: str, now: datetime) -> Reason | None:
+        """Why this person cannot review it now; None when they can: it is over, two do, and nobody twice."""
+        if self.ends_at > now:
+            return Reason.WRONG_STATE
+        said = any((each.organisation, each.reviewer) == (organisation, reviewer) for each in self.reviews)
+        return Reason.OWN_REVIEW if said or len(self.reviews) == REVIEWERS else None
