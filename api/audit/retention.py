@@ -1,7 +1,7 @@
 """Retention: what entries said is deleted when its term is over; that they were there, and where, stays provable.
 
 A mark says below which index; it stands on the boundary of a bundle, and only ever moves up. Setting it is an entry,
-committed with it. Then bodies, search columns and persons go in small steps, as the owner; leaves, tiles and
+committed with it. Then bodies, search columns, persons and signals go in small steps, as the owner; leaves, tiles and
 checkpoints stay, so that every proof, receipt and consistency still holds. Of a page (`api.audit.pages`) that is past
 its term from first to last no body is deleted: it is dropped when all else of it has gone. What goes must be in an
 archive first: an export that was verified and whose head this database signed.
@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from api.audit import log, projection, proofs, reprojection, tree
-from api.audit.tables import body, entry, leaf, retention
+from api.audit.tables import body, entry, leaf, retention, signal
 from api.audit.tables import projection as search_columns
 from api.errors import NotExportable
 from api.storage.statement import statement
@@ -63,6 +63,17 @@ _BODIES: Final = statement(
     .where(leaf.c.index >= bindparam("first", type_=BigInteger), leaf.c.index < bindparam("end", type_=BigInteger))
 )
 _FORGET: Final = statement(delete(entry).where(entry.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))))
+_SIGNALS: Final = statement(
+    delete(signal).where(
+        signal.c.index >= bindparam("first", type_=BigInteger), signal.c.index < bindparam("end", type_=BigInteger)
+    )
+)
+_COUNTS: Final = statement(
+    text(
+        "DELETE FROM audit.signal_count WHERE day < (SELECT (p.at AT TIME ZONE 'Europe/Amsterdam')::date"
+        " FROM audit.projection p WHERE p.index >= CAST(:end AS bigint) AND p.at IS NOT NULL ORDER BY p.index LIMIT 1)"
+    )
+)
 _WHOLE: Final = statement(
     text("SELECT name, first, ends FROM audit.page WHERE audit.past_its_term(name) ORDER BY first")
 )
@@ -131,12 +142,16 @@ async def whole(reader: Reader) -> list[Page]:
 async def forget(unit: Unit, first: int, dropped: Collection[Page] = ()) -> int:
     """Delete what is past its term among the next `STEP` entries from `first` on. Returns how many had a body.
 
-    Bodies in the pages that are to be `dropped` after all steps stay until then.
+    Bodies in the pages that are to be `dropped` after all steps stay until then. With the last go the counts of days.
     """
-    end = min(first + STEP, await below(unit))
+    mark = await below(unit)
+    end = min(first + STEP, mark)
     rows = await unit.all(_BODIES(first=first, end=end))
     about = [(person, row["index"]) for row in rows for person in projection.of(row["leaf"]).persons]
     await reprojection.drop(unit, range(first, end), about)
+    await unit.run(_SIGNALS(first=first, end=end))
+    if end == mark:
+        await unit.run(_COUNTS(end=end))
     ids = [row["entry_id"] for row in rows]
     await unit.run(_FORGET(ids=[each for each in ids if not any(page.first <= each < page.ends for page in dropped)]))
     return len(rows)

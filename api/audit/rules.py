@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from api.audit import lookback
 from api.storage.statement import statement
 from api.vocabulary import SignalRule
 
@@ -35,10 +36,6 @@ _TOLD: Final = "p.index, p.at, p.organisation, p.client, p.actor"
 _MOST: Final = "CAST(:threshold AS bigint)"
 _NEAR: Final = 20_000
 """Entries back that are looked at for a walk through ids."""
-_BACK: Final = 300
-"""Entries about one thing, or one person, that are looked back at: who makes many makes no rule slow."""
-_PERSONS: Final = 20
-"""And whom one entry is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,8 @@ class Rule:
     find: Statement
     count: Statement | None = None
     """What is to be added to the counts of the days."""
+    end: Statement | None = None
+    """Where a batch ends early."""
 
 
 def _hits(what: str) -> str:
@@ -72,7 +71,8 @@ def _over(what: str, usual: str = _MOST) -> Statement:
         text(
             f"WITH hit AS ({_hits(what)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
             f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
-            f" most AS (SELECT x.kind, x.day, {usual} AS usual FROM (SELECT DISTINCT kind, day FROM hit) x)"
+            f" most AS MATERIALIZED (SELECT x.kind, x.day, {usual} AS usual FROM"
+            f" (SELECT DISTINCT kind, day FROM hit) x)"
             f" SELECT ran.index, ran.at, ran.organisation, ran.client, NULLIF(ran.actor, '') AS actor, ran.figure,"
             f" most.usual AS threshold FROM ran JOIN most USING (kind, day) WHERE ran.figure = most.usual + 1"
             f" ORDER BY ran.index"
@@ -89,6 +89,16 @@ def _days(what: str) -> Statement:
     )
 
 
+_NEXT_DAY: Final = statement(
+    text(
+        # What is usual on a day is known when the days before it are counted: else it would differ by the batches.
+        f"SELECT min(p.index) AS index FROM audit.projection p WHERE {_IN_BATCH} AND ({_LOCAL})::date <>"
+        f" (SELECT ({_LOCAL})::date FROM audit.projection p WHERE {_IN_BATCH} AND p.at IS NOT NULL"
+        " ORDER BY p.index LIMIT 1)"
+    )
+)
+
+
 def _seen(figure: str, of: str, where: str) -> Statement:
     """A signal at each entry of which this holds, with this figure."""
     return statement(
@@ -103,12 +113,13 @@ def _seen(figure: str, of: str, where: str) -> Statement:
 _P99: Final = (
     # Of a kind that nobody has seen at work yet, nothing can be said to be much, but for the absurd.
     "(SELECT CASE WHEN count(*) >= 20 THEN GREATEST(CAST(:threshold AS bigint), percentile_disc(0.99) WITHIN GROUP"
-    " (ORDER BY c.count)) ELSE CAST(:threshold AS bigint) * 10 END FROM audit.signal_count c WHERE c.rule ="
-    " CAST(:rule AS text) AND c.kind = x.kind AND c.day < x.day AND c.day >= x.day - 30"
-    # What was found once does not become usual by being repeated.
-    " AND NOT EXISTS (SELECT 1 FROM audit.signal s WHERE s.rule = c.rule AND s.client = c.client"
-    " AND s.organisation = c.organisation AND COALESCE(s.actor, '') = c.actor"
-    " AND (s.at AT TIME ZONE 'Europe/Amsterdam')::date = c.day))"
+    " (ORDER BY c.count)) ELSE CAST(:threshold AS bigint) * 10 END FROM (SELECT organisation, client, actor, day, count"
+    " FROM audit.signal_count WHERE rule = CAST(:rule AS text) AND kind = x.kind AND day < x.day AND day >= x.day - 30)"
+    # What was found once does not become usual by being repeated. A full join is hashed or merged: never a loop.
+    " c FULL JOIN (SELECT organisation, client, COALESCE(actor, '') AS actor,"
+    " (at AT TIME ZONE 'Europe/Amsterdam')::date AS day FROM audit.signal WHERE rule = CAST(:rule AS text)"
+    " AND at >= x.day - interval '31 days' AND at < x.day + interval '1 day') s"
+    " USING (organisation, client, actor, day) WHERE s.organisation IS NULL)"
 )
 _WALK: Final = statement(
     text(
@@ -133,44 +144,11 @@ _WALK: Final = statement(
         " ORDER BY p.index"
     )
 )
-_OF_THING: Final = (
-    "(SELECT q.index, q.at, q.organisation, q.action, q.result, q.reason, q.categories FROM audit.projection q"
-    f" WHERE q.object_id = p.object_id AND q.index < p.index ORDER BY q.index DESC LIMIT {_BACK})"
-)
-_REFUSALS: Final = (
-    "CROSS JOIN LATERAL (SELECT count(*) AS times FROM (SELECT r.*, count(*) FILTER (WHERE r.result = 'permitted')"
-    f" OVER (ORDER BY r.index DESC) AS allowed FROM {_OF_THING} r WHERE r.organisation = p.organisation"
-    " AND r.action = p.action) q WHERE q.allowed = 0 AND q.result = 'refused' AND q.reason IN ('not-found',"
-    " 'not-permitted') AND q.at > p.at - make_interval(hours => CAST(:threshold AS int))) denied"
-)
-_WITHDRAWN: Final = (
-    # Of what was not given now, the last that was given before; and whether one of whom it was about withdrew since.
-    f"CROSS JOIN LATERAL (SELECT max(q.index) AS index FROM {_OF_THING} q WHERE q.organisation = p.organisation"
-    " AND q.result = 'permitted' AND q.categories IS NOT NULL AND (p.withheld IS NULL OR q.categories && p.withheld))"
-    " had CROSS JOIN LATERAL (SELECT w.at FROM (SELECT a.person FROM audit.projection_person a"
-    f" WHERE a.index = had.index ORDER BY a.person LIMIT {_PERSONS}) a CROSS JOIN LATERAL (SELECT b.index FROM"
-    " audit.projection_person b WHERE b.person = a.person AND b.index > had.index AND b.index < p.index"
-    f" ORDER BY b.index DESC LIMIT {_BACK}) about JOIN audit.projection w ON w.index = about.index"
-    " WHERE w.action = 'consents.withdraw' AND w.result = 'permitted'"
-    " AND w.at > p.at - make_interval(days => CAST(:threshold AS int)) ORDER BY w.index DESC LIMIT 1) gone"
-)
 _DECLARED: Final = (
     "p.action = 'emergencies.declare' AND p.result = 'permitted'"
     # Once for each: a request that is run a second time declares nothing.
     " AND NOT EXISTS (SELECT 1 FROM audit.projection q WHERE q.object_id = p.object_id AND q.action = p.action"
     " AND q.result = 'permitted' AND q.index < p.index)"
-)
-_AGAIN: Final = (
-    # Emergencies, not what was read in them: who saves a life reads more than once.
-    "CROSS JOIN LATERAL (SELECT count(DISTINCT q.object_id) AS times FROM (SELECT q.at, q.organisation, q.actor,"
-    " q.object_id FROM audit.projection q WHERE q.client = p.client AND q.action = 'emergencies.declare'"
-    f" AND q.result = 'permitted' AND q.index <= p.index ORDER BY q.index DESC LIMIT {_BACK}) q"
-    " WHERE q.organisation = p.organisation AND q.actor IS NOT DISTINCT FROM p.actor"
-    " AND q.at > p.at - interval '7 days') glass"
-)
-_BEFORE: Final = (
-    "CROSS JOIN LATERAL (SELECT q.at FROM audit.projection q WHERE q.client = p.client AND q.index < p.index"
-    " ORDER BY q.index DESC LIMIT 1) last"
 )
 _DAYS: Final = "extract(day FROM p.at - {at})::bigint"
 
@@ -198,6 +176,7 @@ _RULES: Final = (
         "{figure} inzagen op één dag; op 99 van de 100 dagen zijn het er in zulke organisaties hooguit {threshold}.",
         _over(_DISCLOSES, _P99),
         _days(_DISCLOSES),
+        _NEXT_DAY,
     ),
     Rule(
         SignalRule.SEQUENTIAL_IDS,
@@ -211,7 +190,7 @@ _RULES: Final = (
         24,
         "Refused {figure} times, and then allowed, within {threshold} hours: what changed in between?",
         "{figure} keer geweigerd en daarna toegestaan, binnen {threshold} uur: wat is er intussen veranderd?",
-        _seen("denied.times", _REFUSALS, f"{_DISCLOSES} AND p.object_id IS NOT NULL AND denied.times > 0"),
+        _seen("denied.times", lookback.REFUSALS, f"{_DISCLOSES} AND p.object_id IS NOT NULL AND denied.times > 0"),
     ),
     Rule(
         SignalRule.AFTER_WITHDRAWAL,
@@ -220,7 +199,7 @@ _RULES: Final = (
         "{figure} dagen na intrekking van de toestemming opnieuw gevraagd wat eerder was gezien, en niet gekregen.",
         _seen(
             _DAYS.format(at="gone.at"),
-            _WITHDRAWN,
+            lookback.WITHDRAWN,
             "p.object_id IS NOT NULL AND (p.result = 'refused' AND p.reason IN ('not-found', 'not-permitted')"
             # Some of it, and not what was withdrawn.
             " OR p.result = 'permitted' AND p.withheld IS NOT NULL)",
@@ -238,7 +217,7 @@ _RULES: Final = (
         2,
         "{figure} emergencies declared by one person in seven days; {threshold} is a reason to ask.",
         "{figure} noodprocedures door één persoon in zeven dagen; {threshold} is reden om te vragen.",
-        _seen("glass.times", _AGAIN, f"{_DECLARED} AND glass.times >= CAST(:threshold AS bigint)"),
+        _seen("glass.times", lookback.AGAIN, f"{_DECLARED} AND glass.times >= CAST(:threshold AS bigint)"),
     ),
     Rule(
         SignalRule.COLLEAGUE_LIST,
@@ -259,7 +238,7 @@ _RULES: Final = (
         "Een systeem dat {figure} dagen niets had gevraagd, vraagt weer; {threshold} dagen is lang.",
         _seen(
             _DAYS.format(at="last.at"),
-            _BEFORE,
+            lookback.BEFORE,
             # Also what is refused: else the first would wake it without a sound.
             "last.at <= p.at - make_interval(days => CAST(:threshold AS int))",
         ),

@@ -13,7 +13,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, literal, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from api.audit import lead
 from api.audit.rules import RULES
@@ -61,7 +74,11 @@ _KEEP: Final = statement(
         " ON CONFLICT (rule, day, organisation, client, actor) DO UPDATE SET count = c.count + excluded.count"
     )
 )
-_FORGET: Final = tuple(statement(delete(each)) for each in (signal_state, signal, signal_count))
+_FORGET: Final = (
+    # Not deleted: whoever looks just then would put a row there again, and begin where it was.
+    statement(update(signal_state).values(size=literal_column("0"))),
+    *(statement(delete(each)) for each in (signal, signal_count)),
+)
 _NUMBER: Final = bindparam("below", type_=BigInteger)
 _LISTED: Final = statement(
     select(signal)
@@ -120,15 +137,20 @@ class Signal:
         return RULES[self.rule].dutch.format(figure=self.figure, threshold=self.threshold)
 
 
-async def advance(unit: Unit, rule: Rule, watch: Watch, most: int = BATCH) -> int:
-    """Look through the next entries with a rule. How many there were. Raises `Overloaded` when another worker did."""
+async def advance(unit: Unit, rule: Rule, watch: Watch, most: int = BATCH) -> bool:
+    """Look at the next entries with a rule. Whether there are more. Raises `Overloaded` when another worker did."""
     through = {row["rule"]: row["size"] for row in await unit.all(_STATE())}
     (signed,) = await unit.all(_SIZE())
     first: int = through.get(rule.id, 0)
     beyond: int = min(signed["size"], first + most)
     if beyond <= first:
-        return 0
+        return False
+    more = beyond == first + most
     batch = {"rule": str(rule.id), "first": first, "beyond": beyond}
+    if rule.end is not None:
+        (early,) = await unit.all(rule.end(**batch))
+        if early["index"] is not None:
+            batch["beyond"], more = early["index"], True
     threshold = watch.thresholds.get(rule.id, rule.threshold)
     given = {"threshold": threshold, "watched": list(watch.persons), "honey": list(watch.honey)}
     found = await unit.all(rule.find(**batch, **given))
@@ -139,7 +161,7 @@ async def advance(unit: Unit, rule: Rule, watch: Watch, most: int = BATCH) -> in
         if rows:
             columns = {name: [row[name] for row in rows] for name in rows[0].keys()}  # noqa: SIM118 - of a record
             await unit.run(written(rule=str(rule.id), **columns))
-    return beyond - first
+    return more
 
 
 async def behind(reader: Reader) -> dict[SignalRule, int]:
@@ -175,7 +197,7 @@ class Lookout:
         most = self._most[rule.id]
         unit = self._database.unit(self._clock())
         try:
-            taken = await advance(unit, rule, self._watch, most)
+            more = await advance(unit, rule, self._watch, most)
             await unit.finish()
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other rules go on
             self._notice(fault)
@@ -184,7 +206,7 @@ class Lookout:
                 await unit.abort()
             return False
         self._most[rule.id] = min(BATCH, 2 * most)
-        return taken == most
+        return more
 
 
 async def run(

@@ -203,7 +203,15 @@ projection: Final = Table(
     Index("ix_projection_result_index", "result", "index", postgresql_where=text("result <> 'permitted'")),
     # As a query turned round says it: what is not permitted, an entry without a readable result included.
     Index("ix_projection_not_permitted", "index", postgresql_where=text("(result = 'permitted') IS NOT TRUE")),
-    # A rule walks back through them.
+    # Rules walk back through these.
+    Index(
+        "ix_projection_denials",
+        "object_id",
+        "organisation",
+        "action",
+        "index",
+        postgresql_where=text("reason IN ('not-found', 'not-permitted')"),
+    ),
     Index("ix_projection_emergencies", "client", "index", postgresql_where=text("action = 'emergencies.declare'")),
     # One index of all of them: it takes what many entries have in common at once, where a tree is gone down for each.
     Index("ix_projection_words", text(WORDS), "grounds", "categories", "withheld", postgresql_using="gin"),

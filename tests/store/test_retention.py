@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 OLD, YOUNG = 600, 50
 PERSON = UUID(int=7)
+SIGNALLED = """INSERT INTO audit.signal (rule, index, at, organisation, client, figure, threshold)
+    VALUES ('volume', $1, now(), gen_random_uuid(), 'ngo', 21, 20)"""
+COUNTED = """INSERT INTO audit.signal_count (rule, day, organisation, client, actor, kind, count)
+    VALUES ('volume', $1, gen_random_uuid(), 'ngo', 'somebody', 'ngo', 1)"""
 
 
 def run(database: servers.Database, *words: str) -> str:
@@ -91,6 +95,9 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     head = await proofs.latest(Rows(connection))
     assert head is not None
     promised, never = (promise(each) for each in (verifier.story(archive)[3].leaf, b"{}"))
+    for index, days in ((511, 101), (512, 0)):
+        await connection.execute(SIGNALLED, index)
+        await connection.execute(COUNTED, (now() - timedelta(days=days)).date())
     told = await retained(database, archive)
     assert "Of the first 512 entries only the hashes are left; 512 were deleted now." in told
     # (1) the bodies are gone, one page as a whole, and what they were found by; who tries again deletes nothing more
@@ -99,6 +106,8 @@ async def test_the_drill(connection: Any, database: servers.Database, tmp_path: 
     assert await connection.fetchval("SELECT count(*) FROM audit.entry") == OLD + YOUNG - 512 + 2
     assert await connection.fetchval(count) == OLD + YOUNG - 512
     assert await connection.fetchval(count.replace("projection", "projection_person")) == OLD + YOUNG - 512
+    assert await connection.fetch("SELECT index FROM audit.signal") == [(512,)]
+    assert await connection.fetch("SELECT day FROM audit.signal_count") == [(now().date(),)]
     assert "; 0 were deleted now." in await retained(database, archive)
     assert await tiles.bundle(Rows(connection), At(None, 0, 256)) is None
     # (2) the log goes on, takes up its edge, and says who deleted

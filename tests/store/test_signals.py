@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import asyncpg
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from api.storage.statement import Bound
+    from api.storage.unit import Unit
     from tests import servers
 
 WATCH = Watch({SignalRule.DORMANT_CLIENT: 40}, (signal_stories.WATCHED,), signal_stories.HONEY)
@@ -47,14 +51,13 @@ async def looked(pool: Database, most: int = signals.BATCH) -> int:
     while waiting:
         unit = pool.unit(now())
         try:
-            taken = await signals.advance(unit, waiting[0], WATCH, most)
+            more = await signals.advance(unit, waiting[0], WATCH, most)
         except Overloaded:  # the other worker was there first
             await unit.abort()
             continue
         await unit.finish()
-        if taken:
-            batches += 1
-        else:
+        batches += 1
+        if not more:
             waiting.pop(0)
     return batches
 
@@ -103,6 +106,59 @@ async def test_the_same_log_gives_the_same_signals_whatever_the_batches(
     assert await found(pool) == set()
     await asyncio.gather(looked(pool), looked(pool))  # two workers take turns
     assert await found(pool) == once == sown
+
+
+async def test_what_is_usual_on_a_day_does_not_depend_on_the_batches_either(pool: Database) -> None:
+    """Of officers who see thirty a day, forty are much, also when all days are looked at in one batch."""
+    story = Story()
+    for day in range(10):
+        for officer in range(3):
+            for minute in range(40 if (day, officer) == (9, 2) else 30):
+                much = SignalRule.VOLUME if minute == 30 else None
+                story.tell(story.day(day, 9, minute), (signal_stories.IND, "ind", f"officer-{officer}"), much)
+    leaves, expected = story.leaves()
+    async with pool.connection() as connection:
+        await connection.executemany(APPEND, [(each,) for each in leaves])
+        await settle(connection)
+    await looked(pool)
+    once = {each for each in await found(pool) if each[0] is SignalRule.VOLUME}
+    unit = pool.unit(now())
+    await signals.forget(unit)
+    await unit.finish()
+    await looked(pool, 7)
+    assert {each for each in await found(pool) if each[0] is SignalRule.VOLUME} == once == expected
+
+
+async def test_what_is_forgotten_while_a_worker_looks_is_looked_at_again(
+    pool: Database, sown: set[tuple[SignalRule, int]]
+) -> None:
+    """Whoever looks had read how far its rule was, and would go on from there."""
+    await looked(pool)
+    async with pool.connection() as connection:
+        await append(connection, 1)
+        await settle(connection)
+    unit = pool.unit(now())
+    with pytest.raises(Overloaded):
+        await signals.advance(cast("Unit", Interrupted(unit, pool)), RULES[SignalRule.VOLUME], WATCH)
+    await unit.abort()
+    await looked(pool)
+    assert await found(pool) == sown
+
+
+class Interrupted:
+    """A unit of work, before whose write all signals are forgotten."""
+
+    def __init__(self, unit: Unit, pool: Database) -> None:
+        self.all = unit.all
+        self._unit = unit
+        self._pool = pool
+
+    async def run(self, bound: Bound) -> list[Any]:
+        """Write."""
+        other = self._pool.unit(now())
+        await signals.forget(other)
+        await other.finish()
+        return await self._unit.run(bound)
 
 
 async def test_an_auditor_finds_the_entries_by_the_rule(pool: Database, sown: set[tuple[SignalRule, int]]) -> None:
@@ -176,7 +232,62 @@ async def test_nobody_stops_a_rule_by_asking_often_or_oddly(pool: Database) -> N
     assert await signals.behind(unit) == dict.fromkeys(SignalRule, 0)
     (denied,) = await signals.listed(unit, SignalRule.DENIED_THEN_ALLOWED, search.END, 2)
     await unit.finish()
-    assert denied.figure == 300, "no further back"
+    assert denied.figure == 20, "no further back"
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_a_thing_that_was_asked_for_often_is_not_looked_through(
+    database: servers.Database, *, analyzed: bool
+) -> None:
+    """Also where PostgreSQL has no statistics, or such as say that things are asked for seldom, or by few."""
+    superuser: Any = await asyncpg.connect(database.superuser_url)
+    await superuser.execute("""
+        INSERT INTO audit.projection (index, at, action, result, organisation, kind, client, actor, object_id,
+            categories, withheld)
+        SELECT i, timestamptz '2026-11-02' + i * interval '10 seconds', 'dossiers.read', 'permitted', gen_random_uuid(),
+            'ngo', CASE WHEN i % 20 = 0 THEN 'seldom-' || i ELSE 'often' END, 'somebody',
+            CASE WHEN i % 4 = 0 THEN gen_random_uuid() ELSE '00000000-0000-0000-0000-000000000001'::uuid END,
+            ARRAY['identity'], ARRAY['contact']
+        FROM generate_series(0, 19999) i;
+        INSERT INTO audit.projection_person (person, index)
+        SELECT CASE WHEN i % 4 = 0 THEN gen_random_uuid() ELSE '00000000-0000-0000-0000-000000000002'::uuid END, i
+        FROM generate_series(0, 19999) i;
+        INSERT INTO audit.signal_count (rule, day, organisation, client, actor, kind, count)
+        SELECT 'volume', date '2026-11-04' - i % 30, '00000000-0000-0000-0000-000000000001', 'often', i, 'ngo', 5
+        FROM generate_series(0, 5999) i;
+        INSERT INTO audit.signal (rule, index, at, organisation, client, actor, figure, threshold)
+        SELECT 'volume', i, timestamptz '2026-11-03', '00000000-0000-0000-0000-000000000001', 'often', i, 21, 20
+        FROM generate_series(0, 5999) i""")
+    if analyzed:
+        await superuser.execute("ANALYZE audit.projection, audit.projection_person, audit.signal, audit.signal_count")
+    for rule in RULES.values():
+        batch = {"rule": str(rule.id), "first": 19_900, "beyond": 20_000}
+        bound = rule.find(**batch, threshold=rule.threshold, watched=[], honey=[])
+        (said,) = await superuser.fetchrow(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {bound.sql}", *bound.args)
+        assert touched(orjson.loads(said)[0]["Plan"]) < 200_000, rule.id
+    await superuser.close()
+
+
+def touched(plan: dict[str, Any]) -> int:
+    """Rows that a plan read, also in vain."""
+    rows: int = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    return int(rows * plan["Actual Loops"]) + sum(touched(each) for each in plan.get("Plans", ()))
+
+
+async def test_what_others_ask_in_between_hides_no_refusal(pool: Database) -> None:
+    story = Story()
+    dossier: dict[str, Any] = {"object": story.thing(story.uuid())}
+    who = (signal_stories.NGOS[0], "ngo-0", "somebody")
+    story.tell(story.day(1, 9), who, **dossier, result="refused", reason="not-permitted")
+    for number in range(1_000):
+        story.tell(story.day(1, 9, 1 + number / 60), who, **dossier, action="dossiers.preview")
+    story.tell(story.day(1, 10), who, SignalRule.DENIED_THEN_ALLOWED, **dossier)
+    leaves, expected = story.leaves()
+    async with pool.connection() as connection:
+        await connection.executemany(APPEND, [(each,) for each in leaves])
+        await settle(connection)
+    await looked(pool)
+    assert await found(pool) == expected
 
 
 class Done(BaseException):
@@ -203,7 +314,7 @@ async def test_a_worker_goes_on_after_a_fault_which_it_tells(pool: Database, sow
     def clock() -> datetime:
         nonlocal rounds
         rounds += 1
-        if rounds == 100:
+        if rounds == 800:  # a day of the volume each time
             raise Done
         return now()
 
