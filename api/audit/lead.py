@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from api.storage.pool import Database
 
-SILENCE: Final = 900.0
+DEED_MOST: Final = 900.0
 """Seconds that a deed may take at most, such as bringing many objects to a bucket."""
 
 _LEAD: Final = statement(select(func.pg_try_advisory_lock(bindparam("number", type_=BigInteger))))
@@ -66,7 +66,7 @@ async def run(
     while True:
         try:
             async with database.connection() as connection:
-                if await leads(connection, lock, SILENCE):
+                if await leads(connection, lock, DEED_MOST):
                     try:
                         while True:
                             await connection.execute("SELECT 1")

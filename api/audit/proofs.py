@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Text, bindparam, column, func, literal_column
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from api.audit import tree
-from api.audit.tables import body, checkpoint, cosignature, leaf, retention, verifier
+from api.audit.tables import body, checkpoint, cosignature, delivery, leaf, retention, verifier
 from api.audit.tree import StripAt, TileAt
 from api.errors import LogDamaged
 from api.storage.statement import statement
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from api.storage.statement import Bound
 
 _At = TypeVar("_At", TileAt, StripAt)
+
+WITNESSES: Final = "witnesses"
+"""The delivery that is of heads, to witnesses."""
 
 
 class Reader(Protocol):
@@ -75,24 +78,6 @@ _SIGNED: Final = select(
     checkpoint.c.compact_range,
 )
 _LATEST: Final = statement(_SIGNED.order_by(checkpoint.c.size.desc()).limit(1))
-_RECENT: Final = (
-    select(checkpoint.c.size, checkpoint.c.at).order_by(checkpoint.c.size.desc()).limit(literal_column("32")).subquery()
-)
-_SETTLED: Final = (
-    select(func.coalesce(func.max(_RECENT.c.size), 0))
-    .where(_RECENT.c.at < func.now() - literal_column("interval '10 seconds'"))
-    .scalar_subquery()
-)
-_SEEN_BY: Final = select(func.count()).where(cosignature.c.size == checkpoint.c.size).scalar_subquery()
-_SHOWN: Final = statement(
-    _SIGNED.where(
-        checkpoint.c.size > bindparam("above", type_=BigInteger),
-        checkpoint.c.size >= _SETTLED,
-        checkpoint.c.size.in_(select(_RECENT.c.size)),
-    )
-    .order_by(_SEEN_BY.desc(), checkpoint.c.size.desc())
-    .limit(1)
-)
 _AT: Final = statement(_SIGNED.where(checkpoint.c.size == bindparam("size", type_=BigInteger)))
 _LAST_WITHIN: Final = statement(
     _SIGNED.where(
@@ -105,6 +90,22 @@ _LAST_WITHIN: Final = statement(
 _VKEYS: Final = statement(select(verifier.c.vkey).order_by(verifier.c.at, verifier.c.vkey))
 _MARK: Final = select(func.coalesce(func.max(retention.c.below), 0)).scalar_subquery()
 _SIZE: Final = select(func.coalesce(func.max(checkpoint.c.size), 0)).scalar_subquery()
+_UNSEEN: Final = (
+    select(checkpoint.c.at).where(checkpoint.c.size > delivery.c.next).order_by(checkpoint.c.size).limit(1)
+).scalar_subquery()
+_SEEN: Final = (
+    select(delivery.c.next)
+    .where(delivery.c.name == literal_column(f"'{WITNESSES}'"))
+    .where(func.coalesce(_UNSEEN, func.now()) > func.now() - literal_column("interval '1 minute'"))
+)
+_ABOVE: Final = bindparam("above", type_=BigInteger)
+_SHOWN: Final = statement(
+    _SIGNED.where(
+        checkpoint.c.size > _ABOVE,
+        checkpoint.c.size == func.coalesce(_SEEN.where(delivery.c.next > _ABOVE).scalar_subquery(), _SIZE),
+    )
+)
+_SEEN_LAST: Final = statement(_SEEN)
 # Every place from the mark of retention to the signed size, whether anything is there or not.
 _PLACES: Final = (
     func.generate_series(
@@ -163,12 +164,17 @@ async def latest(reader: Reader) -> Checkpoint | None:
 
 
 async def shown(reader: Reader, above: int = -1) -> Checkpoint | None:
-    """The head to hand out: of those of the last ten seconds, and the one before, what most others saw; then the last.
+    """The head to hand out: where witnesses are asked, the last one that they saw, else the last one.
 
-    A new head is cosigned a round later (`api.audit.witnessing`); who asks for others' word would refuse it until then,
-    and on a busy log there is always a newer one. `above`: only a head of more entries.
+    It never goes back: `api.audit.witnessing` writes down which it is, and moves that forward only. When it has not
+    for a minute, nobody waits for witnesses any more. `above`: only a head of more entries, seen or not.
     """
     return _checkpoint(await reader.all(_SHOWN(above=above)))
+
+
+async def seen(reader: Reader) -> int | None:
+    """The size of the last head that witnesses saw. None where they are not asked, or not heard of for a minute."""
+    return next((row["next"] for row in await reader.all(_SEEN_LAST())), None)
 
 
 async def at(reader: Reader, size: int) -> Checkpoint | None:

@@ -6,7 +6,7 @@
 `leaf`, `tile`, `checkpoint`, `generation`, `retention` and `verifier` are never updated, deleted from or truncated: the
 application role may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
 `audit verify` finds. The same holds of `entry`, but that the owner may delete a row when its term is over (0015).
-`delivery` is how far the log was delivered: the one row here that is updated.
+`delivery` is how far the log was delivered, to a logbook and to witnesses: the rows here that are updated.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.
 
 `entry` stands in pages, a partition for each month (0033); a page of which every term is over is dropped as a whole.

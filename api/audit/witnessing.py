@@ -3,6 +3,10 @@
 Witnesses belong to other parties, so that the operator cannot show two histories: each cosigns only what extends what
 it cosigned before. Nobody waits for them: a head is published when it is signed, and cosigned a moment later. A
 witness that is away is asked again; one that refuses is told aloud, because that is what it is there for.
+
+Which head is handed out (`proofs.shown`) is a row of `audit.delivery`, so that it is the same for all who serve, and
+only moves forward, however late an answer comes: at once to a head that has a quorum, and when there was none for ten
+seconds, to the one that was asked for last.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-from sqlalchemy import Date, bindparam, cast, delete, func, select
+from sqlalchemy import BigInteger, Date, bindparam, cast, delete, func, select, text
 from sqlalchemy.types import DateTime
 
 from api.audit import proofs
@@ -45,6 +49,21 @@ _ED25519: Final = 4
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,17})\n")
 _DAY: Final = cast(func.timezone("UTC", cosignature.c.at), Date)
 _LAST_OF_DAY: Final = select(func.max(cosignature.c.size)).group_by(_DAY).scalar_subquery()
+_VKEYS: Final = statement(select(cosignature.c.vkey).where(cosignature.c.size == bindparam("size", type_=BigInteger)))
+_BEGIN: Final = statement(
+    text(
+        "INSERT INTO audit.delivery AS seen (name, next, at) SELECT CAST(:name AS text), max(size), now()"
+        " FROM audit.checkpoint ON CONFLICT (name) DO UPDATE SET next = excluded.next, at = excluded.at"
+        " WHERE seen.next < excluded.next"
+    )
+)
+_MOVE: Final = statement(
+    text(
+        "UPDATE audit.delivery seen SET next = CAST(:size AS bigint), at = now()"
+        " WHERE name = CAST(:name AS text) AND next < CAST(:size AS bigint) AND (CAST(:quorum AS boolean) OR"
+        " EXISTS (SELECT 1 FROM audit.checkpoint c WHERE c.size > seen.next AND c.at < now() - interval '10 seconds'))"
+    )
+)
 _FORGET: Final = statement(
     delete(cosignature).where(
         cosignature.c.at < bindparam("before", type_=DateTime(timezone=True)), cosignature.c.size.not_in(_LAST_OF_DAY)
@@ -84,6 +103,7 @@ class Rounds:
 
     def __init__(self, database: Database, policy: Policy, outbound: Post, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._policy = policy
         self._outbound = outbound
         self._clock = clock
         self._last: dict[str, int] = {}
@@ -97,6 +117,8 @@ class Rounds:
         unit = self._database.unit(self._clock())
         try:
             head = await proofs.latest(unit)
+            if head is not None and await proofs.seen(unit) is None:
+                await unit.run(_BEGIN(name=proofs.WITNESSES))
         finally:
             await unit.finish()
         if head is None:
@@ -105,6 +127,7 @@ class Rounds:
             *(self._have_cosigned(url, head) for url in self._keys if self._last.get(url) != head.size),
             return_exceptions=True,
         )
+        await self._move(head)
         return [each for each in outcomes if isinstance(each, Exception)]
 
     async def _have_cosigned(self, url: str, head: Checkpoint) -> None:
@@ -128,6 +151,16 @@ class Rounds:
         finally:
             await unit.finish()
         self._last[url] = head.size
+        await self._move(head)
+
+    async def _move(self, head: Checkpoint) -> None:
+        """Hand this head out from now on, if there is a quorum for it, or was none for too long."""
+        unit = self._database.unit(self._clock())
+        try:
+            quorum = self._policy.satisfied(row["vkey"] for row in await unit.all(_VKEYS(size=head.size)))
+            await unit.run(_MOVE(name=proofs.WITNESSES, size=head.size, quorum=quorum))
+        finally:
+            await unit.finish()
 
     async def _add(self, url: str, old: int, head: Checkpoint) -> Answer:
         unit = self._database.unit(self._clock())

@@ -97,7 +97,7 @@ async def prove_receipt(
     "/audit/checkpoint", operation_id="readCheckpoint", response_model=wire.AuditCheckpoint, responses=told(*_SEEN)
 )
 async def read_checkpoint(request: Request, call: Annotated[Call, calls(authority.READ_CHECKPOINT)]) -> Response:
-    """The signed head of the log to go by: of the last ten seconds the one that most witnesses saw, then the last.
+    """The signed head of the log to go by: where witnesses are asked the last one that they saw. It never goes back.
 
     An entry is in the tree within a second of its answer.
     """

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from api.audit import export, proofs, tree, witnessing
-from api.audit.sequencer import COSIGNATURE
 from api.cli import audit as command
 from api.errors import LogDamaged, NotExportable
 from api.settings import now
@@ -52,28 +51,28 @@ async def test_the_head_is_the_one_that_was_signed_last(connection: Any) -> None
     assert set(await proofs.vkeys(Rows(connection))) == set(SIGNER.vkeys)
 
 
-async def test_the_head_that_is_shown_is_one_that_others_saw(
+async def test_the_head_that_is_shown_is_the_last_that_witnesses_saw(
     connection: Any, database: servers.Database, tmp_path: Path
 ) -> None:
-    """A newer one is cosigned a round later. Where the round fails, the newest is shown all the same."""
+    """Unless more was asked for, or nobody heard of them for a minute. Where they are not asked, it is the last."""
 
     async def shown(above: int = -1) -> int | None:
         found = await proofs.shown(Rows(connection), above)
         return None if found is None else found.size
 
+    assert await shown() is None
     await integrated(connection, 3, 5, 8)
-    assert await shown() == 8
-    for size, names in ((3, "a"), (5, "ab")):
-        for name in names:
-            await connection.execute(COSIGNATURE.sql, size, f"witness-{name}", "line")
+    assert [await shown(), await proofs.seen(Rows(connection))] == [8, None]
+    await connection.execute("INSERT INTO audit.delivery VALUES ('witnesses', 5, now()), ('ldv', 3, now())")
     assert [await shown(), await shown(4), await shown(5), await shown(8)] == [5, 5, 8, None]
-    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size <= 5")
-    assert await shown() == 5, "others have not had the time to see the newest"
+    assert await proofs.seen(Rows(connection)) == 5
     assert (await export.write(Rows(connection), tmp_path)).size == 5
     assert (await export.write(Rows(connection), tmp_path, older=8)).size == 8
     assert (await export.write(Rows(connection), tmp_path, entries=[7])).size == 8
-    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s' WHERE size = 8")
-    assert await shown() == 8, "they have had it"
+    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '1 hour' WHERE size <= 5")
+    assert await shown() == 5, "however old it is"
+    await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '61 s' WHERE size = 8")
+    assert [await shown(), await proofs.seen(Rows(connection))] == [8, None]
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 700])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.audit import export, policy, proofs, witnessing
+from api.audit.sequencer import COSIGNATURE
 from api.audit.witnessing import Rounds
 from api.errors import Unavailable, WitnessRefused
 from api.outbound import Outbound
@@ -97,6 +98,56 @@ async def test_each_head_is_cosigned_and_an_outsider_sees_by_whom(
     for name in NAMES:
         assert f"{name} saw this head" in report.words()
     assert "others see this same log" not in report.words()
+
+
+async def test_a_head_that_was_handed_out_never_goes_back(
+    connection: Any, pool: Database, database: servers.Database, trust: Path, two: list[Witness]
+) -> None:
+    """Not when witnesses come back, nor when one answers late about an older head."""
+
+    async def shown() -> int:
+        head = await proofs.shown(Rows(connection))
+        assert head is not None
+        return head.size
+
+    async def cosigned(size: int) -> None:
+        for each in two:
+            await connection.execute(COSIGNATURE.sql, size, each.key.vkeys[0], "line")
+
+    async with Outbound() as outbound:
+        await grow(connection, 10)
+        rounds, slow = Rounds(pool, demanded(trust), outbound, now), Rounds(pool, demanded(trust), _Away(), now)
+        assert await rounds.round() == []
+        assert await shown() == 10
+        for size in (11, 12):
+            await grow(connection, 1)
+            assert len(await slow.round()) == 2
+            assert await shown() == 10, f"nobody saw {size}"
+        await cosigned(11)
+        assert await shown() == 10, "whoever wrote that did not move it"
+        await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '11 s'")
+        await slow.round()
+        assert await shown() == 12, "they had the time"
+        await rounds.round()
+        await grow(connection, 1)
+        await tamper(database, "UPDATE audit.checkpoint SET at = at - interval '61 s'")
+        assert await shown() == 13, "nobody waits any more"
+        await grow(connection, 1)
+        assert await shown() == 14
+        await slow.round()
+        assert await shown() == 14, "from here on they are waited for again"
+        await grow(connection, 1)
+        await slow.round()
+        assert await shown() == 14
+        await rounds.round()
+        assert await shown() == 15
+
+
+class _Away:
+    """Witnesses that cannot be reached."""
+
+    async def post(self, url: str, _body: bytes) -> Any:
+        raise Unavailable(url)
 
 
 async def test_without_a_quorum_an_outsider_believes_nothing(connection: Any, trust: Path, tmp_path: Path) -> None:
