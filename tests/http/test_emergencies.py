@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -264,6 +265,8 @@ async def test_a_retry_is_one_declaration_and_a_second_one_waits(exchange: Excha
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
     refused(await declared(exchange, dealings.id, person="worker-2"), 409, "emergency-stands")
+    at_once = await asyncio.gather(*(declared(exchange, dealings.id, "ngo", person=f"worker-{n}") for n in range(4)))
+    assert sorted(each.status_code for each in at_once) == [201, 409, 409, 409]
 
 
 async def test_who_may_not_declare_one(exchange: Exchange) -> None:
