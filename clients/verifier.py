@@ -60,6 +60,7 @@ _COSIGNED: Final = b"subtree/v1\n\x00"
 _SIGNATURES_MOST: Final = 64
 _MEMBER: Final = re.compile(r"vkeys|checkpoint|entries/[0-9]{1,18}\.(json|tlog-proof)", re.ASCII)
 _MEMBER_MOST: Final = 1 << 20
+_FILE_MOST: Final = _WIDTH * (2 + 0xFFFF)
 _NAME_MOST: Final = 255
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _VKEY: Final = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)")
@@ -267,7 +268,7 @@ def opened(given: Path, *, most: int = 1 << 16) -> Generator[Path]:
                     file = Path(made, member.name)
                     file.parent.mkdir(exist_ok=True)
                     file.write_bytes(data.read())
-        except (tarfile.TarError, OSError):
+        except (tarfile.TarError, OSError, ValueError, RecursionError):  # the last two of headers that make no sense
             raise DoesNotHold(given.name, "is not a tar file, or not a whole one") from None
         yield Path(made)
 
@@ -277,7 +278,7 @@ def story(directory: Path) -> list[Entry]:
     note = _read(directory, "checkpoint").decode(errors="replace").split("\n")
     size = int(note[1]) if len(note) > 1 and _NUMBER.fullmatch(note[1]) else 0
     first = _retained(directory, Checkpoint("", size, b""))
-    leaves = (leaf for where, width in _bundles(size, first) for leaf in _bundle(where, _read(directory, where), width))
+    leaves = (leaf for where, width in _bundles(_rows(size), first) for leaf in _bundle(directory, where, width))
     return [Entry(index, leaf) for index, leaf in enumerate(leaves, first)]
 
 
@@ -289,9 +290,9 @@ def leaf_hashes(directory: Path, head: Checkpoint) -> Iterator[bytes]:
 
 def endorsed(where: str, note: bytes, vkey: str) -> str:
     """The text of a note that this key signed (C2SP signed-note). Raises `DoesNotHold`."""
-    (key,) = keys(where, f"{vkey}\n".encode())
+    key, *others = keys(where, f"{vkey}\n".encode())
     body, signatures = signatures_of(where, note)
-    if key.kind is not Kind.ED25519 or not any(_by(where, key, each, body) for each in signatures):
+    if others or key.kind is not Kind.ED25519 or not any(_by(where, key, each, body) for each in signatures):
         raise DoesNotHold(where, f"is not signed by {key.name}")
     return body
 
@@ -350,9 +351,7 @@ def parsed(where: str, data: bytes) -> Policy:
                 found.rules[name] = (int(number), names)
             case ["quorum", name] if name in known and not found.quorum:
                 found = found._replace(quorum=name)
-            case [] | ["#", *_]:
-                pass
-            case [first, *_] if first.startswith("#"):
+            case _ if not words or words[0].startswith("#"):
                 pass
             case _:
                 raise DoesNotHold(where, f"a line is not of a policy: {line[:60]}")
@@ -521,8 +520,8 @@ def _exactly(directory: Path, rows: Sequence[_Row], retained: int) -> None:
     """Nothing is missing, or too much but partial tiles of earlier heads. A size that promises more ends at once."""
     ours: dict[str, str] = {}
     there = {path.relative_to(directory).as_posix() for path in (directory / "tile").rglob("*") if not path.is_dir()}
-    bundles = (_at("entries", n, width) for row in rows[:1] for n, width in _each(row) if n >= retained // _WIDTH)
-    for where in itertools.chain(bundles, (_at(row.level, n, width) for row in rows for n, width in _each(row))):
+    hashes = (_at(row.level, n, width) for row in rows for n, width in _each(row))
+    for where in itertools.chain((where for where, _ in _bundles(rows, retained)), hashes):
         if where not in there:
             raise DoesNotHold(where, "is not there")
         there.remove(where)
@@ -539,9 +538,9 @@ def _entries(directory: Path, head: Checkpoint, retained: int, progress: Callabl
     leaves = list(itertools.islice(leaf_hashes(directory, head), retained))
     for each in leaves:
         tree.add(each)
-    for where, width in _bundles(head.size, retained):
+    for where, width in _bundles(_rows(head.size), retained):
         progress(len(leaves) / head.size)
-        for leaf in _bundle(where, _read(directory, where), width):
+        for leaf in _bundle(directory, where, width):
             told = len(leaves) if retained and _retains(leaf, retained) else told
             leaves.append(hashlib.sha256(b"\x00" + leaf).digest())
             tree.add(leaves[-1])
@@ -569,9 +568,9 @@ def _retains(leaf: bytes, below: int) -> bool:
         return False
 
 
-def _bundle(where: str, data: bytes, width: int) -> list[bytes]:
+def _bundle(directory: Path, where: str, width: int) -> list[bytes]:
     """The entries of a bundle: each 16 bits of length, big-endian, and its bytes."""
-    leaves: list[bytes] = []
+    leaves, data = list[bytes](), _read(directory, where)
     at = 0
     while at < len(data):
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
@@ -601,16 +600,14 @@ def _rows(size: int) -> list[_Row]:
     return rows
 
 
-def _each(row: _Row) -> Iterator[tuple[int, int]]:
-    for n in range(row.full):
-        yield n, _WIDTH
+def _each(row: _Row, first: int = 0) -> Iterator[tuple[int, int]]:
+    yield from ((n, _WIDTH) for n in range(first, row.full))
     if row.rest:
         yield row.full, row.rest
 
 
-def _bundles(size: int, retained: int) -> Iterator[tuple[str, int]]:
-    every = ((n, width) for row in _rows(size)[:1] for n, width in _each(row))
-    return ((_at("entries", n, width), width) for n, width in every if n >= retained // _WIDTH)
+def _bundles(rows: Sequence[_Row], retained: int) -> Iterator[tuple[str, int]]:
+    return ((_at("entries", n, width), width) for row in rows[:1] for n, width in _each(row, retained // _WIDTH))
 
 
 def _at(level: int | str, n: int, width: int) -> str:
@@ -722,12 +719,20 @@ def _included(hashed: bytes, index: int, head: Checkpoint, path: Sequence[bytes]
 
 
 def consistent(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> bool:
-    """RFC 9162 section 2.1.4.2; fn, sn, fr and sr are its names. An empty or equal tree needs, and has, no path."""
+    """Whether the log of the first head is the beginning of that of the second (RFC 9162 section 2.1.4.2)."""
+    return begun(first, second, path) == first.root
+
+
+def begun(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> bytes | None:
+    """The root at the size of the first head by a path to the second; None if it leads elsewhere. Another one: a fork.
+
+    RFC 9162 section 2.1.4.2; fn, sn, fr and sr are its names. An empty or equal tree needs, and has, no path.
+    """
     if first.size in {0, second.size}:
         root = second.root if first.size == second.size else hashlib.sha256(b"").digest()
-        return not path and first.root == root
+        return None if path else root
     if first.size > second.size or not path:
-        return False
+        return None
     whole = first.size & (first.size - 1) == 0
     fr, *rest = [first.root, *path] if whole else path
     sr = fr
@@ -736,7 +741,7 @@ def consistent(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> 
         fn, sn = fn >> 1, sn >> 1
     for c in rest:
         if sn == 0:
-            return False
+            return None
         if fn & 1 or fn == sn:
             fr, sr = _node(c, fr), _node(c, sr)
             while fn and not fn & 1:
@@ -744,7 +749,7 @@ def consistent(first: Checkpoint, second: Checkpoint, path: Sequence[bytes]) -> 
         else:
             sr = _node(sr, c)
         fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and fr == first.root and sr == second.root
+    return fr if sn == 0 and sr == second.root else None
 
 
 # Bytes and words
@@ -792,9 +797,13 @@ def _text(where: str, data: bytes) -> str:
 
 def _read(directory: Path, name: str) -> bytes:
     try:
-        return (directory / name).read_bytes()
+        with (directory / name).open("rb") as file:
+            data = file.read(_FILE_MOST + 1)
     except OSError:
         raise DoesNotHold(name, "is not there, or cannot be read") from None
+    if len(data) > _FILE_MOST:
+        raise DoesNotHold(name, "is larger than a bundle of the longest entries")
+    return data
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -807,13 +816,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         with opened(options.directory) as directory:
-            report = verify(
-                directory,
-                vkeys=options.vkeys,
-                policy=options.policy,
-                sample=options.sample,
-                progress=_bar if sys.stderr.isatty() else _silent,
-            )
+            chosen: dict[str, Any] = {name: getattr(options, name) for name in ("vkeys", "policy", "sample")}
+            report = verify(directory, **chosen, progress=_bar if sys.stderr.isatty() else lambda _: None)
     except DoesNotHold as fault:
         sys.stderr.write(f"It does not hold. {fault}\n")
         return 1
@@ -825,10 +829,6 @@ def _index(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise argparse.ArgumentTypeError("is not the index of an entry")
     return int(text)
-
-
-def _silent(_part: float) -> None:
-    """Show nothing: nobody looks."""
 
 
 def _bar(part: float) -> None:

@@ -232,8 +232,17 @@ def test_the_partial_tiles_of_earlier_heads_may_be_there_still(export: Path) -> 
 
 
 def test_a_size_that_nobody_could_export_ends_at_once(export: Path) -> None:
-    write(export / "checkpoint", note(f"{ORIGIN}\n{10**17}\n{base64.b64encode(EMPTY).decode()}\n", KEY))
+    """Also where it says that all of it is past its term, so that there is nothing to be looked for."""
+    size = 256 * 10**15
+    write(export / "checkpoint", note(f"{ORIGIN}\n{size}\n{base64.b64encode(EMPTY).decode()}\n", KEY))
     assert fault(export).endswith("is not there")
+    write(export / "retained", f"{size}\n".encode())
+    assert fault(export).endswith("is not there")
+    (export / "tile/0/002.p/88").unlink()
+    (export / "tile/0/002.p/88").symlink_to("/dev/zero")
+    (export / "retained").unlink()
+    write(export / "checkpoint", note(f"{ORIGIN}\n{600}\n{base64.b64encode(EMPTY).decode()}\n", KEY))
+    assert "larger than" in fault(export)
 
 
 def test_the_tile_that_was_changed_is_named(export: Path) -> None:

@@ -74,6 +74,17 @@ def test_what_would_fill_a_disk_is_refused(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("size", [10, -512])
+def test_headers_that_make_no_sense_are_no_bundle(tmp_path: Path, kind: bytes, size: int) -> None:
+    """Headers about headers, deeper than Python goes, and such as are less than nothing long."""
+    odd = tarfile.TarInfo("vkeys")
+    odd.type, odd.size = kind, size
+    (tmp_path / "odd.tar").write_bytes((odd.tobuf(tarfile.GNU_FORMAT) + b"10 a=bcde\n".ljust(512, b"\0")) * 2_000)
+    with pytest.raises(verifier.DoesNotHold, match="is not a tar file"), verifier.opened(tmp_path / "odd.tar"):
+        pass
+
+
 def test_what_broke_off_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = packed(tmp_path).read_bytes()
     for size in (0, 100, 700, len(whole) // 2, len(whole) // 2 + 100):
