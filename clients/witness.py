@@ -7,14 +7,12 @@ evidence. Only hashes come here: a witness learns how many entries there are, an
     DIR/key           name and seeds, mode 0400; made by `make`
     DIR/logs          verifier keys of the logs, a line each: from the log's own people, not from its server
     DIR/heads/HASH    the last head that was cosigned, HASH being SHA-256 of the origin in hex
-    DIR/forked/       pairs of heads of one size with two roots, both signed by the log: HASH, and HASH.cosigned, which
-                      this witness cosigned. Evidence that is certain: that log has two histories
-    DIR/refused/      what else the log signed and this witness refused: evidence, or somebody brought a wrong proof
+    DIR/forked/       evidence that is certain, which only the log can bring: HASH, which it signed; HASH.cosigned, as
+                      well; if their sizes differ HASH.proof, by which the log of HASH began with another root
+    DIR/refused/HASH  the last head of a log that came without a proof: evidence, or somebody brought a wrong one
 
-HASH is there that of the signed text. Each is kept once, and at most 1,000 files in either: empty one that is full.
-
-It speaks C2SP tlog-witness: `POST /add-checkpoint` and `GET /HASH/checkpoint`. Standard library, `cryptography` and
-`clients.verifier` only.
+HASH is in `forked` that of the signed text, each kept once, at most 1,000 files: empty it when it is full.
+It speaks C2SP tlog-witness (`POST /add-checkpoint`, `GET /HASH/checkpoint`), and needs what `clients.verifier` does.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ from clients import verifier
 from clients.verifier import DoesNotHold, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -108,16 +106,14 @@ class Witness:
     directory: Path
     key: Key
     clock: Callable[[], datetime]
-    most: int = 1000
-    """Files of evidence of either kind."""
+    most: int = 1000  # files of evidence
 
     @classmethod
     def make(cls, directory: Path, name: str) -> tuple[str, str]:
         """Make a witness with new keys. Returns its verifier keys. Raises `FileExistsError`."""
         if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]+", name) or len(name.encode()) > _NAME_MOST:
-            raise ValueError(
-                "the name of a witness has no spaces, plus signs or control characters, and at most 200 bytes"
-            )
+            why = "the name of a witness has no spaces, plus signs or control characters, and at most 200 bytes"
+            raise ValueError(why)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         seeds = {kind: secrets.token_bytes(32) for kind in ("ed25519", "mlDsa44")}
         content = {"name": name, **{kind: _base64(seed) for kind, seed in seeds.items()}}
@@ -158,15 +154,15 @@ class Witness:
         with self._alone(origin):
             last = self._last(origin, keys)
             if forked := head.size == last.size and head.root != last.root:
-                self._keep("forked", text, _signed_by(note, keys), self._cosigned(origin))
+                self._keep(origin, text, _signed_by(note, keys), ())
             if forked or old != last.size:
                 return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", _SIZE)
-            if not verifier.consistent(last, head, proof):
-                self._keep("refused", text, _signed_by(note, keys))
+            if (root := verifier.begun(last, head, proof)) != last.root:
+                self._keep(origin, text, _signed_by(note, keys), None if root is None else proof)
                 return Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "this does not extend what was cosigned\n")
             # (4) kept before it is told
             lines = self.key.lines(text, head, int(self.clock().timestamp()))
-            _write(self._head(origin), _signed_by(note, keys) + lines.encode())
+            _write(self._of(origin), _signed_by(note, keys) + lines.encode())
         return Answer(HTTPStatus.OK, lines)
 
     def checkpoint(self, hashed: str) -> Answer:
@@ -183,12 +179,12 @@ class Witness:
         except OSError:
             raise DoesNotHold("logs", "is not there: write the verifier keys of the logs into it") from None
 
-    def _head(self, origin: str) -> Path:
-        return self.directory / "heads" / hashlib.sha256(origin.encode()).hexdigest()
+    def _of(self, origin: str, folder: str = "heads") -> Path:
+        return self.directory / folder / hashlib.sha256(origin.encode()).hexdigest()
 
     def _cosigned(self, origin: str) -> bytes | None:
         try:
-            return self._head(origin).read_bytes()
+            return self._of(origin).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -198,18 +194,22 @@ class Witness:
             return verifier.Checkpoint(origin, 0, hashlib.sha256(b"").digest())
         return verifier.checkpoint("heads", kept, keys)
 
-    def _keep(self, folder: str, text: str, note: bytes, ours: bytes | None = None) -> None:
-        """Keep evidence, unless it is there or there is enough."""
-        file = self.directory / folder / hashlib.sha256(text.encode()).hexdigest()
+    def _keep(self, origin: str, text: str, note: bytes, proof: Sequence[bytes] | None) -> None:
+        """Keep evidence of two histories, unless it is there or there is enough; without a proof, what was refused."""
+        if proof is None:
+            _write(self._of(origin, "refused"), note)
+            return
+        file = self.directory / "forked" / hashlib.sha256(text.encode()).hexdigest()
         if file.exists() or (file.parent.exists() and len(list(file.parent.iterdir())) >= self.most):
             return
-        if ours is not None:
-            _write(file.with_suffix(".cosigned"), ours)
-        _write(file, note)
+        path = "".join(f"{_base64(each)}\n" for each in proof).encode()
+        for end, data in ((".cosigned", self._cosigned(origin)), (".proof", path), ("", note)):
+            if data:
+                _write(file.with_suffix(end), data)
 
     @contextmanager
     def _alone(self, origin: str) -> Generator[None]:
-        head = self._head(origin)
+        head = self._of(origin)
         head.parent.mkdir(exist_ok=True, mode=0o700)
         held = os.open(head.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -273,11 +273,11 @@ def _origin(note: bytes) -> tuple[str, str]:
 
 
 def _signed_by(note: bytes, keys: list[verifier.Key]) -> bytes:
-    """The note with the signature lines of these keys only."""
-    text, _ = verifier.signatures_of("checkpoint", note)
-    lines = note.decode().removeprefix(f"{text}\n").splitlines(keepends=True)
-    known = {key.name for key in keys}
-    return f"{text}\n{''.join(line for line in lines if line.split(' ')[1] in known)}".encode()
+    """The note with the signatures by these keys only."""
+    text, signatures = verifier.signatures_of("checkpoint", note)
+    known = {(key.name, key.id) for key in keys}
+    lines = (f"\u2014 {name} {_base64(data)}\n" for name, data in signatures if (name, data[:4]) in known)
+    return f"{text}\n{''.join(lines)}".encode()
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -220,8 +220,8 @@ async def test_a_witness_that_is_away_or_talks_nonsense_is_told_and_asked_again(
 
 
 def evidence(of: Witness) -> set[str]:
-    """The texts of what it refused."""
-    return {file.read_text().partition("\n\n")[0] for file in (of.directory / "refused").iterdir()}
+    """The texts of what shows that there are two histories."""
+    return {file.read_text().partition("\n\n")[0] for file in (of.directory / "forked").iterdir() if not file.suffix}
 
 
 class _Says:

@@ -83,6 +83,17 @@ def test_another_history_is_refused_and_kept_as_evidence(made: Witness) -> None:
     assert (answer.status, answer.text) == (422, "this does not extend what was cosigned\n")
     (evidence,) = (made.directory / "refused").iterdir()
     assert evidence.read_text() == forged
+    assert not (made.directory / "forked").exists()
+    other = Log(leaves(400))
+    proof, forked = other.prove(tree.consistency(300, 400)), signed(other.head(), [KEY])
+    for _ in range(2):
+        assert made.add(asked(300, 400, note=forked, proof=proof)).status == 422
+    # Its own proof says which root it had at 300: it cannot be that of what was cosigned, which the log signed as well.
+    kept = {each.suffix: each.read_text() for each in (made.directory / "forked").iterdir()}
+    assert kept[""] == forked
+    first, second = (verifier.checkpoint("kept", kept[each].encode(), trusted(made)) for each in (".cosigned", ""))
+    path = [base64.b64decode(line) for line in kept[".proof"].splitlines()]
+    assert verifier.begun(first, second, path) == Log(leaves(300)).head().root != first.root
     assert made.add(asked(300, 400)).status == 200, "the honest history goes on"
 
 
@@ -98,16 +109,29 @@ def test_two_heads_of_one_size_are_a_conflict_and_evidence_that_is_certain(made:
     assert not (made.directory / "refused").exists()
 
 
-def test_evidence_is_kept_once_and_does_not_grow_without_end(made: Witness) -> None:
+def test_nobody_but_the_log_fills_the_evidence_with_its_heads(made: Witness) -> None:
     """Anybody can bring a head that the log signed, with a wrong proof and with lines of their own."""
     few = replace(made, most=2)
     few.add(asked(0, 300))
-    for size in (400, 400, 401, 402):
-        others = [STRANGER, KEY, Ed25519Key.from_seed("other.example", bytes(32))]
-        assert few.add(asked(300, size, proof=[bytes(32)], note=signed(grown(size).head(), others))).status == 422
-    kept = [each.read_text() for each in (made.directory / "refused").iterdir()]
-    assert {each.split("\n")[1] for each in kept} == {"400", "401"}
-    assert "other.example" not in "".join(kept)
+    others = [STRANGER, KEY, Ed25519Key.from_seed("other.example", bytes(32))]
+    for size in (400, 401, 402):
+        note = signed(grown(size).head(), others)
+        assert few.add(asked(300, size, proof=[bytes(32)], note=note)).status == 422
+    (kept,) = (each.read_text() for each in (made.directory / "refused").iterdir())
+    assert kept == signed(grown(402).head(), [KEY]), "the last one"
+    for number in range(4):
+        other = Log([b"%d" % number, *leaves(399)])
+        few.add(asked(300, 400, note=signed(other.head(), [KEY]), proof=other.prove(tree.consistency(300, 400))))
+    assert len(list((made.directory / "forked").iterdir())) == 3, "the log itself has an end, too"
+
+
+def test_a_made_up_line_under_the_name_of_the_log_is_not_handed_on(made: Witness) -> None:
+    """Who knows another key of the log than this witness does would refuse the whole note for it."""
+    honest = signed(grown(5).head(), [KEY])
+    line = f"\u2014 {ORIGIN} {base64.b64encode(b'id4s' + bytes(64)).decode()}\n"
+    assert made.add(asked(0, 5, note=honest + line)).status == 200
+    (kept,) = (each for each in (made.directory / "heads").iterdir() if not each.suffix)
+    assert line not in kept.read_text()
 
 
 def test_of_two_histories_that_are_shown_from_the_start_none_has_a_quorum(tmp_path: Path) -> None:
