@@ -81,6 +81,7 @@ class Published(NamedTuple):
     size: int
     edge: Edge
     first: int
+    least: int = 0  # entries of a head that may stand there: a smaller one lacks that which tells what was deleted
 
 
 class Publication:
@@ -102,13 +103,13 @@ class Publication:
         self._clock = clock
         self._entries = entries
         self._most = most
-        self._known = Published(None, _NOTHING, Edge(), 0)
+        self._known: Published | None = None
         self._examined = False
 
     @property
     def size(self) -> int:
         """Of how many entries the head in the bucket is, as far as we know; -1 when we know of none."""
-        return self._known.size
+        return _NOTHING if self._known is None else self._known.size
 
     async def step(self) -> bool:
         """Bring the bucket to a later head; whether there may be more to do.
@@ -120,7 +121,7 @@ class Publication:
             await self._objects.examine(self._at("checkpoint"))
             self._examined = True
         held = await self._objects.read(self._at("checkpoint"))  # (1) what is there
-        if self._known.held != held or held is None:
+        if self._known is None or self._known.held != held:
             self._known = await self._taken_up(held)
         now = self._known
         async with self._reading() as unit:  # (2) what comes next
@@ -142,8 +143,10 @@ class Publication:
 
     async def _move(self, now: Published, head: Checkpoint, edge: Edge) -> None:
         """Write the checkpoint. Where somebody else did meanwhile, what stands there is looked at anew."""
-        moved = await self._objects.write(self._at("checkpoint"), head.note.encode(), now.held, _HEAD)
-        self._known = Published(moved, head.size, edge, now.first)
+        held = now.held
+        if head.size >= now.least:
+            held = await self._objects.write(self._at("checkpoint"), head.note.encode(), held, _HEAD)
+        self._known = Published(held, head.size, edge, now.first, now.least)
 
     async def _refresh(self, now: Published) -> None:
         """Put lines below the head that came after it was published: cosignatures of witnesses."""
@@ -161,9 +164,9 @@ class Publication:
         if keys is None and self._entries and held is not None:
             why = f"{self._url} has no entries so far: publish them in another place"
             raise NotExportable(why)
-        first = await self._beside(keys, begun=held is not None) if self._entries else 0
+        first, least = await self._beside(keys, begun=held is not None) if self._entries else (0, 0)
         if held is None:
-            return Published(None, _NOTHING, Edge(), first)
+            return Published(None, _NOTHING, Edge(), first, least)
         signed = await self._signed(held)
         edge = await self._edge(signed.size)
         if edge is None or edge.root() != signed.root:
@@ -180,18 +183,15 @@ class Publication:
         async with self._reading() as unit:
             signed = None if head is None else await proofs.at(unit, head.size)
         if signed is None or not held.body.startswith(checkpoint.own(signed.note).encode()):
-            why = (
-                f"{self._url} holds a head that this database did not sign: it is of another log, somebody wrote "
-                "there, or this database is an older copy"
-            )
+            why = f"{self._url} holds a head that this database did not sign: of another log, or this is an older copy"
             raise NotExportable(why)
         return signed
 
-    async def _beside(self, keys: Held | None, *, begun: bool) -> int:
-        """Say by which keys the log is verified, and from which entry on they are there; returns that."""
+    async def _beside(self, keys: Held | None, *, begun: bool) -> tuple[int, int]:
+        """Say by which keys the log is verified, and which entries are there: from the first of them, and the least."""
         async with self._reading() as unit:
             vkeys = "".join(f"{each}\n" for each in await proofs.vkeys(unit)).encode()
-            below = await retention.below(unit)
+            below, last = await retention.below(unit), await proofs.latest(unit)
         if keys is None or keys.body != vkeys:
             await self._objects.write(self._at("vkeys"), vkeys, keys, _BESIDE)
         if begun:
@@ -199,10 +199,11 @@ class Publication:
             if retained is not None and not _NUMBER.fullmatch(retained.body):
                 why = f"{self._url}/retained is no number: somebody wrote there"
                 raise NotExportable(why)
-            return 0 if retained is None else int(retained.body)
-        if below:
-            await self._put("retained", f"{below}\n".encode(), _BESIDE)
-        return below
+            return 0 if retained is None else int(retained.body), 0
+        if not below or last is None:
+            return 0, 0
+        await self._put("retained", f"{below}\n".encode(), _BESIDE)
+        return below, last.size
 
     async def _edge(self, size: int) -> Edge | None:
         """The right edge of the tree, out of the tiles in the bucket; None when they are not those of the size."""

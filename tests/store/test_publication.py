@@ -310,8 +310,15 @@ async def test_what_is_past_its_term_is_not_published(
     await tamper(database, "INSERT INTO audit.retention VALUES (512, now()); DELETE FROM audit.entry WHERE id <= 512")
     with pytest.raises(NotExportable, match="past its term"):
         await published(to(pool, late, entries=True))
-    await published(to(pool, store, entries=True))
     await connection.execute(APPEND, retention(512))
+    await settle(connection)
+    made = to(pool, store, entries=True, most=300)
+    heads = 0
+    while await made.step():
+        if f"{PLACE}/checkpoint" in store.objects:
+            heads += 1
+            assert verifier.verify(on_disk(store, tmp_path)).retained == 512
+    assert heads == 1, "none without the entry that says so"
     await grown(connection, 700)
     await published(to(pool, store, entries=True))
     assert verifier.verify(on_disk(store, tmp_path)).retained == 512
