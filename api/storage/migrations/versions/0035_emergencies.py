@@ -41,20 +41,6 @@ RULES = (
     "honey-record",
 )
 
-DECLARED = "id, case_id, organisation_id, reason, client, declared_at, until_at"
-FACTS = """
-CREATE TRIGGER append_only BEFORE UPDATE {columns}OR DELETE OR TRUNCATE ON exchange.{table}
-    FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_rewriting()
-"""
-# It ends once. What names somebody is not replaced: it goes when the person is erased.
-ONCE = """
-CREATE TRIGGER once BEFORE UPDATE ON exchange.emergency FOR EACH ROW
-    WHEN (NEW.ended_at IS DISTINCT FROM OLD.ended_at AND OLD.ended_at IS NOT NULL
-        OR NEW.reference <> OLD.reference OR NEW.reference IS NOT NULL AND OLD.reference IS NULL
-        OR NEW.actor <> OLD.actor OR NEW.actor IS NOT NULL AND OLD.actor IS NULL)
-    EXECUTE FUNCTION audit.refuse_rewriting()
-"""
-
 
 def _take(table: str, schema: str, column: str, words: tuple[str, ...]) -> None:
     listed = ", ".join(f"'{each}'" for each in words)
@@ -73,15 +59,14 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("client", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("declared_at < until_at", name=op.f("ck_emergency_lasts")),
         sa.CheckConstraint("ended_at BETWEEN declared_at AND until_at", name=op.f("ck_emergency_ended")),
-        sa.CheckConstraint("(reference IS NULL) = (actor IS NULL)", name=op.f("ck_emergency_named")),
         sa.CheckConstraint(
             "reason IN ('unconscious', 'acute-medical', 'acute-psychiatric', 'missing-in-danger')",
             name=op.f("ck_emergency_reason"),
@@ -89,7 +74,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["exchange.case.id"], name=op.f("fk_emergency_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emergency")),
         schema="exchange",
-        comment="That an organisation declared that a person cannot consent while their life is in danger. No free text. Reference and actor go when the person is erased.",
+        comment="That an organisation declared that a person cannot consent while their life is in danger. No free text.",
     )
     op.create_index(
         "ix_emergency_case_id_organisation_id",
@@ -117,14 +102,8 @@ def upgrade() -> None:
         comment="What people of supervision found of an emergency: two of them, and nobody twice.",
     )
     role = op.get_bind().dialect.identifier_preparer.quote(context.config.attributes["app_role"])
-    op.execute(f"GRANT SELECT, INSERT, UPDATE (ended_at, reference, actor) ON exchange.emergency TO {role}")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE (ended_at) ON exchange.emergency TO {role}")
     op.execute(f"GRANT SELECT, INSERT ON exchange.emergency_review TO {role}")
-    op.execute(FACTS.format(table="emergency", columns=f"OF {DECLARED} "))
-    op.execute(FACTS.format(table="emergency_review", columns=""))
-    op.execute(ONCE)
-    # ALWAYS: also for a session that calls itself a replica.
-    for table, trigger in (("emergency", "append_only"), ("emergency", "once"), ("emergency_review", "append_only")):
-        op.execute(f"ALTER TABLE exchange.{table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
 def downgrade() -> None:
