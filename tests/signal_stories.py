@@ -126,6 +126,9 @@ def _alike(story: Story) -> None:
         for minute in range(7):
             rising = story.thing(UUID(int=(number << 64) + minute))
             story.tell(story.day(day, 13, minute / 4), worker(number % 3, 2), object=rising, action="cases.read")
+        for minute in range(10):  # a list is worked off, in its order: nobody reads so fast that it would be a walk
+            listed = story.thing(UUID(int=(0xDEF << 64) + (number << 32) + (minute if number % 2 else 10 - minute)))
+            story.tell(story.day(day, 16, 0.9 * minute), worker(number % 3, 8), object=listed)
         story.tell(story.day(day, 15), (NGOS[1], "monthly", None))
         other = str(story.uuid())
         story.tell(story.day(day, 11), worker(0, 0), action="consents.withdraw", person=other)
@@ -137,7 +140,7 @@ def _snooping(story: Story) -> None:
         monday = 21 + 7 * (number % 4) + (1 if number == 4 else 0)
         for minute in range(4):
             late = SignalRule.OFF_HOURS if minute == 3 else None
-            story.tell(story.day(monday, 21, 7 * minute), who, late)
+            story.tell(story.day(monday, 23 if number % 2 else 21, 45 + 7 * minute), who, late)
         for minute in range(6):
             missed = SignalRule.NO_CASE_RELATION if minute == 5 else None
             story.tell(
@@ -148,8 +151,8 @@ def _snooping(story: Story) -> None:
             story.tell(story.day(monday + 2, 9, minute * 10), worker(number % 3, 5), much)
         for minute in range(12):
             walked = SignalRule.SEQUENTIAL_IDS if minute == 7 else None
-            rising = story.thing(UUID(int=(0xABC << 64) + (number << 32) + minute))
-            story.tell(story.day(monday, 12, minute / 2), worker(number % 3, 6), walked, object=rising)
+            walk = story.thing(UUID(int=(0xABC << 64) + (number << 32) + (minute if number % 2 else 12 - minute)))
+            story.tell(story.day(monday, 12, minute / 2), worker(number % 3, 6), walked, object=walk)
         dossier = story.thing(story.uuid())
         for hour in (9, 10):
             story.tell(story.day(day, hour), who, object=dossier, result="refused", reason="not-permitted")

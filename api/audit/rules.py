@@ -5,7 +5,8 @@ the same signals. How far it looks back is bounded by entries and not only by ti
 often. What it finds is a reason to look, never a verdict; it is told to the auditor and does not refuse anything.
 
 Three counts are kept for each day (in Amsterdam), acting person and system, in `audit.signal_count`: disclosures
-outside office hours, misses, and disclosures. The other rules look back along an index of the search columns.
+outside office hours (those of a night with the day before), misses, and disclosures. The other rules look back along an
+index of the search columns.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 _DISCLOSES: Final = "p.result = 'permitted' AND p.categories IS NOT NULL"
 _LOCAL: Final = "p.at AT TIME ZONE 'Europe/Amsterdam'"
+_OPENS: Final = 7
+"""The hour with which offices open: what is seen in a night is seen on the day on which it began."""
 _OFF_HOURS: Final = (
-    f"{_DISCLOSES} AND p.actor IS NOT NULL AND (extract(hour FROM {_LOCAL}) NOT BETWEEN 7 AND 19"
+    f"{_DISCLOSES} AND p.actor IS NOT NULL AND (extract(hour FROM {_LOCAL}) NOT BETWEEN {_OPENS} AND 19"
     f" OR extract(isodow FROM {_LOCAL}) > 5)"
 )
 _MISSES: Final = "p.result = 'refused' AND p.reason = 'not-found' AND p.kind <> 'auditor'"
@@ -53,23 +56,27 @@ class Rule:
     """Where a batch ends early."""
 
 
-def _hits(what: str) -> str:
+def _hits(what: str, begins: int) -> str:
     return (
         f"SELECT p.index, p.at, p.organisation, p.client, COALESCE(p.actor, '') AS actor,"
-        f" COALESCE(p.kind, '') AS kind, ({_LOCAL})::date AS day FROM audit.projection p WHERE {_IN_BATCH}"
-        f" AND p.at IS NOT NULL AND p.organisation IS NOT NULL AND p.client IS NOT NULL AND {what}"
+        f" COALESCE(p.kind, '') AS kind, ({_LOCAL} - interval '{begins} hours')::date AS day"
+        f" FROM audit.projection p WHERE {_IN_BATCH} AND p.at IS NOT NULL AND p.organisation IS NOT NULL"
+        f" AND p.client IS NOT NULL AND {what}"
     )
 
 
-def _over(what: str, usual: str = _MOST) -> Statement:
-    """One signal a day, acting person and system: at the entry with which the count goes beyond what is usual."""
+def _over(what: str, usual: str = _MOST, begins: int = 0) -> Statement:
+    """One signal a day, acting person and system: at the entry with which the count goes beyond what is usual.
+
+    `begins`: the hour with which a day does.
+    """
     before = (
         "SELECT c.count FROM audit.signal_count c WHERE c.rule = CAST(:rule AS text) AND c.day = hit.day"
         " AND c.organisation = hit.organisation AND c.client = hit.client AND c.actor = hit.actor"
     )
     return statement(
         text(
-            f"WITH hit AS ({_hits(what)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
+            f"WITH hit AS ({_hits(what, begins)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
             f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
             f" most AS MATERIALIZED (SELECT x.kind, x.day, {usual} AS usual FROM"
             f" (SELECT DISTINCT kind, day FROM hit) x)"
@@ -80,11 +87,11 @@ def _over(what: str, usual: str = _MOST) -> Statement:
     )
 
 
-def _days(what: str) -> Statement:
+def _days(what: str, begins: int = 0) -> Statement:
     return statement(
         text(
-            f"SELECT day, organisation, client, actor, max(kind) AS kind, count(*) AS count FROM ({_hits(what)}) hit"
-            f" GROUP BY day, organisation, client, actor"
+            f"SELECT day, organisation, client, actor, max(kind) AS kind, count(*) AS count"
+            f" FROM ({_hits(what, begins)}) hit GROUP BY day, organisation, client, actor"
         )
     )
 
@@ -123,15 +130,19 @@ _P99: Final = (
 )
 _WALK: Final = statement(
     text(
-        "WITH asked AS (SELECT p.*, row_number() OVER walk AS n, p.object_id > lag(p.object_id) OVER walk AS up"
+        "WITH asked AS (SELECT p.*, row_number() OVER walk AS n,"
+        # Up or down: lists show the newest first.
+        " CASE WHEN p.object_id > lag(p.object_id) OVER walk THEN 1 WHEN p.object_id < lag(p.object_id) OVER walk"
+        " THEN -1 ELSE 0 END AS turn"
         f" FROM audit.projection p WHERE p.index >= CAST(:first AS bigint) - {_NEAR}"
         " AND p.index < CAST(:beyond AS bigint) AND p.organisation IS NOT NULL AND p.client IS NOT NULL"
         " AND p.object_id IS NOT NULL"
         # What is made has a higher id than what was made before it: only looking is a walk.
         " AND p.action LIKE '%.read%'"
         " WINDOW walk AS (PARTITION BY p.client, p.organisation, p.actor, p.action ORDER BY p.index)),"
-        # How many steps up end here; and from where, and when, the last of them and one more were.
-        " walked AS (SELECT p.*, n - max(n) FILTER (WHERE up IS NOT TRUE) OVER walk AS steps,"
+        # How many steps of one turn end here; and from where, and when, the last of them and one more were.
+        " walked AS (SELECT p.*, n - LEAST(max(n) FILTER (WHERE turn <> 1) OVER walk,"
+        " max(n) FILTER (WHERE turn <> -1) OVER walk) AS steps,"
         " lag(p.index, CAST(:threshold AS int) - 1) OVER walk AS last,"
         " lag(p.index, CAST(:threshold AS int)) OVER walk AS more,"
         f" min(p.at) OVER (walk ROWS {_MOST} - 1 PRECEDING) AS since,"
@@ -139,8 +150,8 @@ _WALK: Final = statement(
         " FROM asked p WINDOW walk AS (PARTITION BY p.client, p.organisation, p.actor, p.action ORDER BY p.index))"
         f" SELECT {_TOLD}, {_MOST} AS figure, {_MOST} AS threshold FROM walked p"
         f" WHERE {_IN_BATCH} AND p.at IS NOT NULL AND p.steps >= {_MOST} - 1"
-        f" AND p.last > p.index - {_NEAR} AND p.since >= p.at - interval '10 minutes'"
-        f" AND NOT (p.steps >= {_MOST} AND p.more > p.index - {_NEAR} AND p.began >= p.at - interval '10 minutes')"
+        f" AND p.last > p.index - {_NEAR} AND p.since >= p.at - interval '5 minutes'"
+        f" AND NOT (p.steps >= {_MOST} AND p.more > p.index - {_NEAR} AND p.began >= p.at - interval '5 minutes')"
         " ORDER BY p.index"
     )
 )
@@ -158,8 +169,8 @@ _RULES: Final = (
         3,
         "{figure} disclosures to one person on one day outside office hours; more than {threshold} is unusual.",
         "{figure} inzagen door één persoon op één dag buiten kantoortijd; meer dan {threshold} is ongewoon.",
-        _over(_OFF_HOURS),
-        _days(_OFF_HOURS),
+        _over(_OFF_HOURS, begins=_OPENS),
+        _days(_OFF_HOURS, _OPENS),
     ),
     Rule(
         SignalRule.NO_CASE_RELATION,
@@ -181,8 +192,8 @@ _RULES: Final = (
     Rule(
         SignalRule.SEQUENTIAL_IDS,
         8,
-        "{figure} things asked one after the other, each with a higher id than the last, within ten minutes.",
-        "{figure} zaken achter elkaar gevraagd, elk met een hoger nummer dan de vorige, binnen tien minuten.",
+        "{figure} things asked one after the other within five minutes, in the order of their ids, up or down.",
+        "{figure} zaken achter elkaar gevraagd binnen vijf minuten, op volgorde van nummer, op- of aflopend.",
         _WALK,
     ),
     Rule(
