@@ -68,7 +68,7 @@ bench: $(TESTS) ## Measure what the protected read costs beside an unprotected o
 growth: $(TESTS) ## Measure append, proof and search in a log of 10,000 entries beside one of a million; takes minutes
 	$(BIN)/python -m tests.bench.growth
 
-serve: $(RUNS) ## Start the service; needs KETENBRUG_DATABASE_URL and keys
+serve: $(RUNS) ## Start the service; needs KETENBRUG_DATABASE_URL, KETENBRUG_WORK_DATABASE_URL and keys
 	$(BIN)/ketenbrug serve
 
 openapi: $(RUNS) ## Write the API description under openapi/

@@ -1,21 +1,21 @@
 """Settings: read once at an entry point from `KETENBRUG_…`, frozen, passed on. Every fault is reported together.
 
-Only serve, work, migrate, register, keys and audit read `KETENBRUG_DATABASE_URL`. Demo, sandbox and tests make their
-own database and never look at it.
+Only serve, migrate, register, keys and audit read `KETENBRUG_DATABASE_URL`; work reads `KETENBRUG_WORK_DATABASE_URL`,
+and nobody takes one for want of the other. Demo, sandbox and tests make their own database and look at neither.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.audit.places import BucketSettings, GuardSettings, clash_faults
+from api.audit.places import BucketSettings, GuardSettings, LogbookSettings, clash_faults
 from api.crypto.choice import Choice, Kind
 from api.crypto.signing_choice import SigningChoice
 from api.errors import Misconfigured
@@ -26,15 +26,32 @@ from api.vocabulary import SignalRule  # noqa: TC001 - Pydantic reads it
 T = TypeVar("T", bound=BaseSettings)
 
 _DRIVER: Final = ("postgresql://", "postgres://")
+_WORK_DATABASE: Final = "KETENBRUG_WORK_DATABASE_URL"
+_STEPS: Final = {
+    _WORK_DATABASE: "what writes the log has a role of its own: as a superuser, CREATE ROLE ketenbrug_work LOGIN IN "
+    "ROLE ketenbrug_app; then run `ketenbrug migrate`, and set this to the same database as that role. Without it, "
+    "`ketenbrug serve --no-work` serves, while `ketenbrug work` runs elsewhere"
+}
+"""What is to be done where a setting is missing, when its name does not tell."""
 
 
 class DatabaseSettings(BaseSettings):
-    """Which database, for commands that work on one."""
+    """Which database, for commands that work on one, and as which role they enter it."""
 
     model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
 
+    database_variable: ClassVar[str] = "KETENBRUG_DATABASE_URL"
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
     sandbox: bool = False
+
+
+class WorkDatabaseSettings(DatabaseSettings):
+    """The same, for what enters it as the role that writes the log."""
+
+    database_variable: ClassVar[str] = _WORK_DATABASE
+    database_url: SecretStr = Field(
+        validation_alias=_WORK_DATABASE, description="The same database, as the role of `ketenbrug work`."
+    )
 
 
 class KeySettings(SigningChoice, BaseSettings):
@@ -97,8 +114,8 @@ class TrustedIssuer(BaseModel):
     own_network: bool = Field(default=False, description="It stands in the own network: private addresses are taken.")
 
 
-class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, HopSettings):
-    """What `serve` and `work` need."""
+class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, LogbookSettings, HopSettings):
+    """What `serve` needs, and `work` too but for its way into the database."""
 
     public_url: str = Field(description="As clients see us: scheme, host and port, nothing behind it.")
     host: str = "127.0.0.1"
@@ -124,10 +141,6 @@ class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, Hop
     ] = 30.0
     log_witnesses: Path | None = Field(None, description="C2SP tlog-policy file: witnesses that are asked to cosign.")
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
-    ldv_collector: str = Field("", description="Where LDV records go (OTLP over HTTP): https://…/v1/traces.")
-    ldv_register: str = Field("", description="Your register of processing activities (GDPR article 30): an address.")
-    ldv_token: SecretStr | None = Field(None, description="Bearer token for the collector.")
-    ldv_own_network: bool = Field(default=False, description="The collector stands in the own network.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
     signals: Annotated[dict[SignalRule, PositiveInt], Field(description="Thresholds other than the rules' own.")] = {}
@@ -155,14 +168,20 @@ class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, Hop
         return self.log_origin or f"{urlsplit(self.public_url).netloc}/log"
 
 
+class WorkSettings(WorkDatabaseSettings, Settings):
+    """What `work` needs."""
+
+
 def now() -> datetime:
     """The clock of entry points. Everything below takes `now` as an argument."""
     return datetime.now(UTC)  # noqa: TID251 - this is the one module that reads it
 
 
-def database() -> str:
+def database(kind: type[DatabaseSettings] = DatabaseSettings) -> str:
     """The database URL of commands that need nothing else. Raises `Misconfigured`."""
-    return _checked(_read(DatabaseSettings).database_url)
+    if faults := _database_faults(found := _read(kind)):
+        raise Misconfigured(tuple(faults))
+    return found.database_url.get_secret_value()
 
 
 def is_sandbox() -> bool:
@@ -195,16 +214,16 @@ def bucket(url: str | None, region: str | None) -> BucketSettings:
 
 
 def serving() -> Settings:
-    """What `serve` and `work` need. Raises `Misconfigured` with every fault."""
-    settings, faults = examined()
+    """What `serve` needs. Raises `Misconfigured` with every fault."""
+    settings, faults = examined(Settings)
     if faults:
         raise Misconfigured(faults)
     return settings
 
 
-def examined() -> tuple[Settings, tuple[str, ...]]:
-    """The same, and every fault of it, for whoever looks for more. Raises `Misconfigured` if it cannot be read."""
-    settings = _read(Settings)
+def examined(kind: type[Settings]) -> tuple[Settings, tuple[str, ...]]:
+    """Settings, and every fault of them, for whoever looks for more. Raises `Misconfigured` if they cannot be read."""
+    settings = _read(kind)
     return settings, tuple(_faults(settings))
 
 
@@ -220,24 +239,22 @@ def _read(kind: type[T]) -> T:
         return kind()
     except ValidationError as error:
         raise Misconfigured(
-            tuple(
-                f"KETENBRUG_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-                for each in error.errors()
-            )
+            tuple(f"{(name := _variable(each['loc']))}: {_STEPS.get(name, each['msg'])}" for each in error.errors())
         ) from None
 
 
-def _checked(url: SecretStr) -> str:
-    text = url.get_secret_value()
-    if not text.startswith(_DRIVER):
-        raise Misconfigured(("KETENBRUG_DATABASE_URL: must begin with postgresql://",))
-    return text
+def _variable(place: tuple[int | str, ...]) -> str:
+    return f"KETENBRUG_{'_'.join(map(str, place)).upper().removeprefix('KETENBRUG_')}"
+
+
+def _database_faults(settings: DatabaseSettings) -> list[str]:
+    if settings.database_url.get_secret_value().startswith(_DRIVER):
+        return []
+    return [f"{settings.database_variable}: must begin with postgresql://"]
 
 
 def _faults(settings: Settings) -> list[str]:
-    faults: list[str] = []
-    if not settings.database_url.get_secret_value().startswith(_DRIVER):
-        faults.append("KETENBRUG_DATABASE_URL: must begin with postgresql://")
+    faults = _database_faults(settings)
     parts = urlsplit(settings.public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.username:
         faults.append("KETENBRUG_PUBLIC_URL: scheme, host and port only, such as https://ketenbrug.example.org")
@@ -247,7 +264,7 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_SECURITY_CONTACT: an https: or mailto: address")
     faults += [*settings.custody.faults(), *settings.signing_faults()]
     faults += _issuer_faults(settings) + settings.hop_faults()
-    faults += _logbook_faults(settings) + settings.guard_faults() + settings.bucket_faults()
+    faults += settings.logbook_faults() + settings.guard_faults() + settings.bucket_faults()
     faults += clash_faults(settings, settings)
     if settings.sandbox and parts.hostname and not loopback(parts.hostname):
         faults.append("KETENBRUG_SANDBOX: the sandbox is served on loopback only")
@@ -268,19 +285,6 @@ def _issuer_faults(settings: Settings) -> list[str]:
         faults.append("KETENBRUG_CLIENT_KEY_ORIGINS: scheme, host and port of each")
     if not known and not settings.embedded_issuer:
         faults.append("KETENBRUG_EMBEDDED_ISSUER: without it nobody issues tokens; name others in KETENBRUG_ISSUERS")
-    return faults
-
-
-def _logbook_faults(settings: Settings) -> list[str]:
-    if not settings.ldv_collector:
-        return []
-    faults: list[str] = []
-    parts = urlsplit(settings.ldv_collector)
-    near = settings.ldv_own_network and loopback(parts.hostname or "")
-    if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
-        faults.append("KETENBRUG_LDV_COLLECTOR: an https address, such as https://collector.example.org/v1/traces")
-    if not settings.ldv_register.startswith("https://"):
-        faults.append("KETENBRUG_LDV_REGISTER: the https address of your register: records name the activity there")
     return faults
 
 

@@ -233,7 +233,7 @@ async def running(
     clock = Clock()
     app = create_app(Settings(database_url=database.app_url, **given), keys, clock=clock)
     async with AsyncExitStack() as stack:
-        pool = await Database.open(database.app_url, size=4)
+        pool = await Database.open(database.work_url, size=4)  # as `ketenbrug work`; the service has its own
         stack.push_async_callback(pool.close)
         taking_part = dict(members) if members is not None else await furnish(pool, clock())
         inner: Any = app.app

@@ -21,7 +21,7 @@ from api.sandbox.cluster import Cluster
 from api.sandbox.databases import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 SUFFIX: Final = "_test"
 
@@ -32,13 +32,23 @@ _ROOM: Final = 4 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of a test's own. `app_url` is what the service gets, `owner_url` what migrations get."""
+    """A database of a test's own.
+
+    `app_url` is what the service gets, `work_url` what its worker gets, `owner_url` what migrations get.
+    """
 
     name: str
     app_role: str
+    work_role: str
     owner_url: str = field(repr=False)
     app_url: str = field(repr=False)
+    work_url: str = field(repr=False)
     superuser_url: str = field(repr=False)
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Whom migrations give their rights."""
+        return {"app_role": self.app_role, "work_role": self.work_role}
 
 
 class Server(Protocol):
@@ -62,8 +72,10 @@ class Embedded:
         return Database(
             name,
             Role.APPLICATION,
+            Role.WORK,
             self._cluster.url(Role.OWNER, name),
             self._cluster.url(Role.APPLICATION, name),
+            self._cluster.url(Role.WORK, name),
             self._cluster.superuser_url(name),
         )
 
@@ -77,9 +89,11 @@ class Given:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._passwords = {_fresh(role): secrets.token_urlsafe(24) for role in (Role.OWNER, Role.APPLICATION)}
-        self._owner, self._application = self._passwords
-        databases.ensure_roles(url, self._passwords)
+        self._passwords = {
+            _fresh(role): secrets.token_urlsafe(24) for role in (Role.OWNER, Role.APPLICATION, Role.WORK)
+        }
+        self._owner, self._application, self._work = self._passwords
+        databases.ensure_roles(url, self._passwords, {self._work: self._application})
 
     def make(self, template: str | None = None) -> Database:
         """Make a database."""
@@ -88,8 +102,10 @@ class Given:
         return Database(
             name,
             self._application,
+            self._work,
             self._as(self._owner, name),
             self._as(self._application, name),
+            self._as(self._work, name),
             self._as(None, name),
         )
 
@@ -150,7 +166,7 @@ def migrated(of: Server) -> Generator[Database]:
     from api.cli import migrate  # noqa: PLC0415
 
     with database(of) as template:
-        migrate.upgrade(template.owner_url, app_role=template.app_role)
+        migrate.upgrade(template.owner_url, **template.roles)
         yield template
 
 

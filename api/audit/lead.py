@@ -33,7 +33,7 @@ _DEPOSE: Final = statement(
         WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
         AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (held.classid::bigint << 32 | held.objid::bigint) = :number
-        AND session.usename = current_user AND session.wait_event_type = 'Client'
+        AND pg_has_role(session.usesysid, 'USAGE') AND session.wait_event_type = 'Client'
         AND session.state_change < clock_timestamp() - make_interval(secs => :silence)
     """).bindparams(bindparam("number", type_=BigInteger), bindparam("silence", type_=Double))
 )

@@ -1,4 +1,4 @@
-"""Settings of what is kept of the log outside the database: the signer guard, and what everybody may fetch."""
+"""Settings of what is kept of the log outside the database: guard, published hashes, logbook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.outbound import loopback
@@ -52,6 +52,30 @@ class BucketSettings(BaseSettings):
         if not self.log_bucket_url or _is_address(self.log_bucket_url):
             return []
         return [f"{BUCKET}: an https address without query, and no / at its end; http on loopback only"]
+
+
+class LogbookSettings(BaseSettings):
+    """Where a logbook of processing is (Logboek Dataverwerkingen)."""
+
+    model_config = SettingsConfigDict(env_prefix="KETENBRUG_", frozen=True, extra="ignore")
+
+    ldv_collector: str = Field("", description="Where LDV records go (OTLP over HTTP): https://…/v1/traces.")
+    ldv_register: str = Field("", description="Your register of processing activities (GDPR article 30): an address.")
+    ldv_token: SecretStr | None = Field(None, description="Bearer token for the collector.")
+    ldv_own_network: bool = Field(default=False, description="The collector stands in the own network.")
+
+    def logbook_faults(self) -> list[str]:
+        """Why records could not go there."""
+        if not self.ldv_collector:
+            return []
+        faults: list[str] = []
+        parts = urlsplit(self.ldv_collector)
+        near = self.ldv_own_network and loopback(parts.hostname or "")
+        if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
+            faults.append("KETENBRUG_LDV_COLLECTOR: an https address, such as https://collector.example.org/v1/traces")
+        if not self.ldv_register.startswith("https://"):
+            faults.append("KETENBRUG_LDV_REGISTER: the https address of your register: records name the activity there")
+        return faults
 
 
 def clash_faults(guard: GuardSettings, bucket: BucketSettings) -> list[str]:

@@ -1,10 +1,10 @@
-"""Tables of the log. A request inserts into `entry` and nothing else; the sequencer inserts into the others.
+"""Tables of the log. A request inserts into `entry` and nothing else; `ketenbrug work` alone writes the others (0039).
 
 `generation` and `retention` are inserted into by the owner alone: in a migration, and by `ketenbrug audit adopt` and
 `ketenbrug audit retain`.
 
 `leaf`, `tile`, `checkpoint`, `generation`, `retention` and `verifier` are never updated, deleted from or truncated: the
-application role may not, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
+role of no process may, and a trigger stops the owner (revision 0002). What a superuser does in spite of that,
 `audit verify` finds. The same holds of `entry`, but that the owner may delete a row when its term is over (0015).
 `delivery` is how far the log was delivered, to a logbook and to witnesses: the rows here that are updated.
 `projection` and `projection_person` hold nothing that the leaves do not: they may be dropped and built again.

@@ -1,6 +1,7 @@
 """`ketenbrug audit`: what outsiders need to check the log, and the checking.
 
-`export` asks the database only: it needs no key. `verify` shares no code with the server: it is `clients/verifier.py`.
+`export`, `digest`, `archive` and `publish` ask the database only: they need no key, and no role but the application's.
+`verify` shares no code with the server: it is `clients/verifier.py`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from api.cli import guards, keeping, publishing, transaction
 from api.disclosure.authority import ADOPT_LOG
 from api.errors import Misconfigured
 from api.oauth import operator
-from api.settings import Settings
+from api.settings import Settings, WorkDatabaseSettings
 from api.vocabulary import Result
 from clients import verifier
 
-app: Final = typer.Typer(help="Export the audit log and check it.", no_args_is_help=True)
+app: Final = typer.Typer(
+    help="Export the audit log and check it. What reads it needs KETENBRUG_DATABASE_URL, as the application role.",
+    no_args_is_help=True,
+)
 
 for each in (keeping.archive, keeping.retain, keeping.reindex, keeping.turn_page, publishing.publish):
     app.command()(each)
@@ -134,8 +138,11 @@ def digest(
 
 @app.command()
 def recompute_signals() -> None:
-    """Forget all signals, so that `ketenbrug work` finds them anew: after a threshold was changed."""
-    asyncio.run(_forget(settings.database()))
+    """Forget all signals, so that `ketenbrug work` finds them anew: after a threshold was changed.
+
+    Needs KETENBRUG_WORK_DATABASE_URL, as the role of `ketenbrug work`.
+    """
+    asyncio.run(_forget(settings.database(WorkDatabaseSettings)))
     typer.echo("All signals are forgotten; `ketenbrug work` finds them anew, a thousand entries at a time.")
 
 

@@ -19,6 +19,8 @@ from api.storage import standing
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.crypto.inbox import Inbox
     from api.crypto.keyfile import KeyFile
     from api.oauth.signing import Schedule
@@ -33,9 +35,43 @@ _STALE: Final = (
 
 def may_serve() -> Settings:
     """The settings of a process that serves. Raises `Misconfigured` with every reason why it must not start."""
+    return _may(settings.Settings)[0]
+
+
+def may_work() -> Settings:
+    """The settings of a process that also signs the log: it must not start where the log must not be continued."""
+    return _continued(_may(settings.WorkSettings)[0])
+
+
+def may_do_both() -> Settings:
+    """The settings of a process that serves and keeps one beside it that works, by its own way into the database."""
+    found, beside = _may(settings.Settings, settings.WorkSettings)
+    _continued(beside)
+    return found
+
+
+def _may(*kinds: type[Settings]) -> list[Settings]:
+    """These settings. Raises `Misconfigured` with every reason why a process of any of them must not start, once."""
     memory.keep()
-    found, told = settings.examined()
-    faults, schedule, posts = list(told), None, None
+    read: list[Settings] = []
+    faults: list[str] = []
+    for kind in kinds:
+        try:
+            found, told = settings.examined(kind)
+        except Misconfigured as error:
+            faults.extend(error.faults)
+        else:
+            read.append(found)
+            faults.extend((*told, *_of_one(found, told)))
+    if faults:
+        raise Misconfigured(tuple(dict.fromkeys(faults)))
+    return read
+
+
+def _of_one(found: Settings, told: Sequence[str]) -> list[str]:
+    """What else speaks against a process of these settings, of which so much was told."""
+    faults: list[str] = []
+    schedule, posts = None, None
     try:
         keys = keyfile.load(found.key_file)
         faults.extend(opening.faults(keys, found.custody))
@@ -48,17 +84,13 @@ def may_serve() -> Settings:
     except Misconfigured as error:
         faults.extend(error.faults)
     if not any("DATABASE_URL" in fault for fault in told):
-        faults.extend(asyncio.run(_of_database(found.database_url.get_secret_value(), schedule, posts)))
-    if not faults:
+        faults.extend(asyncio.run(_of_database(found, schedule, posts)))
+    if not faults and not told:
         faults.extend(asyncio.run(_of_index(found)))
-    if faults:
-        raise Misconfigured(tuple(faults))
-    return found
+    return faults
 
 
-def may_work() -> Settings:
-    """The settings of a process that also signs the log: it must not start where the log must not be continued."""
-    found = may_serve()
+def _continued(found: Settings) -> Settings:
     if found.log_bucket_url:
         buckets.examine(BUCKET)
     try:
@@ -103,18 +135,19 @@ async def _of_index(found: Settings) -> tuple[str, ...]:
     return ()
 
 
-async def _of_database(url: str, schedule: Schedule | None, posts: Inbox | None) -> tuple[str, ...]:
+async def _of_database(found: Settings, schedule: Schedule | None, posts: Inbox | None) -> tuple[str, ...]:
     try:
-        database = await Database.open(url, size=2)
+        database = await Database.open(found.database_url.get_secret_value(), size=2)
     except Unavailable:
-        return ("KETENBRUG_DATABASE_URL: the database does not answer, or does not let us in",)
+        return (f"{found.database_variable}: the database does not answer, or does not let us in",)
+    works = isinstance(found, settings.WorkSettings)
     try:
         unit = database.unit(settings.now())
-        found = await standing.faults(unit)
-        if not found:
-            found += () if schedule is None else await signing_log.faults(unit, schedule)
-            found += () if posts is None else await inbox_log.faults(unit, posts)
+        faults = await (standing.faults_of_work(unit) if works else standing.faults(unit))
+        if not faults:
+            faults += () if schedule is None else await signing_log.faults(unit, schedule)
+            faults += () if posts is None else await inbox_log.faults(unit, posts)
         await unit.finish()
-        return found
+        return faults
     finally:
         await database.close()

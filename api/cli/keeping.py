@@ -57,7 +57,7 @@ def reindex(
 ) -> None:
     """Read what entries are found by from the entries again: after an upgrade that tells of more search columns.
 
-    Needs the owner's database URL. The log goes on meanwhile.
+    Needs the owner's database URL, but for --check. The log goes on meanwhile.
     """
     if not check:
         typer.echo(f"Read {asyncio.run(_reindex(settings.database()))} entries again.")

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 APPLICATION: Final = "ketenbrug_app"
 """The role that the service runs as. It owns nothing."""
 
+WORK: Final = "ketenbrug_work"
+"""The role that `ketenbrug work` runs as: a member of the other one, which alone writes the log behind the entries."""
+
 BESIDES: Final = ("api.events", "api.storage.idempotency")
 """Modules that declare a table beside the `tables` module of each room."""
 
@@ -40,22 +43,22 @@ _LOCK: Final = 0x6B65_7465_6E62_7275  # "ketenbru"
 _T = TypeVar("_T")
 
 
-def upgrade(owner_url: str, *, app_role: str = APPLICATION, revision: str = "head") -> None:
-    """Bring the database to a revision. `app_role` must exist; it gets the rights that revision 0002 names.
+def upgrade(owner_url: str, *, app_role: str = APPLICATION, work_role: str = WORK, revision: str = "head") -> None:
+    """Bring the database to a revision. The two roles must exist; they get the rights that the revisions name.
 
     Blocks: in an event loop, call it in a thread. Raises `Misconfigured` when the roles are not as they must be.
     """
 
     def work(connection: Connection) -> None:
-        _check_roles(connection, app_role)
-        command.upgrade(_config(connection, app_role), revision)
+        _check_roles(connection, app_role, work_role)
+        command.upgrade(_config(connection, app_role, work_role), revision)
 
     _alone(owner_url, work)
 
 
-def downgrade(owner_url: str, *, app_role: str = APPLICATION, revision: str = "base") -> None:
+def downgrade(owner_url: str, *, app_role: str = APPLICATION, work_role: str = WORK, revision: str = "base") -> None:
     """Take the database back to a revision; to `base`, which holds nothing of ours, if none is given. Data are lost."""
-    _alone(owner_url, lambda connection: command.downgrade(_config(connection, app_role), revision))
+    _alone(owner_url, lambda connection: command.downgrade(_config(connection, app_role, work_role), revision))
 
 
 def check(owner_url: str) -> tuple[str, ...]:
@@ -116,22 +119,41 @@ def _alone(url: str, work: Callable[[Connection], None]) -> None:
     run(url, locked)
 
 
-def _config(connection: Connection, app_role: str) -> Config:
+def _config(connection: Connection, app_role: str, work_role: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
-    config.attributes.update(connection=connection, metadata=gather(), app_role=app_role)
+    config.attributes.update(connection=connection, metadata=gather(), app_role=app_role, work_role=work_role)
     return config
 
 
-def _check_roles(connection: Connection, app_role: str) -> None:
-    sql = "SELECT current_user, EXISTS (SELECT FROM pg_roles WHERE rolname = :role)"
-    owner, there = connection.execute(text(sql), {"role": app_role}).one()
-    if not there:
-        raise Misconfigured((f"The role {app_role} is not there: as a superuser, CREATE ROLE {app_role} LOGIN.",))
-    if owner == app_role:
-        raise Misconfigured(
-            (f"Migrate as the owner of the database: {app_role} runs the service and may own nothing.",)
+def _check_roles(connection: Connection, app_role: str, work_role: str) -> None:
+    asked = text("""
+        SELECT current_user AS owner, app.oid IS NOT NULL AS app, work.oid IS NOT NULL AS work,
+               pg_has_role(work.oid, app.oid, 'USAGE') AS joined, pg_has_role(app.oid, work.oid, 'MEMBER') AS turned
+        FROM (VALUES (1)) AS one
+        LEFT JOIN pg_roles app ON app.rolname = :app LEFT JOIN pg_roles work ON work.rolname = :work
+    """)
+    found = connection.execute(asked, {"app": app_role, "work": work_role}).one()
+    faults: list[str] = []
+    if not found.app:
+        faults.append(f"The role {app_role} is not there: as a superuser, CREATE ROLE {app_role} LOGIN.")
+    if not found.work:
+        faults.append(
+            f"The role {work_role} is not there: as a superuser, CREATE ROLE {work_role} LOGIN IN ROLE {app_role}."
         )
+    if found.joined is False:
+        faults.append(
+            f"The role {work_role} has not the rights of {app_role}: as a superuser, GRANT {app_role} TO {work_role}."
+        )
+    if found.turned:
+        faults.append(
+            f"The role {app_role} could write the log: as a superuser, REVOKE {work_role} FROM {app_role}; they are "
+            "two roles, and neither is a superuser."
+        )
+    if found.owner in {app_role, work_role}:
+        faults.append(f"Migrate as the owner of the database: {found.owner} runs the service and may own nothing.")
+    if faults:
+        raise Misconfigured(tuple(faults))
 
 
 app = typer.Typer(
@@ -141,14 +163,17 @@ DatabaseUrl = Annotated[
     str, typer.Option(envvar="KETENBRUG_DATABASE_URL", show_envvar=True, help="Where the owner finds the database.")
 ]
 AppRole = Annotated[str, typer.Option(help="The role that the service runs as; it must exist.")]
+WorkRole = Annotated[str, typer.Option(help="The role that `ketenbrug work` runs as, a member of the other one.")]
 
 
 @app.callback(invoke_without_command=True)
-def up(context: typer.Context, database_url: DatabaseUrl, app_role: AppRole = APPLICATION) -> None:
+def up(
+    context: typer.Context, database_url: DatabaseUrl, app_role: AppRole = APPLICATION, work_role: WorkRole = WORK
+) -> None:
     """Bring the database to this release. Does nothing when it is there already."""
-    context.obj = (database_url, app_role)
+    context.obj = (database_url, app_role, work_role)
     if context.invoked_subcommand is None:
-        upgrade(database_url, app_role=app_role)
+        upgrade(database_url, app_role=app_role, work_role=work_role)
 
 
 @app.command("down")
@@ -157,8 +182,8 @@ def down(
     revision: Annotated[str, typer.Argument(help="`base` removes everything; before 0004, every seal.")],
 ) -> None:
     """Take the database back to a revision. What later revisions held is lost."""
-    database_url, app_role = context.obj
-    downgrade(database_url, app_role=app_role, revision=revision)
+    database_url, app_role, work_role = context.obj
+    downgrade(database_url, app_role=app_role, work_role=work_role, revision=revision)
 
 
 @app.command("check")

@@ -65,6 +65,7 @@ def _description(running: Running) -> dict[str, Any]:
         "tokenEndpoint": f"{running.issuer}/oauth/token",
         "databaseUrl": running.database_url,
         "applicationDatabaseUrl": running.application_url,
+        "workDatabaseUrl": running.work_url,
         "clients": {
             key: {
                 "clientId": each.client_id,

@@ -29,10 +29,13 @@ def serve(
     work: Annotated[bool, typer.Option(help="Keep one `ketenbrug work` running as a child.")] = True,
     with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
-    """Serve the API. Refuses to start on unsafe settings, with every fault at once."""
+    """Serve the API. Refuses to start on unsafe settings, with every fault at once.
+
+    Needs KETENBRUG_DATABASE_URL, as the application role, and keys; the child also needs KETENBRUG_WORK_DATABASE_URL.
+    """
     # Uvicorn raises the signal that ended it once more: so we leave through every `finally`, and stop the worker.
     signal.signal(signal.SIGTERM, _end)
-    found = checks.may_work() if work else checks.may_serve()
+    found = checks.may_do_both() if work else checks.may_serve()
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     with metrics.told(found.metrics_host, found.metrics_port), _worker(start=work):

@@ -66,7 +66,10 @@ _MINUTE: Final = 60.0
 def work(
     *, with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False
 ) -> None:
-    """Run the background tasks until told to stop. Several may run; one of them leads at a time."""
+    """Run the background tasks until told to stop. Several may run; one of them leads at a time.
+
+    Needs KETENBRUG_WORK_DATABASE_URL, as the role that alone writes the log, and keys.
+    """
     found = checks.may_work()
     trusted = _policy(found)
     with metrics.told(found.metrics_host, found.metrics_port):

@@ -101,7 +101,8 @@ class Cluster:
             if not cluster._data.exists():
                 cluster._make()
             cluster._serve(None)
-            databases.ensure_roles(cluster.superuser_url(), cluster._passwords)
+            members: dict[str, str] = {databases.Role.WORK: databases.Role.APPLICATION}
+            databases.ensure_roles(cluster.superuser_url(), cluster._passwords, members)
             undo.pop_all()
         return cluster
 
@@ -241,18 +242,21 @@ class Cluster:
 
 
 def _passwords(directory: Path) -> dict[str, str]:
-    """One password for each role, made once, on disk before the cluster that takes them."""
+    """One password for each role, made once, on disk before the cluster that takes them.
+
+    A role of a later release than the directory gets its own when that release comes.
+    """
     file = directory / "secrets.json"
-    if not file.exists():
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if passwords := {role: secrets.token_urlsafe(24) for role in databases.Role if role not in kept}:
         fresh = file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
-            json.dump({role: secrets.token_urlsafe(24) for role in databases.Role}, writing)
+            json.dump(kept | passwords, writing)
             writing.flush()
             os.fsync(writing.fileno())
         fresh.rename(file)
-    passwords: dict[str, str] = json.loads(file.read_text())
-    return passwords
+    return kept | passwords
 
 
 def _free_port() -> int:

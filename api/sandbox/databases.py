@@ -1,7 +1,8 @@
 """Our roles and databases in a PostgreSQL server that may be used for demo, sandbox and tests.
 
-Two roles stand beside the superuser: the owner, who owns each database and runs the migrations, and the application,
-who owns nothing and has what revision 0002 grants. All functions block: in an event loop, call them in a thread.
+Three roles stand beside the superuser: the owner, who owns each database and runs the migrations; the application,
+which owns nothing and has what the revisions grant; and that of `ketenbrug work`, a member of it. All functions block:
+in an event loop, call them in a thread.
 """
 
 from __future__ import annotations
@@ -23,20 +24,22 @@ class Role(StrEnum):
     SUPERUSER = "postgres"
     OWNER = "ketenbrug_owner"
     APPLICATION = "ketenbrug_app"
+    WORK = "ketenbrug_work"
 
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
-def ensure_roles(url: str, passwords: Mapping[str, str]) -> None:
-    """Make the roles that are not there, with these passwords. They may log in and nothing else."""
+def ensure_roles(url: str, passwords: Mapping[str, str], members: Mapping[str, str] | None = None) -> None:
+    """Make the roles that are not there, with these passwords. They may log in; `members` says who is also whom."""
     there = {row["rolname"] for row in _run(url, "SELECT rolname FROM pg_roles")}
-    makings = (
+    makings = [
         f"CREATE ROLE {_name(role)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(password)}"
         for role, password in passwords.items()
         if role not in there
-    )
-    _run(url, *makings)
+    ]
+    joinings = (f"GRANT {_name(group)} TO {_name(member)}" for member, group in (members or {}).items())
+    _run(url, *makings, *joinings)
 
 
 def drop_roles(url: str, *roles: str) -> None:

@@ -50,13 +50,11 @@ DESCRIPTION: Final = "sandbox.json"
 
 @dataclass
 class Running:
-    """A sandbox that runs. `database_url` is its owner's; the service uses another role."""
+    """A sandbox that runs."""
 
     directory: Path
     base_url: str
     issuer: str
-    database_url: str = field(repr=False)
-    application_url: str = field(repr=False)
     credentials: dict[str, Credentials] = field(repr=False)
     environment: dict[str, str] = field(repr=False)
     cluster: Cluster
@@ -88,27 +86,39 @@ class Running:
             credentials, keys = directory / "credentials.json", directory / "keys"
             if not credentials.exists():
                 _begin_anew(cluster, directory)
-            owner, application = cluster.url(Role.OWNER, NAME), cluster.url(Role.APPLICATION, NAME)
-            _migrate(owner)
+            _migrate(cluster.url(Role.OWNER, NAME))
             if not keys.exists():
                 keyfile.create(keys)
                 _take_sealed_posts(keys)
-            kept = _furnished(credentials, application, keys, people)
+            kept = _furnished(credentials, cluster.url(Role.APPLICATION, NAME), keys, people)
             issuer = f"http://127.0.0.1:{chosen}"
-            environment = _environment(application, keys, issuer, chosen, workers) | dict(more or {})
+            environment = _environment(cluster, keys, issuer, chosen, workers) | dict(more or {})
             running = stack.enter_context(Service.start(environment, issuer, said))
             return cls(
                 directory,
                 f"{issuer}/v1",
                 issuer,
-                owner,
-                application,
                 kept,
                 environment,
                 cluster,
                 running,
                 stack.pop_all(),
             )
+
+    @property
+    def database_url(self) -> str:
+        """The database, as its owner finds it."""
+        return self.cluster.url(Role.OWNER, NAME)
+
+    @property
+    def application_url(self) -> str:
+        """The same, as the service does."""
+        return self.cluster.url(Role.APPLICATION, NAME)
+
+    @property
+    def work_url(self) -> str:
+        """The same, as `ketenbrug work` does."""
+        return self.cluster.url(Role.WORK, NAME)
 
     def __enter__(self) -> Self:
         return self
@@ -193,10 +203,11 @@ async def _populate(url: str, keys: keyfile.KeyFile, people: int) -> dict[str, M
 _RATES: Final = ("REQUESTS", "LOOKUPS", "SAME_PERSON", "TOKENS", "INTROSPECTIONS")
 
 
-def _environment(url: str, keys: Path, issuer: str, port: int, workers: int) -> dict[str, str]:
+def _environment(cluster: Cluster, keys: Path, issuer: str, port: int, workers: int) -> dict[str, str]:
     """What the service is told."""
     return _inherited() | {
-        "KETENBRUG_DATABASE_URL": url,
+        "KETENBRUG_DATABASE_URL": cluster.url(Role.APPLICATION, NAME),
+        "KETENBRUG_WORK_DATABASE_URL": cluster.url(Role.WORK, NAME),
         "KETENBRUG_KEY_FILE": str(keys),
         "KETENBRUG_PUBLIC_URL": issuer,
         "KETENBRUG_PORT": str(port),

@@ -41,8 +41,8 @@ TABLES = ("entry", "entry_first", "leaf", "tile", "checkpoint")
 
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
-    """As the application, of a database with a log of 300 entries that was also signed at 100."""
-    made: Any = await asyncpg.connect(database.app_url)
+    """As `ketenbrug work`, of a database with a log of 300 entries that was also signed at 100."""
+    made: Any = await asyncpg.connect(database.work_url)
     for count in (100, SIZE - 100):
         await append(made, count)
         await settle(made)
@@ -63,13 +63,55 @@ async def found(connection: Any, directory: Path) -> str:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("deed", ["UPDATE audit.{0} SET {1} = {1}", "DELETE FROM audit.{0}", "TRUNCATE audit.{0}"])
 async def test_plain_rewriting_is_refused_at_once(database: servers.Database, table: str, deed: str) -> None:
-    """By rights to the application, by triggers to the owner and to a superuser who left them in place."""
+    """By rights to the roles of processes, by triggers to the owner and to a superuser who left them in place."""
     column = {"entry": "leaf", "entry_first": "leaf", "leaf": "entry_id", "tile": "data", "checkpoint": "note"}[table]
-    for url in (database.app_url, database.owner_url, database.superuser_url):
+    for url in (database.app_url, database.work_url, database.owner_url, database.superuser_url):
         who: Any = await asyncpg.connect(url)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await who.execute(deed.format(table, column))
         await who.close()
+
+
+WRITINGS = (
+    "INSERT INTO audit.leaf (index, entry_id, leaf_hash) VALUES (300, 999, sha256('x'))",
+    "INSERT INTO audit.tile (level, n, width, data) VALUES (5, 0, 1, sha256('x'))",
+    "INSERT INTO audit.checkpoint (size, root, note) SELECT 301, root, note FROM audit.checkpoint",
+    "INSERT INTO audit.cosignature (size, vkey, line, at) VALUES (300, 'x', 'x', now())",
+    "DELETE FROM audit.cosignature",
+    "INSERT INTO audit.verifier (vkey, at) VALUES ('x', now())",
+    "INSERT INTO audit.generation (number, origin) VALUES (2, 'x')",
+    "INSERT INTO audit.retention (below, at) VALUES (256, now())",
+    "INSERT INTO audit.projection (index) VALUES (300)",
+    "UPDATE audit.projection SET action = 'nothing.happened'",
+    "DELETE FROM audit.projection_person",
+    "DELETE FROM audit.signal",
+    "UPDATE audit.signal_state SET size = 300",
+    "DELETE FROM audit.signal_state",
+    "DELETE FROM audit.signal_count",
+    "UPDATE audit.delivery SET next = 300",
+    "SELECT audit.turn_page(now())",
+    "SELECT setval('audit.entry_id_seq', 1)",
+    "INSERT INTO audit.entry (id, leaf) VALUES (1, '{}')",
+    "INSERT INTO audit.entry_first (leaf) VALUES ('{}')",
+)
+
+
+@pytest.mark.usefixtures("connection")
+async def test_writing_the_log_with_the_credentials_of_the_service_is_refused_at_once(
+    database: servers.Database,
+) -> None:
+    """Whoever stole them appends entries, which stay and show, and does nothing else to the log.
+
+    `test_the_rights_on_the_log_are_these_and_no_others` holds that no table is forgotten here.
+    """
+    stolen: Any = await asyncpg.connect(database.app_url)
+    for deed in WRITINGS:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await stolen.execute(deed)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await settle(stolen)
+    await append(stolen, 1)
+    await stolen.close()
 
 
 async def test_update_is_found_at_the_next_check_and_named(
@@ -121,9 +163,9 @@ async def test_hiding_an_entry_from_the_search_is_found_when_it_is_compared(
     seen = leaf(action="dossiers.read", disclosed={"identity": []}, persons=[str(UUID(int=1)), str(UUID(int=2))])
     await connection.execute(APPEND, seen)
     await settle(connection)
-    assert await keeping._astray(database.owner_url) == []
+    assert await keeping._astray(database.app_url) == []
     await tamper(database, deed)
-    assert await keeping._astray(database.owner_url) == [SIZE]
+    assert await keeping._astray(database.app_url) == [SIZE]
 
 
 async def test_delete_before_it_is_sequenced_is_found_by_the_receipt(
@@ -295,7 +337,7 @@ async def test_a_clock_that_is_set_back_hides_neither_the_order_nor_the_delay(
     """The order is that of the transactions; the time is in the entry and shows; the delay is measured twice."""
     yesterday = datetime.now(UTC) - timedelta(days=1)  # noqa: TID251 - the attack
     await connection.execute(APPEND, leaf(at=yesterday.strftime("%Y-%m-%dT%H:%M:%S.%fZ")))
-    pool = await Database.open(database.app_url, size=1)
+    pool = await Database.open(database.work_url, size=1)
     delay = MergeDelay(30, now)
     await delay.look(pool)
     assert delay.late()

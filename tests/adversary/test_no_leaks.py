@@ -405,7 +405,7 @@ def test_no_trace_holds_any(played: Played) -> None:
     kept, register = Kept(), Register("https://register.example", "https://exchange.example/")
 
     async def deliver() -> None:
-        database = await Database.open(played.running.application_url, size=1)
+        database = await Database.open(played.running.work_url, size=1)
         sender = Logbook(database, kept, "https://a.example", register, settings.now, settled=timedelta())
         try:
             while await sender.deliver():

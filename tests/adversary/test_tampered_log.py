@@ -31,7 +31,7 @@ SIZE = 300
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
     """As the application, of a database with a log of 300 entries that was also signed at 100."""
-    made: Any = await asyncpg.connect(database.app_url)
+    made: Any = await asyncpg.connect(database.work_url)
     for count in (100, SIZE - 100):
         await append(made, count)
         await settle(made)

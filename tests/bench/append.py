@@ -155,7 +155,7 @@ def _sequenced(cluster: Cluster) -> float:
 def _turn(cluster: Cluster) -> float:
     cluster.create(_ALONE, template=_WAITS)
     try:
-        return work.run(_integrated(cluster.url(Role.APPLICATION, _ALONE)))
+        return work.run(_integrated(cluster.url(Role.WORK, _ALONE)))
     finally:
         cluster.drop(_ALONE)
 

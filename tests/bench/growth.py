@@ -122,7 +122,7 @@ async def _measured(cluster: Cluster, directory: Path) -> tuple[list[Log], bool]
         name = f"growth_{size}"
         await asyncio.to_thread(cluster.create, name)
         await asyncio.to_thread(migrate.upgrade, cluster.url(Role.OWNER, name))
-        each = Log(size, await asyncpg.connect(cluster.url(Role.APPLICATION, name)))
+        each = Log(size, await asyncpg.connect(cluster.url(Role.WORK, name)))
         rate = await each.fill(directory)
         owner: Any = await asyncpg.connect(cluster.superuser_url(name))
         await owner.execute("VACUUM ANALYZE", timeout=600)

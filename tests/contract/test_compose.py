@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from api.settings import Settings
+from api.settings import Settings, WorkSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,14 +97,11 @@ def test_the_commands_are_those_of_the_command_line(services: dict[str, Any]) ->
 @pytest.mark.parametrize("name", OURS)
 def test_an_environment_holds_settings_that_there_are(services: dict[str, Any], name: str) -> None:
     """A misspelt setting would be passed over in silence; a missing one would stop the start."""
-    given = {
-        variable.removeprefix("KETENBRUG_").lower()
-        for variable in services[name]["environment"]
-        if variable.startswith("KETENBRUG_")
-    }
-    assert given <= set(Settings.model_fields)
-    needed = {setting for setting, field in Settings.model_fields.items() if field.is_required()}
-    assert name == "migrate" or needed <= given
+    given = {variable for variable in services[name]["environment"] if variable.startswith("KETENBRUG_")}
+    fields = (WorkSettings if name == "work" else Settings).model_fields
+    known = {str(field.validation_alias or f"KETENBRUG_{setting.upper()}"): field for setting, field in fields.items()}
+    assert given <= set(known)
+    assert name == "migrate" or {variable for variable, field in known.items() if field.is_required()} <= given
 
 
 def test_it_listens_where_the_health_check_asks(services: dict[str, Any]) -> None:
@@ -128,17 +125,17 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any], services: dict[st
 
 
 def test_each_gets_the_secrets_that_it_needs_and_no_others(services: dict[str, Any]) -> None:
-    """The running service never holds the owner's password; only what makes the roles holds the superuser's."""
+    """No running service holds the owner's password or another's; only what makes the roles holds the superuser's."""
     held = {
         name: {each if isinstance(each, str) else each["source"] for each in service["secrets"]}
         for name, service in services.items()
     }
     assert held == {
         "db": {"database_superuser_password"},
-        "roles": {"database_superuser_password", "database_owner_password", "database_app_password"},
+        "roles": {f"database_{who}_password" for who in ("superuser", "owner", "app", "work")},
         "migrate": {"database_owner_password"},
         "api": {"database_app_password", "keys"},
-        "work": {"database_app_password", "keys"},
+        "work": {"database_work_password", "keys"},
     }
 
 
@@ -164,15 +161,20 @@ def test_the_database_is_reached_by_our_services_only(compose: dict[str, Any], s
     assert all(port.startswith("127.0.0.1:") for port in services["api"]["ports"])
 
 
-def test_the_owner_migrates_and_the_application_serves(services: dict[str, Any]) -> None:
+def test_each_enters_the_database_as_a_role_of_its_own(services: dict[str, Any]) -> None:
+    """And by no other way: the API knows none into the log, which the background work alone writes."""
     users = {
-        name: re.match(r"postgresql://(\w+)@", services[name]["environment"]["KETENBRUG_DATABASE_URL"]) for name in OURS
+        name: [
+            user[1]
+            for variable, value in services[name]["environment"].items()
+            if "DATABASE_URL" in variable and (user := re.match(r"postgresql://(\w+)@", value))
+        ]
+        for name in OURS
     }
-    assert {name: user and user[1] for name, user in users.items()} == {
-        "migrate": "ketenbrug_owner",
-        "api": "ketenbrug_app",
-        "work": "ketenbrug_app",
-    }
+    assert users == {"migrate": ["ketenbrug_owner"], "api": ["ketenbrug_app"], "work": ["ketenbrug_work"]}
+    made = services["roles"]["entrypoint"][-1]
+    assert "GRANT ketenbrug_app TO ketenbrug_work;" in made
+    assert "GRANT ketenbrug_work" not in made
 
 
 def test_the_signer_guard_outlives_its_container_and_is_not_the_databases(

@@ -171,13 +171,17 @@ def served(module_database: servers.Database, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("load")
     keyfile.create(folder / "keys")
     members = asyncio.run(_furnished(module_database.app_url))
-    at = urlsplit(module_database.app_url)
+    at, beside = urlsplit(module_database.app_url), urlsplit(module_database.work_url)
     port = live.free_port()
     issuer = f"http://127.0.0.1:{port}"
     with closing(Door(at.hostname or "127.0.0.1", at.port or 5432)) as door:
-        who = at.netloc.rpartition("@")[0]
+        behind = [
+            urlunsplit(each._replace(netloc=f"{each.netloc.rpartition('@')[0]}@127.0.0.1:{door.port}"))
+            for each in (at, beside)
+        ]
         settings = {
-            "database_url": urlunsplit(at._replace(netloc=f"{who}@127.0.0.1:{door.port}")),
+            "database_url": behind[0],
+            "work_database_url": behind[1],
             "key_file": folder / "keys",
             "log_guard": folder / "guard",
             "public_url": issuer,

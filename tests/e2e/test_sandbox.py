@@ -40,6 +40,7 @@ def test_its_description_has_what_others_rely_on_and_nothing_more(sandbox: Sandb
         "tokenEndpoint",
         "databaseUrl",
         "applicationDatabaseUrl",
+        "workDatabaseUrl",
         "clients",
         "samples",
     }

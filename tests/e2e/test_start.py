@@ -38,44 +38,73 @@ def refused(*words: str, **settings: object) -> list[str]:
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
-    if password := urlsplit(str(settings.get("database_url", ""))).password:
-        assert password not in ended.stderr
+    for name in ("database_url", "work_database_url"):
+        if password := urlsplit(str(settings.get(name, ""))).password:
+            assert password not in ended.stderr
     lines = ended.stderr.splitlines()
     assert all(line.startswith("- ") for line in lines), ended.stderr
     return lines
 
 
 def test_every_fault_is_told_at_once(empty_database: servers.Database, tmp_path: Path) -> None:
-    """Plain HTTP on a real host, no key file, no tables."""
+    """Plain HTTP on a real host, no key file, no tables, and nothing said of the worker beside it."""
     found = refused("serve", database_url=empty_database.app_url, public_url=UNSAFE, key_file=tmp_path / "absent")
 
-    assert len(found) == 3
+    assert len(found) == 4
     assert "http is for loopback only" in found[0]
     assert "does not exist" in found[1]
     assert "run `ketenbrug migrate`" in found[2]
+    assert "KETENBRUG_WORK_DATABASE_URL" in found[3]
 
 
 def test_keys_open_to_others_and_a_role_that_could_rewrite_the_log(database: servers.Database, keys: Path) -> None:
     """The owner of the tables may not serve: it could change what was logged."""
     keys.chmod(0o644)
 
-    found = refused("serve", database_url=database.owner_url, public_url="https://ketenbrug.example.org", key_file=keys)
+    found = refused(
+        "serve", "--no-work", database_url=database.owner_url, public_url="https://ketenbrug.example.org", key_file=keys
+    )
 
     assert len(found) >= 2
     assert str(keys) in found[0]
     assert "this role owns the tables" in found[1]
 
 
-@pytest.mark.parametrize("command", ["serve", "work"])
-def test_without_any_setting_it_names_those_that_it_needs(command: str) -> None:
-    assert [line.split(":")[0] for line in refused(command)] == [
-        "- KETENBRUG_DATABASE_URL",
-        "- KETENBRUG_PUBLIC_URL",
-    ]
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        (("serve", "--no-work"), ["DATABASE_URL", "PUBLIC_URL"]),
+        (("serve",), ["DATABASE_URL", "PUBLIC_URL", "WORK_DATABASE_URL"]),
+        (("work",), ["PUBLIC_URL", "WORK_DATABASE_URL"]),
+    ],
+)
+def test_without_any_setting_it_names_those_that_it_needs(command: tuple[str, ...], needed: list[str]) -> None:
+    assert sorted(line.split(":")[0] for line in refused(*command)) == [f"- KETENBRUG_{each}" for each in needed]
+
+
+def test_nobody_writes_the_log_by_the_role_of_another(database: servers.Database, keys: Path) -> None:
+    """Each process has its own way into the database, takes none in its place, and says which statement makes it."""
+    safe = {"public_url": "https://ketenbrug.example", "key_file": keys}
+    ways = {"database_url": database.app_url, "work_database_url": database.work_url}
+    for command in ("serve", "work"):
+        (said,) = refused(command, database_url=database.app_url, **safe)
+        assert said.startswith("- KETENBRUG_WORK_DATABASE_URL: ")
+        assert "CREATE ROLE ketenbrug_work LOGIN IN ROLE ketenbrug_app" in said
+        (said,) = refused(command, **ways | {"work_database_url": database.app_url}, **safe)
+        assert "KETENBRUG_WORK_DATABASE_URL: this role may not write the log" in said
+    (said,) = refused("serve", **ways | {"database_url": database.work_url}, **safe)
+    assert "KETENBRUG_DATABASE_URL: this role could write the log" in said
+    both = refused("serve", database_url=database.owner_url, work_database_url=database.owner_url, **safe)
+    assert [said.split(": ", 1)[1].split(";")[0] for said in both] == [
+        "this role owns the tables",
+        "this role could rewrite the audit log",
+    ] * 2
 
 
 def test_a_database_that_does_not_answer_is_told_without_its_password(keys: Path) -> None:
-    found = refused("work", database_url=live.PRODUCTION, public_url="https://ketenbrug.example.org", key_file=keys)
+    found = refused(
+        "work", work_database_url=live.PRODUCTION, public_url="https://ketenbrug.example.org", key_file=keys
+    )
 
     assert len(found) == 1
     assert "does not answer" in found[0]
@@ -87,14 +116,14 @@ def test_a_machine_whose_guard_is_not_the_logs_does_not_start_to_sign(
     """A second host, or one that lost its guard: it is told before it serves. Adopting makes a new guard, once."""
 
     async def log() -> None:
-        connection = await asyncpg.connect(database.app_url)
+        connection = await asyncpg.connect(database.work_url)
         await append(connection, 3)
         await settle(connection)
         await connection.close()
 
     asyncio.run(log())
     settings = {"public_url": "https://ketenbrug.example", "log_origin": ORIGIN, "log_guard": tmp_path / "guard"}
-    (said,) = refused("work", database_url=database.app_url, key_file=keys, **settings)
+    (said,) = refused("work", work_database_url=database.work_url, key_file=keys, **settings)
     assert "guard-missing" in said
     assert "ketenbrug audit adopt" in said
 
@@ -104,7 +133,7 @@ def test_a_machine_whose_guard_is_not_the_logs_does_not_start_to_sign(
     again = live.command("audit", "adopt", database_url=database.owner_url, **settings)
     assert again.returncode == 1
     assert "nothing-to-adopt" in again.stderr
-    (said,) = refused("work", database_url=database.app_url, key_file=keys, **settings)
+    (said,) = refused("work", work_database_url=database.work_url, key_file=keys, **settings)
     assert "guard-of-another-key" in said, "it was signed by the key of the tests"
 
 
@@ -112,9 +141,9 @@ def test_witnesses_that_cannot_be_read_are_told_before_anything_starts(
     database: servers.Database, keys: Path, tmp_path: Path
 ) -> None:
     settings = {"public_url": "https://ketenbrug.example", "log_guard": tmp_path / "guard", "key_file": keys}
-    absent = refused("work", database_url=database.app_url, log_witnesses=tmp_path / "absent", **settings)
+    absent = refused("work", work_database_url=database.work_url, log_witnesses=tmp_path / "absent", **settings)
     (tmp_path / "policy").write_text("quorum nobody\n")
-    wrong = refused("work", database_url=database.app_url, log_witnesses=tmp_path / "policy", **settings)
+    wrong = refused("work", work_database_url=database.work_url, log_witnesses=tmp_path / "policy", **settings)
     assert [len(absent), len(wrong)] == [1, 1]
     assert "KETENBRUG_LOG_WITNESSES" in absent[0]
     assert "line 1: is not a line of a policy" in wrong[0]
@@ -126,7 +155,7 @@ def test_a_library_that_publishing_needs_is_told_before_anything_starts(
     (tmp_path / "botocore.py").write_text("raise ModuleNotFoundError")
     settings = {"public_url": "https://ketenbrug.example", "log_guard": tmp_path / "guard", "key_file": keys}
     bucket = {"log_bucket_url": "https://log.s3.example", "PYTHONPATH": tmp_path}
-    (said,) = refused("work", database_url=database.app_url, **settings, **bucket)
+    (said,) = refused("work", work_database_url=database.work_url, **settings, **bucket)
     assert "KETENBRUG_LOG_BUCKET_URL: needs a library: install ketenbrug[s3]" in said
 
 

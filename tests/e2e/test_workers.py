@@ -53,6 +53,7 @@ def addresses(database: servers.Database, tmp_path_factory: pytest.TempPathFacto
         for each in found:
             settings = {
                 "database_url": database.app_url,
+                "work_database_url": database.work_url,
                 "key_file": folder / "keys",
                 "log_guard": folder / "guard",
                 "public_url": found[0],

@@ -113,6 +113,7 @@ def test_two_machines_sign_one_log_and_a_third_with_a_guard_of_its_own_does_not_
     keyfile.create(tmp_path / "keys")
     settings = {
         "database_url": database.app_url,
+        "work_database_url": database.work_url,
         "key_file": tmp_path / "keys",
         "public_url": "https://ketenbrug.example",
         "log_guard_region": REGION,
@@ -149,6 +150,7 @@ def test_the_log_is_published_while_it_grows_and_taken_out_with_a_reason(
     keyfile.create(tmp_path / "keys")
     settings = {
         "database_url": database.app_url,
+        "work_database_url": database.work_url,
         "key_file": tmp_path / "keys",
         "public_url": "https://ketenbrug.example",
         "log_guard_url": f"{bucket}/published",

@@ -43,6 +43,7 @@ def trusting(
     jwk = ECKey.generate_key("P-256", auto_kid=True)
     settings = {
         "database_url": sandbox.description()["applicationDatabaseUrl"],
+        "work_database_url": sandbox.description()["workDatabaseUrl"],
         "key_file": sandbox.directory / "keys",
         "public_url": address,
         "port": port,

@@ -110,6 +110,7 @@ def place(sandbox: live.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
     _papers(made, at)
     given = {
         "database_url": told["applicationDatabaseUrl"],
+        "work_database_url": told["workDatabaseUrl"],
         "key_file": sandbox.directory / "keys",
         "public_url": made.public,
         "port": made.port,

@@ -64,6 +64,7 @@ def town(sandbox: live.Sandbox, node: Node, tmp_path_factory: pytest.TempPathFac
     address, told = f"http://127.0.0.1:{port}", sandbox.description()
     settings = {
         "database_url": told["applicationDatabaseUrl"],
+        "work_database_url": told["workDatabaseUrl"],
         "key_file": sandbox.directory / "keys",
         "public_url": address,
         "port": port,

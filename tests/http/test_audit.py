@@ -62,7 +62,7 @@ async def integrate(world: World) -> int:
 
 @pytest.fixture
 async def world(database: servers.Database) -> AsyncIterator[World]:
-    async with opened(database.app_url) as made:
+    async with opened(database.work_url) as made:
         routing.join(made.inner, audit.routes, "/v1")
         paging.install(made.inner, Mac(bytes(32)))
         yield made

@@ -27,7 +27,7 @@ BY = kit.key("es256")
 
 @pytest.fixture
 async def world(database: servers.Database) -> AsyncIterator[World]:
-    async with opened(database.app_url) as made:
+    async with opened(database.work_url) as made:
         routing.join(made.inner, log.routes)
         yield made
 

@@ -29,7 +29,7 @@ INTROSPECT = "oauth.introspect-token"
 
 @pytest.fixture
 async def world(database: servers.Database) -> AsyncIterator[World]:
-    async with opened(database.app_url) as made:
+    async with opened(database.work_url) as made:
         await made.client(BY)
         await made.client(OTHER, "ngo-two")
         operator = await made.organisation("an operator", Party.OPERATOR)

@@ -26,7 +26,7 @@ OVER = 76
 
 @pytest.fixture
 async def world(database: servers.Database) -> AsyncIterator[World]:
-    async with opened(database.app_url) as made:
+    async with opened(database.work_url) as made:
         await made.client(BY)
         made.clock.now = made.clock.now.replace(second=0, microsecond=0)
         yield made

@@ -1,4 +1,4 @@
-"""How tests of the store reach their database: as the application does."""
+"""How tests of the store reach their database: as `ketenbrug work`, which does all that the application does."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
     """A connection."""
-    made: Any = await asyncpg.connect(database.app_url)
+    made: Any = await asyncpg.connect(database.work_url)
     yield made
     await made.close()
 
 
 @pytest.fixture
 async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    """The service's own pool."""
-    opened = await Database.open(database.app_url, size=8)
+    """The pool of a process."""
+    opened = await Database.open(database.work_url, size=8)
     yield opened
     await opened.close()

@@ -36,7 +36,7 @@ WIPED = "TRUNCATE audit.entry, audit.leaf, audit.tile, audit.checkpoint, audit.p
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
     """As the application, of a database with a log of 40 entries."""
-    made: Any = await asyncpg.connect(database.app_url)
+    made: Any = await asyncpg.connect(database.work_url)
     await append(made, 40)
     await settle(made)
     yield made

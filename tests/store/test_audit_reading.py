@@ -264,7 +264,7 @@ def files(directory: Path) -> list[str]:
 
 async def test_of_earlier_days_the_last_cosignatures_are_kept(connection: Any, database: servers.Database) -> None:
     await integrated(connection, 1, 2, 3)
-    later = await Database.open(database.app_url, size=1)
+    later = await Database.open(database.work_url, size=1)
     for days, left in ((0, [0, 1, 2, 3]), (2, [3])):
         unit = later.unit(now() + timedelta(days=days))
         await witnessing.sweep(unit)

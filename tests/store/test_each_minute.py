@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=1)
+    opened = await Database.open(database.work_url, size=1)
     yield opened
     await opened.close()
 

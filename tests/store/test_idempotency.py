@@ -54,7 +54,7 @@ class Keys:
 
 @pytest.fixture
 async def keys(database: servers.Database) -> AsyncIterator[Keys]:
-    pool = await Database.open(database.app_url, size=10, wait=20)
+    pool = await Database.open(database.work_url, size=10, wait=20)
     yield Keys(pool)
     await pool.close()
 

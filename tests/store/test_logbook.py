@@ -122,7 +122,7 @@ def _served() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def pool(database: servers.Database) -> AsyncIterator[Database]:
-    opened = await Database.open(database.app_url, size=4, wait=LONG)
+    opened = await Database.open(database.work_url, size=4, wait=LONG)
     yield opened
     await opened.close()
 

@@ -50,7 +50,7 @@ def delay(clocks: Clocks) -> MergeDelay:
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
     """As the application, of a database with a log of one entry."""
-    made: Any = await asyncpg.connect(database.app_url)
+    made: Any = await asyncpg.connect(database.work_url)
     await made.execute(APPEND, leaf())
     await settle(made)
     yield made

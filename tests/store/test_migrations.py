@@ -17,6 +17,7 @@ import api
 from api.cli import migrate
 from api.errors import Misconfigured
 from api.storage.base import SCHEMAS
+from tests.audit_store import append, settle
 
 if TYPE_CHECKING:
     from tests.servers import Database
@@ -104,8 +105,8 @@ async def test_the_database_that_migrations_make_is_the_one_that_the_models_make
 async def test_down_to_base_leaves_nothing(empty_database: Database) -> None:
     """Up, down and up again: a release can be taken back."""
     for _ in range(2):
-        await asyncio.to_thread(lambda: migrate.upgrade(empty_database.owner_url, app_role=empty_database.app_role))
-        await asyncio.to_thread(lambda: migrate.downgrade(empty_database.owner_url, app_role=empty_database.app_role))
+        await asyncio.to_thread(lambda: migrate.upgrade(empty_database.owner_url, **empty_database.roles))
+        await asyncio.to_thread(lambda: migrate.downgrade(empty_database.owner_url, **empty_database.roles))
         connection: Any = await asyncpg.connect(empty_database.superuser_url)
         left = await connection.fetch(
             """SELECT nspname FROM pg_namespace WHERE nspname = ANY($1)
@@ -119,7 +120,7 @@ async def test_down_to_base_leaves_nothing(empty_database: Database) -> None:
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
-    migrate.upgrade(database.owner_url, app_role=database.app_role)
+    migrate.upgrade(database.owner_url, **database.roles)
     assert migrate.check(database.owner_url) == ()
 
 
@@ -128,7 +129,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_database: Da
     in_the_way = "CREATE SCHEMA audit"  # of revision 0001, which makes the other schemas first
     migrate.run(empty_database.owner_url, lambda connection: execute(connection, in_the_way))
     with pytest.raises(Exception, match="already exists"):
-        migrate.upgrade(empty_database.owner_url, app_role=empty_database.app_role)
+        migrate.upgrade(empty_database.owner_url, **empty_database.roles)
     there = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('keys', 'oauth', 'consent', 'exchange')"
     assert migrate.run(empty_database.owner_url, lambda connection: connection.exec_driver_sql(there).scalar()) == 0
 
@@ -143,12 +144,12 @@ INSERT INTO consent.supersession VALUES (gen_random_uuid(), gen_random_uuid(), 1
 @pytest.mark.parametrize(("before", "insert"), [("0003", PERSON), ("0020", SUPERSESSION)])
 def test_rows_without_a_seal_are_not_taken_over(empty_database: Database, before: str, insert: str) -> None:
     """The revision that brings row seals says what to do, and leaves the database as it was."""
-    owner, role = empty_database.owner_url, empty_database.app_role
-    migrate.upgrade(owner, app_role=role, revision=before)
+    owner, roles = empty_database.owner_url, empty_database.roles
+    migrate.upgrade(owner, **roles, revision=before)
     for each in insert.split(";"):
         migrate.run(owner, partial(execute, sql=each))
     with pytest.raises(Misconfigured, match="stay on that release, or begin with an empty database"):
-        migrate.upgrade(owner, app_role=role)
+        migrate.upgrade(owner, **roles)
     at = "SELECT version_num FROM alembic_version"
     assert migrate.run(owner, lambda connection: connection.exec_driver_sql(at).scalar()) == before
 
@@ -172,27 +173,76 @@ SELECT id, dossier_id, category, media_type, added_at, NULL, 'too-much', now() F
 
 def test_the_release_before_never_hands_out_what_was_withdrawn(empty_database: Database) -> None:
     """While a hold keeps a document that was taken back, that release stays away; and it reads every event it meets."""
-    owner, role = empty_database.owner_url, empty_database.app_role
-    migrate.upgrade(owner, app_role=role, revision="0028")
+    owner, roles = empty_database.owner_url, empty_database.roles
+    migrate.upgrade(owner, **roles, revision="0028")
     for each in (*ALONE.split(";"), WITHDRAWN):
         migrate.run(owner, partial(execute, sql=each))
     with pytest.raises(Misconfigured, match="hand them out again"):
-        migrate.downgrade(owner, app_role=role, revision="0027")
+        migrate.downgrade(owner, **roles, revision="0027")
     migrate.run(owner, partial(execute, sql="DELETE FROM exchange.document"))
-    migrate.downgrade(owner, app_role=role, revision="0027")
+    migrate.downgrade(owner, **roles, revision="0027")
     types = "SELECT array_agg(type) FROM exchange.event"
     left = migrate.run(owner, lambda connection: connection.exec_driver_sql(types).scalar())
     assert left == ["dossier.document-stored"]
 
 
-def test_the_application_role_must_be_there(empty_database: Database) -> None:
-    with pytest.raises(Misconfigured, match="nobody_made_this is not there"):
-        migrate.upgrade(empty_database.owner_url, app_role="nobody_made_this")
+def test_the_roles_must_be_there(empty_database: Database) -> None:
+    """All that lacks is told at once, each with the statement that makes it."""
+    with pytest.raises(Misconfigured) as found:
+        migrate.upgrade(empty_database.owner_url, app_role="nobody_test", work_role="nobody_else_test")
+    assert [fault.split("as a superuser, ")[1] for fault in found.value.faults] == [
+        "CREATE ROLE nobody_test LOGIN.",
+        "CREATE ROLE nobody_else_test LOGIN IN ROLE nobody_test.",
+    ]
 
 
-def test_the_application_role_may_not_own_the_tables(empty_database: Database) -> None:
-    with pytest.raises(Misconfigured, match="may own nothing"):
-        migrate.upgrade(empty_database.app_url, app_role=empty_database.app_role)
+def test_no_role_of_the_service_may_own_the_tables(empty_database: Database) -> None:
+    for url in (empty_database.app_url, empty_database.work_url):
+        with pytest.raises(Misconfigured, match="may own nothing"):
+            migrate.upgrade(url, **empty_database.roles)
+
+
+def test_who_works_is_a_member_of_the_application_and_not_the_other_way_round(empty_database: Database) -> None:
+    """Told with the statement that mends it, which is tried."""
+    owner, app, work = empty_database.owner_url, empty_database.app_role, empty_database.work_role
+    superuser = empty_database.superuser_url
+    migrate.run(superuser, partial(execute, sql=f"REVOKE {app} FROM {work}"))
+    try:
+        with pytest.raises(Misconfigured) as found:
+            migrate.upgrade(owner, **empty_database.roles)
+        assert found.value.faults == (
+            f"The role {work} has not the rights of {app}: as a superuser, GRANT {app} TO {work}.",
+        )
+        migrate.run(superuser, partial(execute, sql=f"GRANT {work} TO {app}"))
+        with pytest.raises(Misconfigured, match=f"could write the log: as a superuser, REVOKE {work} FROM {app}"):
+            migrate.upgrade(owner, **empty_database.roles)
+        migrate.run(superuser, partial(execute, sql=f"REVOKE {work} FROM {app}"))
+    finally:
+        migrate.run(superuser, partial(execute, sql=f"GRANT {app} TO {work}"))
+    with pytest.raises(Misconfigured, match="they are two roles"):
+        migrate.upgrade(owner, app_role=app, work_role=app)
+    migrate.upgrade(owner, **empty_database.roles)
+
+
+async def test_a_log_goes_on_as_another_role_after_an_upgrade(empty_database: Database) -> None:
+    """Whoever wrote it until now writes it no more; what is there stays, and going back gives the right back."""
+    owner, roles = empty_database.owner_url, empty_database.roles
+    await asyncio.to_thread(migrate.upgrade, owner, **roles, revision="0038")
+    before: Any = await asyncpg.connect(empty_database.app_url)
+    await append(before, 300)
+    assert (await settle(before)).edge.size == 300
+    await append(before, 5)
+    await asyncio.to_thread(migrate.upgrade, owner, **roles)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await settle(before)
+    await append(before, 5)
+    after: Any = await asyncpg.connect(empty_database.work_url)
+    assert (await settle(after)).edge.size == 310
+    await asyncio.to_thread(migrate.downgrade, owner, **roles, revision="0038")
+    await append(before, 5)
+    assert (await settle(before)).edge.size == 315
+    await before.close()
+    await after.close()
 
 
 def test_every_module_that_declares_a_table_is_gathered() -> None:
@@ -210,12 +260,13 @@ def test_every_module_that_declares_a_table_is_gathered() -> None:
 
 def test_the_command_line_migrates_checks_and_goes_back(empty_database: Database) -> None:
     """`ketenbrug migrate` alone brings the database up."""
-    runner, role = CliRunner(), ("--app-role", empty_database.app_role)
+    runner = CliRunner()
+    roles = ("--app-role", empty_database.app_role, "--work-role", empty_database.work_role)
     owner = {"KETENBRUG_DATABASE_URL": empty_database.owner_url}
-    assert runner.invoke(migrate.app, role, env=owner).exit_code == 0
-    assert runner.invoke(migrate.app, [*role, "check"], env=owner).exit_code == 0
-    assert runner.invoke(migrate.app, [*role, "down", "base"], env=owner).exit_code == 0
-    differs = runner.invoke(migrate.app, [*role, "check"], env=owner)
+    assert runner.invoke(migrate.app, roles, env=owner).exit_code == 0
+    assert runner.invoke(migrate.app, [*roles, "check"], env=owner).exit_code == 0
+    assert runner.invoke(migrate.app, [*roles, "down", "base"], env=owner).exit_code == 0
+    differs = runner.invoke(migrate.app, [*roles, "check"], env=owner)
     assert differs.exit_code == 1
     assert "add_table" in differs.output
 

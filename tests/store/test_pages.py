@@ -151,7 +151,7 @@ async def test_whoever_appends_meanwhile_waits_for_nobody_and_no_id_comes_twice(
     connection: Any, pool: Database, database: servers.Database
 ) -> None:
     """Three workers turn at once, over a year; an entry that is open all the while is put in when it is committed."""
-    late: Any = await asyncpg.connect(database.app_url)
+    late: Any = await asyncpg.connect(database.work_url)
     transaction = late.transaction()
     await transaction.start()
     await late.execute(APPEND, leaf(late=True))
@@ -192,7 +192,7 @@ async def test_who_turns_while_the_log_is_adopted_tries_again(pool: Database, da
 async def test_a_page_guards_itself(pool: Database, database: servers.Database) -> None:
     """Who names the page instead of the table meets the same triggers, also as a replica; the service has no right."""
     await turn(pool, month(MARCH))
-    for url in (database.app_url, database.owner_url, database.superuser_url):
+    for url in (database.app_url, database.work_url, database.owner_url, database.superuser_url):
         who: Any = await asyncpg.connect(url)
         if url == database.superuser_url:
             await who.execute("SET session_replication_role = replica")
@@ -234,14 +234,14 @@ async def test_a_page_is_found_by_the_id_and_no_other_is_read(pool: Database, co
 
 async def test_what_was_there_is_the_first_page(empty_database: servers.Database, tmp_path: Path) -> None:
     """An upgrade takes a log over as it is, and back; the numbering goes on."""
-    owner, role = empty_database.owner_url, empty_database.app_role
-    await asyncio.to_thread(migrate.upgrade, owner, app_role=role, revision="0032")
-    before: Any = await asyncpg.connect(empty_database.app_url)
+    owner, roles = empty_database.owner_url, empty_database.roles
+    await asyncio.to_thread(migrate.upgrade, owner, **roles, revision="0032")
+    before: Any = await asyncpg.connect(empty_database.work_url)
     await append(before, 300)
     kept = await before.fetch("SELECT id, xid, leaf, leaf_hash FROM audit.entry ORDER BY id")
     await before.close()
-    await asyncio.to_thread(migrate.upgrade, owner, app_role=role)
-    after: Any = await asyncpg.connect(empty_database.app_url)
+    await asyncio.to_thread(migrate.upgrade, owner, **roles)
+    after: Any = await asyncpg.connect(empty_database.work_url)
     assert await after.fetch("SELECT id, xid, leaf, leaf_hash FROM audit.entry ORDER BY id") == kept
     await append(after, 10)
     assert await after.fetchval("SELECT max(id) FROM audit.entry") == 310
@@ -254,14 +254,14 @@ async def test_what_was_there_is_the_first_page(empty_database: servers.Database
     last = await after.fetchval("SELECT max(id) FROM audit.entry")
     everything = "SELECT id, xid, leaf FROM audit.entry ORDER BY id"
     kept = await after.fetch(everything)
-    await asyncio.to_thread(migrate.downgrade, owner, app_role=role, revision="0032")
+    await asyncio.to_thread(migrate.downgrade, owner, **roles, revision="0032")
     assert await after.fetch(everything) == kept
     await append(after, 1)
     assert await after.fetchval("SELECT max(id) FROM audit.entry") == last + 1
     await after.close()
     # and up again: all of it is the first page then, the month of the ids included
-    await asyncio.to_thread(migrate.upgrade, owner, app_role=role)
-    again: Any = await asyncpg.connect(empty_database.app_url)
+    await asyncio.to_thread(migrate.upgrade, owner, **roles)
+    again: Any = await asyncpg.connect(empty_database.work_url)
     assert await appended(again) == {MARCH}
     for _ in range(2):
         await again.execute("SELECT audit.turn_page($1)", month(MARCH + 1))

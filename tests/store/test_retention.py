@@ -57,7 +57,7 @@ async def entries(connection: Any, count: int, days: int) -> None:
 @pytest.fixture
 async def connection(database: servers.Database) -> AsyncIterator[Any]:
     """As the application, in a log of 600 old entries on two pages, and 50 young ones on a third."""
-    made: Any = await asyncpg.connect(database.app_url)
+    made: Any = await asyncpg.connect(database.work_url)
     await entries(made, OLD // 2, 100)
     await turn_page(made, 3)
     await entries(made, OLD // 2, 100)
@@ -256,7 +256,7 @@ def other(cluster: servers.Server, template: servers.Database) -> Iterator[serve
 async def test_an_archive_of_another_log_is_refused(
     database: servers.Database, other: servers.Database, tmp_path: Path
 ) -> None:
-    theirs: Any = await asyncpg.connect(other.app_url)
+    theirs: Any = await asyncpg.connect(other.work_url)
     await entries(theirs, OLD + YOUNG, 1)
     await theirs.close()
     archive = await archived(other, tmp_path / "archive")

@@ -1,4 +1,4 @@
-"""What the application role may do in the database, and what nobody may."""
+"""What the application role and that of `ketenbrug work` may do in the database, and what nobody may."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api.storage.base import SCHEMAS
 from api.storage.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from tests.servers import Database
 
@@ -57,11 +57,72 @@ CUSTODY: Final = (
 )
 """What replaces keys, or deletes what is past its term, is run as the owner: the service may not."""
 
+WORK: Final = (
+    "api.audit.batch.",
+    "api.audit.lead.",
+    "api.audit.logbook.",
+    "api.audit.pages._TURN.",
+    "api.audit.rules.",
+    "api.audit.sequencer.",
+    "api.audit.signals._ADVANCE.",
+    "api.audit.signals._FORGET.",
+    "api.audit.signals._KEEP.",
+    "api.audit.signals._STATE.",
+    "api.audit.signals._TELL.",
+    "api.audit.witnessing.",
+    "api.dossiers.document_store._COLLECT.",
+    "api.dossiers.document_store._FORGET.",
+    "api.dossiers.withdrawal_store._RELEASED.",
+    "api.oauth.people.links._SWEEP.",
+    "api.oauth.people.sessions._SWEEP.",
+    "api.oauth.replay._SWEEP.",
+    "api.oauth.revocation._SWEEP.",
+    "api.oauth.unproven._TAKE.",
+    "api.storage.idempotency._SWEEP.",
+)
+"""What `ketenbrug work` alone runs: what writes the log behind the entries, and forgets what has expired."""
+
+LOG: Final = {
+    "entry": ({"SELECT", "INSERT (leaf)"}, set[str]()),
+    "leaf": ({"SELECT"}, {"INSERT"}),
+    "tile": ({"SELECT"}, {"INSERT"}),
+    "checkpoint": ({"SELECT"}, {"INSERT"}),
+    "cosignature": ({"SELECT"}, {"INSERT", "DELETE"}),
+    "verifier": ({"SELECT"}, {"INSERT"}),
+    "generation": ({"SELECT"}, set[str]()),
+    "retention": ({"SELECT"}, set[str]()),
+    "projection": ({"SELECT"}, {"INSERT"}),
+    "projection_person": ({"SELECT"}, {"INSERT"}),
+    "signal": ({"SELECT"}, {"INSERT", "DELETE"}),
+    "signal_count": (set[str](), {"SELECT", "INSERT", "UPDATE", "DELETE"}),
+    "signal_state": (set[str](), {"SELECT", "INSERT", "UPDATE"}),
+    "delivery": ({"SELECT"}, {"INSERT", "UPDATE"}),
+}
+"""By table of the log: what the application role may do, and what that of `ketenbrug work` may besides."""
+
+GRANTED: Final = """
+    SELECT table_schema || '.' || table_name AS name, privilege_type AS verb, NULL AS part
+    FROM information_schema.table_privileges WHERE grantee = $1
+    UNION
+    SELECT table_schema || '.' || table_name, privilege_type, column_name
+    FROM information_schema.column_privileges g WHERE grantee = $1 AND NOT EXISTS (
+        SELECT FROM information_schema.table_privileges t
+        WHERE (t.grantee, t.table_schema, t.table_name, t.privilege_type)
+            = (g.grantee, g.table_schema, g.table_name, g.privilege_type))
+"""
+
 
 @pytest.fixture
 async def application(module_database: Database) -> AsyncIterator[Any]:
     """A connection as the service."""
     async for connection in connected(module_database.app_url):
+        yield connection
+
+
+@pytest.fixture
+async def work(module_database: Database) -> AsyncIterator[Any]:
+    """A connection as `ketenbrug work`."""
+    async for connection in connected(module_database.work_url):
         yield connection
 
 
@@ -111,28 +172,38 @@ def quoted(table: str) -> str:
     return f'{schema}."{name}"'
 
 
-async def test_the_service_may_run_each_of_its_statements(application: Any, owner: Any) -> None:
+async def test_each_role_may_run_each_of_its_statements(application: Any, work: Any, owner: Any) -> None:
     """Rights fit the statements, and the statements the tables: PostgreSQL plans each one as the role that runs it."""
     if application.get_server_version() < (16,):
         pytest.skip("a server before 16 explains no statement without its values")
     refused: dict[str, str] = {}
     for place, sql in statements().items():
         try:
-            who = owner if place.startswith(CUSTODY) else application
+            who = owner if place.startswith(CUSTODY) else work if place.startswith(WORK) else application
             await who.execute(f"EXPLAIN (GENERIC_PLAN) {sql}")
         except asyncpg.PostgresError as error:
             refused[place] = str(error)
     assert refused == {}
     assert len(statements()) > 20
+    assert [each for each in (*CUSTODY, *WORK) if not any(place.startswith(each) for place in statements())] == []
 
 
-async def test_no_right_to_change_or_remove_is_there_unused(application: Any) -> None:
-    """Least rights: what no statement does, the service may not do. The rights of a table only grow with a use."""
+async def test_no_right_to_change_or_remove_is_there_unused(application: Any, work: Any) -> None:
+    """Least rights: what no statement of a role does, it may not do. The rights of a table only grow with a use."""
+    places = {place: sql for place, sql in statements().items() if not place.startswith(CUSTODY)}
+    behind = {place for place in places if place.startswith(WORK)}
+    for who, its in ((application, set(places) - behind), (work, behind)):
+        used = changes(places[place] for place in its)
+        granted = {(row["verb"], row["name"]) for row in await rights(who) if row["verb"] not in {"SELECT", "INSERT"}}
+        assert granted
+        assert granted - used == set()
+
+
+def changes(statements: Iterable[str]) -> set[tuple[str, str]]:
+    """Which tables these change, and how."""
     used: set[tuple[str, str]] = set()
     tables = {quoted(name).replace('"', ""): name for name in migrate.gather().tables}
-    for place, sql in statements().items():
-        if place.startswith(CUSTODY):
-            continue
+    for sql in statements:
         plain = sql.replace('"', "")
         for verb, pattern in (("UPDATE", r"UPDATE ([\w.]+)"), ("DELETE", r"DELETE FROM ([\w.]+)")):
             used |= {(verb, table) for table in re.findall(pattern, plain) if table in tables}
@@ -140,25 +211,54 @@ async def test_no_right_to_change_or_remove_is_there_unused(application: Any) ->
             used |= {("UPDATE", table) for table in re.findall(r"(?:FROM|JOIN) ([\w.]+)", plain) if table in tables}
         if "DO UPDATE" in plain:
             used |= {("UPDATE", table) for table in re.findall(r"INSERT INTO ([\w.]+)", plain)}
-    granted = await application.fetch(
-        """SELECT privilege_type, table_schema || '.' || table_name FROM (
-               SELECT grantee, table_schema, table_name, privilege_type FROM information_schema.role_table_grants
-               UNION SELECT grantee, table_schema, table_name, privilege_type FROM information_schema.role_column_grants
-           ) AS granted
-           WHERE grantee = current_user AND table_schema = ANY($1) AND privilege_type NOT IN ('SELECT', 'INSERT')""",
-        list(SCHEMAS),
-    )
-    assert {tuple(row) for row in granted} - used == set()
+    return used
 
 
-async def test_the_service_owns_nothing(application: Any) -> None:
+async def rights(who: Any) -> list[Any]:
+    """What was granted to this role itself on tables of ours; not what it has as a member of another one."""
+    found = await who.fetch(GRANTED, await who.fetchval("SELECT current_user"))
+    return [row for row in found if row["name"].split(".")[0] in SCHEMAS]
+
+
+async def test_the_rights_on_the_log_are_these_and_no_others(application: Any, work: Any, superuser: Any) -> None:
+    """Table by table, so that one more is seen; and nobody has rights by way of PUBLIC, or on a page by itself."""
+    stands = "SELECT relname FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'p', 'v')"
+    tables = [row["relname"] for row in await superuser.fetch(stands)]
+    for place, who in enumerate((application, work)):
+        held: dict[str, set[str]] = {name: set() for name in tables}
+        for row in await rights(who):
+            schema, name = row["name"].split(".")
+            if schema == "audit":
+                held[name].add(row["verb"] if row["part"] is None else f"{row['verb']} ({row['part']})")
+        besides = {name: set[str]() for name in ("entry_first", "page")}  # a page, and the list of pages: the owner's
+        assert held == {name: each[place] for name, each in LOG.items()} | besides
+    assert [row["name"] for row in await superuser.fetch(GRANTED, "PUBLIC") if row["name"].startswith("audit.")] == []
+    assert set(LOG) == {name.removeprefix("audit.") for name in migrate.gather().tables if name.startswith("audit.")}
+    may = "SELECT has_function_privilege('audit.turn_page(timestamptz)', 'EXECUTE')"
+    assert [await who.fetchval(may) for who in (application, work)] == [False, True]
+
+
+async def test_who_works_is_of_the_application_and_not_the_other_way_round(application: Any, work: Any) -> None:
+    """So the service can neither do what its worker does, nor become it, nor end its sessions."""
+    mine, its = [await who.fetchval("SELECT current_user::text") for who in (application, work)]
+    member = "SELECT pg_has_role($1, $2, 'MEMBER')"
+    assert await work.fetchval(member, its, mine)
+    assert not await work.fetchval(member, mine, its)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await application.execute(f'SET ROLE "{its}"')
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await application.execute("SELECT pg_terminate_backend($1)", work.get_server_pid())
+
+
+async def test_neither_owns_anything(application: Any, work: Any) -> None:
     """Who owns a table can take its triggers away."""
     owned = "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
-    assert await application.fetchval(owned) == 0
-    assert not await application.fetchval("SELECT has_database_privilege(current_database(), 'CREATE')")
-    assert not await application.fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
-    assert not await application.fetchval("SELECT has_schema_privilege('public', 'CREATE')")
-    assert not any([await application.fetchval(f"SELECT has_schema_privilege('{name}', 'CREATE')") for name in SCHEMAS])
+    for who in (application, work):
+        assert await who.fetchval(owned) == 0
+        assert not await who.fetchval("SELECT has_database_privilege(current_database(), 'CREATE')")
+        assert not await who.fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+        assert not await who.fetchval("SELECT has_schema_privilege('public', 'CREATE')")
+        assert not any([await who.fetchval(f"SELECT has_schema_privilege('{name}', 'CREATE')") for name in SCHEMAS])
 
 
 async def test_nobody_else_may_enter_the_database(superuser: Any) -> None:
@@ -171,9 +271,9 @@ async def test_nobody_else_may_enter_the_database(superuser: Any) -> None:
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
 @pytest.mark.parametrize("verb", ["UPDATE", "DELETE", "TRUNCATE"])
-async def test_the_service_has_no_right_to_rewrite_history(application: Any, table: str, verb: str) -> None:
-    """Held by rights; the trigger would stop it too."""
-    assert not await application.fetchval("SELECT has_table_privilege($1, $2)", quoted(table), verb)
+async def test_no_process_has_a_right_to_rewrite_history(work: Any, table: str, verb: str) -> None:
+    """Held by rights, those of the application included; the trigger would stop it too."""
+    assert not await work.fetchval("SELECT has_table_privilege($1, $2)", quoted(table), verb)
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)

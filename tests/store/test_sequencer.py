@@ -93,7 +93,7 @@ async def test_entries_stand_in_the_order_in_which_they_were_committed(connectio
 
 async def test_a_late_committer_is_never_passed_over(connection: Any, database: servers.Database) -> None:
     """An entry with a smaller number that commits after a larger one was committed."""
-    slow: Any = await asyncpg.connect(database.app_url)
+    slow: Any = await asyncpg.connect(database.work_url)
     transaction = slow.transaction()
     await transaction.start()
     late = await append(slow, 1)
@@ -123,7 +123,7 @@ async def test_of_two_leaders_at_once_one_fails_and_nothing_is_taken_twice(
 ) -> None:
     """As if both held the lock: the guard stops the second one; without a common one, the size of the tree does."""
     leaves = await append(connection, 7)
-    other: Any = await asyncpg.connect(database.app_url)
+    other: Any = await asyncpg.connect(database.work_url)
     standing = await take_up(connection)
     guard = await guard_of(connection)
     theirs = (guard, guard if guards == 1 else MemoryGuard(guard.note))
@@ -188,15 +188,18 @@ async def test_another_one_takes_over_when_the_leader_is_killed(
     assert await signed(connection) == (len(leaves), root(leaves))
 
 
-@pytest.mark.parametrize("busy", ["idle", "in a transaction", "copying"])
+@pytest.mark.parametrize("busy", ["idle", "in a transaction", "copying", "of the service"])
 async def test_another_one_takes_over_when_the_leader_hangs(
     connection: Any, pool: Database, database: servers.Database, busy: str
 ) -> None:
-    """Its process was stopped, or its host is gone without a word: the server would keep its lock for hours."""
-    hung: Any = await asyncpg.connect(database.app_url)
+    """Its process was stopped, or its host is gone without a word: the server would keep its lock for hours.
+
+    So would somebody who has the credentials of the service: these too are ended.
+    """
+    hung: Any = await asyncpg.connect(database.app_url if busy == "of the service" else database.work_url)
     assert await hung.fetchval("SELECT pg_try_advisory_lock($1)", sequencer.LOCK)
     stuck = None
-    if busy != "idle":
+    if busy in {"in a transaction", "copying"}:
         await hung.execute("BEGIN")
     if busy == "copying":
         stuck = asyncio.create_task(hung.copy_to_table("projection", schema_name="audit", source=_never_ends()))

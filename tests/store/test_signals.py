@@ -40,7 +40,7 @@ WATCH = Watch({SignalRule.DORMANT_CLIENT: 40}, (signal_stories.WATCHED,), signal
 @pytest.fixture
 async def pool(database: servers.Database) -> AsyncIterator[Database]:
     """As the worker has it."""
-    made = await Database.open(database.app_url, size=2)
+    made = await Database.open(database.work_url, size=2)
     yield made
     await made.close()
 
@@ -327,7 +327,7 @@ async def test_a_worker_goes_on_after_a_fault_which_it_tells(pool: Database, sow
 
 async def test_a_database_that_is_away_is_a_fault_like_another(database: servers.Database) -> None:
     """Whether it is gone before the lead is taken, or while a rule looks: there is nothing to roll back."""
-    pool = await Database.open(database.app_url, size=1)
+    pool = await Database.open(database.work_url, size=1)
     await pool.close()
 
     def notice(fault: Exception) -> None:
@@ -345,7 +345,11 @@ def test_a_week_is_told_in_figures_and_signals_are_found_anew(database: servers.
     """The commands, on a log that has not begun."""
 
     def ketenbrug(*words: str) -> Result:
-        return CliRunner().invoke(main.assembled(words), words, env=live.environment(database_url=database.app_url))
+        return CliRunner().invoke(
+            main.assembled(words),
+            words,
+            env=live.environment(database_url=database.app_url, work_database_url=database.work_url),
+        )
 
     told = [ketenbrug("audit", "digest", "--week", "2026-W47", *words) for words in ((), ("--dutch",))]
     assert [each.exit_code for each in told] == [0, 0]

@@ -14,6 +14,7 @@ from api.cli import checks, keys
 from api.crypto import inbox, inbox_log, keyfile
 from api.errors import Misconfigured
 from api.oauth import signing, signing_log
+from api.settings import Settings
 from api.storage.pool import Database
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def test_an_old_file_does_not_bring_a_leaked_key_back(terminal: Terminal, databa
     assert len(found) == 2
     assert any("leaked" in each for each in found)
     assert "leaked" in terminal.refused("rotate-signing")
-    told = asyncio.run(checks._of_database(database.app_url, terminal.schedule, None))
+    served = Settings(database_url=database.app_url, public_url="https://ketenbrug.example")
+    told = asyncio.run(checks._of_database(served, terminal.schedule, None))
     assert set(found) <= set(told)
 
 
@@ -161,7 +163,8 @@ def test_an_old_file_of_inbox_keys_publishes_no_retired_key(terminal: Terminal, 
     terminal.restored(None)
     assert len(terminal.missed(after=700)) == 3, "what is retired opens still"
     assert len(terminal.missed(after=700 + inbox.STAYS)) == 2, "and then it is gone"
-    assert len(asyncio.run(checks._of_database(database.app_url, None, inbox.read(terminal.inbox)))) == 2
+    served = Settings(database_url=database.app_url, public_url="https://ketenbrug.example")
+    assert len(asyncio.run(checks._of_database(served, None, inbox.read(terminal.inbox)))) == 2
     terminal.restored(newest)
     assert terminal.missed(after=7_200) == ()
 
