@@ -46,6 +46,8 @@ EVERY: Final = 2.0
 
 _KEPT: Final = timedelta(days=1)
 _ED25519: Final = 4
+_NO_TIME: Final = 253_402_300_800
+"""The year 10000: a verifier takes no later one for a time, so that the cosignature would count here and not there."""
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,17})\n")
 _DAY: Final = cast(func.timezone("UTC", cosignature.c.at), Date)
 _LAST_OF_DAY: Final = select(func.max(cosignature.c.size)).group_by(_DAY).scalar_subquery()
@@ -217,7 +219,7 @@ def _holds(witness: Witness, seconds: bytes, signature: bytes, checkpoint: Check
             MLDSA44PublicKey.from_public_bytes(witness.public).verify(signature, cosigned(witness.name, seconds, head))
     except InvalidSignature:
         return False
-    return len(seconds) == 8  # noqa: PLR2004 - a 64-bit time
+    return len(seconds) == 8 and int.from_bytes(seconds, "big") < _NO_TIME  # noqa: PLR2004 - a 64-bit time
 
 
 async def sweep(unit: Unit) -> None:

@@ -215,7 +215,8 @@ async def test_a_witness_that_is_away_or_talks_nonsense_is_told_and_asked_again(
         assert [line for _, line in witnessing.cosignatures(line.encode(), head, asked)] == [good]
     forged = two[0].key.lines(text.replace("3", "4"), verifier.Checkpoint("x", 4, head.root), 7).splitlines()[0]
     short = good[:60]
-    for line in (forged, short, "\u2014 x !!!!", "\u2014 x é", "\u2014 x", "", good.replace("ngo", "xxx")):
+    never = two[0].key.lines(text, verifier.Checkpoint("x", head.size, head.root), 253_402_300_800).splitlines()[0]
+    for line in (forged, short, never, "\u2014 x !!!!", "\u2014 x é", "\u2014 x", "", good.replace("ngo", "xxx")):
         assert not list(witnessing.cosignatures(line.encode(), head, asked))
 
 
