@@ -56,7 +56,8 @@ class Rule:
     """Where a batch ends early."""
 
 
-def _hits(what: str, begins: int) -> str:
+def _hits(what: str, begins: int = 0) -> str:
+    """The entries of a batch that count. `begins`: the hour with which a day does."""
     return (
         f"SELECT p.index, p.at, p.organisation, p.client, COALESCE(p.actor, '') AS actor,"
         f" COALESCE(p.kind, '') AS kind, ({_LOCAL} - interval '{begins} hours')::date AS day"
@@ -65,33 +66,30 @@ def _hits(what: str, begins: int) -> str:
     )
 
 
-def _over(what: str, usual: str = _MOST, begins: int = 0) -> Statement:
-    """One signal a day, acting person and system: at the entry with which the count goes beyond what is usual.
-
-    `begins`: the hour with which a day does.
-    """
+def _over(hits: str, usual: str = _MOST) -> Statement:
+    """One signal a day, acting person and system: at the entry with which the count goes beyond what is usual."""
     before = (
         "SELECT c.count FROM audit.signal_count c WHERE c.rule = CAST(:rule AS text) AND c.day = hit.day"
         " AND c.organisation = hit.organisation AND c.client = hit.client AND c.actor = hit.actor"
     )
     return statement(
         text(
-            f"WITH hit AS ({_hits(what, begins)}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
+            f"WITH hit AS ({hits}), ran AS (SELECT hit.*, COALESCE(({before}), 0) + row_number() OVER"
             f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
             f" most AS MATERIALIZED (SELECT x.kind, x.day, {usual} AS usual FROM"
             f" (SELECT DISTINCT kind, day FROM hit) x)"
             f" SELECT ran.index, ran.at, ran.organisation, ran.client, NULLIF(ran.actor, '') AS actor, ran.figure,"
             f" most.usual AS threshold FROM ran JOIN most USING (kind, day) WHERE ran.figure = most.usual + 1"
-            f" ORDER BY ran.index"
+            f" ORDER BY ran.index, ran.actor"
         )
     )
 
 
-def _days(what: str, begins: int = 0) -> Statement:
+def _days(hits: str) -> Statement:
     return statement(
         text(
-            f"SELECT day, organisation, client, actor, max(kind) AS kind, count(*) AS count"
-            f" FROM ({_hits(what, begins)}) hit GROUP BY day, organisation, client, actor"
+            f"SELECT day, organisation, client, actor, max(kind) AS kind, count(*) AS count FROM ({hits}) hit"
+            f" GROUP BY day, organisation, client, actor"
         )
     )
 
@@ -117,16 +115,25 @@ def _seen(figure: str, of: str, where: str) -> Statement:
     )
 
 
+_WHOLE: Final = "/system"
+_SEEN_BY: Final = (
+    # A system counts as a whole beside each whom it names: it may name another one each time.
+    f"SELECT * FROM ({_hits(_DISCLOSES)}) each WHERE actor <> '' UNION ALL SELECT index, at, organisation, client,"
+    f" '' AS actor, kind || '{_WHOLE}' AS kind, day FROM ({_hits(_DISCLOSES)}) whole"
+)
+_USUAL: Final = "percentile_disc(0.99) WITHIN GROUP (ORDER BY c.count)"
 _P99: Final = (
-    # Of a kind that nobody has seen at work yet, nothing can be said to be much, but for the absurd.
-    "(SELECT CASE WHEN count(*) >= 20 THEN GREATEST(CAST(:threshold AS bigint), percentile_disc(0.99) WITHIN GROUP"
-    " (ORDER BY c.count)) ELSE CAST(:threshold AS bigint) * 10 END FROM (SELECT organisation, client, actor, day, count"
+    # Of a system, twice of what is usual is much; of a kind that nobody has seen at work yet, but the absurd.
+    f"(SELECT CASE WHEN x.kind LIKE '%{_WHOLE}' THEN GREATEST({_MOST} * 10, 2 * {_USUAL})"
+    f" WHEN count(*) >= 20 THEN GREATEST({_MOST}, {_USUAL}) ELSE {_MOST} * 10 END"
+    " FROM (SELECT organisation, client, actor, day, count"
     " FROM audit.signal_count WHERE rule = CAST(:rule AS text) AND kind = x.kind AND day < x.day AND day >= x.day - 30)"
-    # What was found once does not become usual by being repeated. A full join is hashed or merged: never a loop.
+    # What a person was found for once does not become usual by being repeated; a system is as large as it is. A full
+    # join is hashed or merged: never a loop.
     " c FULL JOIN (SELECT organisation, client, COALESCE(actor, '') AS actor,"
     " (at AT TIME ZONE 'Europe/Amsterdam')::date AS day FROM audit.signal WHERE rule = CAST(:rule AS text)"
     " AND at >= x.day - interval '31 days' AND at < x.day + interval '1 day') s"
-    " USING (organisation, client, actor, day) WHERE s.organisation IS NULL)"
+    f" USING (organisation, client, actor, day) WHERE s.organisation IS NULL OR x.kind LIKE '%{_WHOLE}')"
 )
 _WALK: Final = statement(
     text(
@@ -169,24 +176,24 @@ _RULES: Final = (
         3,
         "{figure} disclosures to one person on one day outside office hours; more than {threshold} is unusual.",
         "{figure} inzagen door één persoon op één dag buiten kantoortijd; meer dan {threshold} is ongewoon.",
-        _over(_OFF_HOURS, begins=_OPENS),
-        _days(_OFF_HOURS, _OPENS),
+        _over(_hits(_OFF_HOURS, _OPENS)),
+        _days(_hits(_OFF_HOURS, _OPENS)),
     ),
     Rule(
         SignalRule.NO_CASE_RELATION,
         5,
         "{figure} times on one day something was asked without any relation to it; more than {threshold} is unusual.",
         "{figure} keer op één dag iets gevraagd waarmee geen relatie is; meer dan {threshold} is ongewoon.",
-        _over(_MISSES),
-        _days(_MISSES),
+        _over(_hits(_MISSES)),
+        _days(_hits(_MISSES)),
     ),
     Rule(
         SignalRule.VOLUME,
         20,
-        "{figure} disclosures on one day; on 99 of 100 days others in such organisations have at most {threshold}.",
-        "{figure} inzagen op één dag; op 99 van de 100 dagen zijn het er in zulke organisaties hooguit {threshold}.",
-        _over(_DISCLOSES, _P99),
-        _days(_DISCLOSES),
+        "{figure} disclosures on one day by one person or a whole system; usual there is {threshold}.",
+        "{figure} inzagen op één dag door één persoon of een heel systeem; gewoon is daar {threshold}.",
+        _over(_SEEN_BY, _P99),
+        _days(_SEEN_BY),
         _NEXT_DAY,
     ),
     Rule(

@@ -109,8 +109,15 @@ async def test_the_same_log_gives_the_same_signals_whatever_the_batches(
 
 
 async def test_what_is_usual_on_a_day_does_not_depend_on_the_batches_either(pool: Database) -> None:
-    """Of officers who see thirty a day, forty are much, also when all days are looked at in one batch."""
+    """Of officers who see thirty a day, forty are much, also when all days are looked at in one batch.
+
+    A system that is large is told once, and not each day for good.
+    """
     story = Story()
+    for day in (1, 2):
+        for number in range(250):
+            told = SignalRule.VOLUME if (day, number) == (1, 200) else None
+            story.tell(story.day(day, 9, number / 2), (signal_stories.NGOS[0], "ngo-0", f"one-{number}"), told)
     for day in range(8):
         for officer in range(3):
             for minute in range(40 if (day, officer) == (7, 2) else 30):
@@ -208,7 +215,10 @@ async def test_what_is_odd_stops_no_rule(pool: Database) -> None:
 
 
 async def test_nobody_stops_a_rule_by_asking_often_or_oddly(pool: Database) -> None:
-    """Refused a thousand times and then allowed, by people without number; and what PostgreSQL takes for no text."""
+    """Refused a thousand times and then allowed, by people without number; and what PostgreSQL takes for no text.
+
+    Who names another person each time is seen as a whole.
+    """
     story = Story()
     dossier: dict[str, Any] = {"object": story.thing(story.uuid()), "action": "dossiers.read"}
     alias = str(story.uuid())
@@ -226,12 +236,14 @@ async def test_nobody_stops_a_rule_by_asking_often_or_oddly(pool: Database) -> N
         await settle(connection)
     await looked(pool)
     rules = Counter(rule for rule, _ in await found(pool))
-    assert rules == {SignalRule.DENIED_THEN_ALLOWED: 1, SignalRule.AFTER_WITHDRAWAL: 300}
+    assert rules == {SignalRule.DENIED_THEN_ALLOWED: 1, SignalRule.AFTER_WITHDRAWAL: 300, SignalRule.VOLUME: 1}
     unit = pool.unit(now())
     assert await signals.behind(unit) == dict.fromkeys(SignalRule, 0)
     (denied,) = await signals.listed(unit, SignalRule.DENIED_THEN_ALLOWED, search.END, 2)
+    (much,) = await signals.listed(unit, SignalRule.VOLUME, search.END, 2)
     await unit.finish()
     assert denied.figure == 20, "no further back"
+    assert (much.actor, much.figure, much.threshold) == (None, 201, 200)
 
 
 @pytest.mark.parametrize("analyzed", [False, True])
