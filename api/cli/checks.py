@@ -77,6 +77,8 @@ def _of_one(found: Settings, told: Sequence[str]) -> list[str]:
         faults.extend(opening.faults(keys, found.custody))
         schedule, silent = asyncio.run(_signing(keys, found))
         faults.extend(silent)
+        if isinstance(found, settings.WorkSettings):
+            keyfile.load_log(found.key_file)
     except Misconfigured as error:
         faults.extend(error.faults)
     try:
@@ -108,8 +110,8 @@ async def _signing(keys: KeyFile, found: Settings) -> tuple[Schedule, tuple[str,
 
 
 async def _of_log(found: Settings) -> None:
-    keys = keyfile.load(found.key_file)
-    signer = Signer.from_seeds(found.origin, keys.log, keys.log_post_quantum, settings.now)
+    keys = keyfile.load_log(found.key_file)
+    signer = Signer.from_seeds(found.origin, keys.ed25519, keys.post_quantum, settings.now)
     database = await Database.open(found.database_url.get_secret_value(), size=1)
     unit = database.unit(settings.now())
     try:

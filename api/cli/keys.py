@@ -62,6 +62,19 @@ def init(
 
 
 @app.command()
+def for_serving(
+    to: Annotated[Path, typer.Argument(help="Where to write it. An existing file is never overwritten.")],
+    file: File = None,
+) -> None:
+    """Write a copy of the key file for `serve --no-work`: without the keys that sign the log."""
+    try:
+        keyfile.for_serving(_path(file), to)
+    except FileExistsError:
+        raise Misconfigured((f"{to} exists already: a key file is never overwritten",)) from None
+    typer.echo(f"Wrote {to}. Write it anew whenever the key file has changed.")
+
+
+@app.command()
 def check(
     file: File = None,
     rows: Annotated[bool, typer.Option("--rows", help="Also open every sealed row of the database.")] = False,

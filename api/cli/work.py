@@ -87,7 +87,7 @@ def run(main: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -> None:
-    keys = keyfile.load(found.key_file)
+    keys = keyfile.load_log(found.key_file)
     database = await Database.open(found.database_url.get_secret_value(), size=8)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ async def _work(found: Settings, trusted: Policy | None, *, with_parent: bool) -
                 tasks.create_task(
                     sequencer.run(
                         database,
-                        Signer.from_seeds(found.origin, keys.log, keys.log_post_quantum, settings.now),
+                        Signer.from_seeds(found.origin, keys.ed25519, keys.post_quantum, settings.now),
                         guard,
                         found.merge_interval,
                         notice=_notice,

@@ -6,6 +6,9 @@ replaced also `blindIndexVersion` (1 when absent), and until that is over `forme
 `formerBlindIndexVersion`. `blindIndex` is absent while a key service has that key. Each key has one use. Lose the file
 and everything sealed is lost: see docs/how/keys.md.
 
+What signs heads of the log, `log` and `logPostQuantum`, is kept by `ketenbrug work` alone; a file for machines that
+only serve has neither (`for_serving`).
+
 How the file is changed: see `secretfile`. Processes that run follow it (`Following`).
 """
 
@@ -29,25 +32,35 @@ if TYPE_CHECKING:
 
     from api.crypto.blind import Versions
 
-_SECRETS: Final = ("cursor", "idempotency", "log", "logPostQuantum", "nonce", "pseudonym", "receipt")
+_SECRETS: Final = ("cursor", "idempotency", "nonce", "pseudonym", "receipt")
+_LOG: Final = ("log", "logPostQuantum")
 _LENGTH: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """The keys, read. They do not show themselves."""
+    """The keys, read, but those that sign the log. They do not show themselves."""
 
     path: Path
     ring: Ring
     blind_index: Versions = field(repr=False)
     cursor: bytes = field(repr=False)
     idempotency: bytes = field(repr=False)
-    log: bytes = field(repr=False)
-    log_post_quantum: bytes = field(repr=False)
     nonce: bytes = field(repr=False)
     pseudonym: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
     token: ECKey = field(repr=False)
+
+    def __reduce__(self) -> str:
+        raise TypeError("keys are not serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """The seeds that sign heads of the log. They do not show themselves either."""
+
+    ed25519: bytes = field(repr=False)
+    post_quantum: bytes = field(repr=False)
 
     def __reduce__(self) -> str:
         raise TypeError("keys are not serialised")
@@ -92,9 +105,16 @@ def create(path: Path) -> None:
         "kek": _new_kek(),
         "token": token.as_dict(private=True),
         "blindIndex": _text(secrets.token_bytes(_LENGTH)),
-        **{name: _text(secrets.token_bytes(_LENGTH)) for name in _SECRETS},
+        **{name: _text(secrets.token_bytes(_LENGTH)) for name in (*_SECRETS, *_LOG)},
     }
     secretfile.write(path, content)
+
+
+def for_serving(path: Path, to: Path) -> None:
+    """Write a copy without the keys that sign the log. Never overwrites: raises `FileExistsError`."""
+    load(path)
+    content = {name: each for name, each in _content(path).items() if name not in _LOG}
+    secretfile.write(to, content, path.stat())
 
 
 def renew_kek(path: Path, former: str) -> str:
@@ -158,6 +178,8 @@ def load(path: Path) -> KeyFile:
     """Read the key file. Raises `Misconfigured` when it is missing, readable by others, or not as written."""
     content = _content(path)
     try:
+        for name in set(_LOG) & set(content):
+            _bytes(content[name])  # damaged is damaged, whoever reads it
         named = {name: _bytes(content[name]) for name in _SECRETS}
         keks = {str(each["id"]): _bytes(each["key"]) for each in (content["kek"], *content.get("formerKeks", []))}
         return KeyFile(
@@ -166,8 +188,6 @@ def load(path: Path) -> KeyFile:
             blind_index=_index(content),
             cursor=named["cursor"],
             idempotency=named["idempotency"],
-            log=named["log"],
-            log_post_quantum=named["logPostQuantum"],
             nonce=named["nonce"],
             pseudonym=named["pseudonym"],
             receipt=named["receipt"],
@@ -175,6 +195,18 @@ def load(path: Path) -> KeyFile:
         )
     except KeyError as error:
         raise _damaged(path, f", or of a release before it had {error}") from None
+    except (ValueError, TypeError, AttributeError):
+        raise _damaged(path) from None
+
+
+def load_log(path: Path) -> LogKeys:
+    """Read what signs the log. Raises `Misconfigured`, also when the file is one for machines that only serve."""
+    content = _content(path)
+    try:
+        return LogKeys(*(_bytes(content[name]) for name in _LOG))
+    except KeyError:
+        why = f"the key file {path} has no keys that sign the log: `ketenbrug serve --no-work` alone starts with it"
+        raise Misconfigured((why,)) from None
     except (ValueError, TypeError, AttributeError):
         raise _damaged(path) from None
 

@@ -134,7 +134,7 @@ def test_each_gets_the_secrets_that_it_needs_and_no_others(services: dict[str, A
         "db": {"database_superuser_password"},
         "roles": {f"database_{who}_password" for who in ("superuser", "owner", "app", "work")},
         "migrate": {"database_owner_password"},
-        "api": {"database_app_password", "keys"},
+        "api": {"database_app_password", "serving_keys"},
         "work": {"database_work_password", "keys"},
     }
 

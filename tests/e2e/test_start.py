@@ -101,6 +101,18 @@ def test_nobody_writes_the_log_by_the_role_of_another(database: servers.Database
     ] * 2
 
 
+def test_a_machine_that_only_serves_cannot_sign_the_log(database: servers.Database, keys: Path, tmp_path: Path) -> None:
+    """Its copy of the key file has nothing to sign with: whoever means to work there is told before it starts."""
+    copy = tmp_path / "serving"
+    assert live.command("keys", "for-serving", str(copy), key_file=keys).returncode == 0
+    assert "a key file is never overwritten" in live.command("keys", "for-serving", str(copy), key_file=keys).stderr
+    assert live.command("keys", "check", key_file=copy).returncode == 0
+    ways = {"database_url": database.app_url, "work_database_url": database.work_url}
+    for command in ("serve", "work"):
+        (said,) = refused(command, **ways, public_url="https://ketenbrug.example", key_file=copy)
+        assert "has no keys that sign the log: `ketenbrug serve --no-work` alone starts with it" in said
+
+
 def test_a_database_that_does_not_answer_is_told_without_its_password(keys: Path) -> None:
     found = refused(
         "work", work_database_url=live.PRODUCTION, public_url="https://ketenbrug.example.org", key_file=keys

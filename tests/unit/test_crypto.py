@@ -200,7 +200,7 @@ def test_a_key_file_is_written_once_and_only_for_its_owner(tmp_path: Path) -> No
         keyfile.create(path)
     keys = keyfile.load(path)
     kek = keys.ring.keks[keys.ring.current]
-    assert len(kek) == len(keys.log) == 32
+    assert len(kek) == 32
     assert kek.hex() not in repr(keys)
     assert str(kek) not in repr(keys)
     with pytest.raises(TypeError):
@@ -224,6 +224,30 @@ def test_a_key_file_that_is_missing_or_damaged_says_what_to_do(tmp_path: Path) -
         path.write_text(content)
         with pytest.raises(Misconfigured, match="damaged"):
             keyfile.load(path)
+
+
+def test_what_signs_the_log_is_read_by_itself_and_need_not_be_there_to_serve(tmp_path: Path) -> None:
+    """What faces the network has it neither in memory nor, on a machine of its own, in its file."""
+    whole, copy = tmp_path / "keys", tmp_path / "serving"
+    keyfile.create(whole)
+    sign = keyfile.load_log(whole)
+    assert len({sign.ed25519, sign.post_quantum, keyfile.load(whole).receipt}) == 3
+    assert str(sign.ed25519) not in repr(sign)
+    with pytest.raises(TypeError):
+        pickle.dumps(sign)
+    keyfile.for_serving(whole, copy)
+    assert copy.stat().st_mode & 0o777 == 0o400
+    assert keyfile.load(copy).ring == keyfile.load(whole).ring
+    assert set(json.loads(whole.read_text())) - set(json.loads(copy.read_text())) == {"log", "logPostQuantum"}
+    with pytest.raises(Misconfigured, match="serve --no-work` alone"):
+        keyfile.load_log(copy)
+    with pytest.raises(FileExistsError):
+        keyfile.for_serving(whole, copy)
+    copy.chmod(0o600)
+    for content in ("[]", '{"log": "AA", "logPostQuantum": "AA"}'):
+        copy.write_text(content)
+        with pytest.raises(Misconfigured, match="damaged"):
+            keyfile.load_log(copy)
 
 
 async def test_a_planted_record_rings_before_it_is_opened_and_opens_like_any_other() -> None:
