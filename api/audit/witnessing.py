@@ -63,7 +63,9 @@ _MOVE: Final = statement(
     text(
         "UPDATE audit.delivery seen SET next = CAST(:size AS bigint), at = now()"
         " WHERE name = CAST(:name AS text) AND next < CAST(:size AS bigint) AND (CAST(:quorum AS boolean) OR"
-        " EXISTS (SELECT 1 FROM audit.checkpoint c WHERE c.size > seen.next AND c.at < now() - interval '10 seconds'))"
+        # Of all heads, the one after it: the first that its index gives.
+        " (SELECT c.at FROM audit.checkpoint c WHERE c.size > seen.next ORDER BY c.size LIMIT 1)"
+        " < now() - interval '10 seconds')"
     )
 )
 _FORGET: Final = statement(
