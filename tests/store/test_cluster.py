@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import stat
@@ -131,13 +132,27 @@ def test_a_password_with_a_quote_is_taken_as_it_is(running: Cluster) -> None:
     assert databases.exists(url, "ketenbrug")
 
 
+async def _who(url: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.fetchval("SELECT current_user || pg_has_role('ketenbrug_app', 'USAGE')"))
+    finally:
+        await connection.close()
+
+
 def test_it_starts_again_with_what_it_held_and_the_same_passwords(tmp_path: Path) -> None:
+    """And with a role that is new in this release, which a directory of the one before has no password for."""
     with Cluster.start(tmp_path, durable=False) as first:
         first.ensure("kept")
         password = first.superuser_url().split(":")[2]
+        databases.drop_roles(first.superuser_url(), Role.WORK)
+    kept: dict[str, str] = json.loads((tmp_path / "secrets.json").read_text())
+    del kept[Role.WORK]
+    (tmp_path / "secrets.json").write_text(json.dumps(kept))
     with Cluster.start(tmp_path, durable=False) as second:
         assert second.superuser_url().split(":")[2].split("@")[0] == password.split("@")[0]
         assert databases.exists(second.superuser_url(), "kept")
+        assert asyncio.run(_who(second.url(Role.WORK, "kept"))) == "ketenbrug_worktrue"
 
 
 def test_an_interrupted_beginning_is_begun_again(tmp_path: Path) -> None:
