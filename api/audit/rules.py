@@ -37,6 +37,8 @@ _MISSES: Final = "p.result = 'refused' AND p.reason = 'not-found' AND p.kind <> 
 _IN_BATCH: Final = "p.index >= CAST(:first AS bigint) AND p.index < CAST(:beyond AS bigint)"
 _TOLD: Final = "p.index, p.at, p.organisation, p.client, p.actor"
 _MOST: Final = "CAST(:threshold AS bigint)"
+_WHOLE: Final = " as a whole"
+"""Stands for all persons of a system, named or not: no person is called so."""
 _NEAR: Final = 20_000
 """Entries back that are looked at for a walk through ids."""
 
@@ -78,8 +80,9 @@ def _over(hits: str, usual: str = _MOST) -> Statement:
             f" (PARTITION BY hit.day, hit.organisation, hit.client, hit.actor ORDER BY hit.index) AS figure FROM hit),"
             f" most AS MATERIALIZED (SELECT x.kind, x.day, {usual} AS usual FROM"
             f" (SELECT DISTINCT kind, day FROM hit) x)"
-            f" SELECT ran.index, ran.at, ran.organisation, ran.client, NULLIF(ran.actor, '') AS actor, ran.figure,"
-            f" most.usual AS threshold FROM ran JOIN most USING (kind, day) WHERE ran.figure = most.usual + 1"
+            f" SELECT ran.index, ran.at, ran.organisation, ran.client,"
+            f" NULLIF(NULLIF(ran.actor, ''), '{_WHOLE}') AS actor, ran.figure, most.usual AS threshold"
+            f" FROM ran JOIN most USING (kind, day) WHERE ran.figure = most.usual + 1"
             f" ORDER BY ran.index, ran.actor"
         )
     )
@@ -115,26 +118,32 @@ def _seen(figure: str, of: str, where: str) -> Statement:
     )
 
 
-_WHOLE: Final = "/system"
-_SEEN_BY: Final = (
-    # A system counts as a whole beside each whom it names: it may name another one each time.
-    f"SELECT * FROM ({_hits(_DISCLOSES)}) each WHERE actor <> '' UNION ALL SELECT index, at, organisation, client,"
-    f" '' AS actor, kind || '{_WHOLE}' AS kind, day FROM ({_hits(_DISCLOSES)}) whole"
-)
-_USUAL: Final = "percentile_disc(0.99) WITHIN GROUP (ORDER BY c.count)"
-_P99: Final = (
-    # Of a system, twice of what is usual is much; of a kind that nobody has seen at work yet, but the absurd.
-    f"(SELECT CASE WHEN x.kind LIKE '%{_WHOLE}' THEN GREATEST({_MOST} * 10, 2 * {_USUAL})"
-    f" WHEN count(*) >= 20 THEN GREATEST({_MOST}, {_USUAL}) ELSE {_MOST} * 10 END"
-    " FROM (SELECT organisation, client, actor, day, count"
-    " FROM audit.signal_count WHERE rule = CAST(:rule AS text) AND kind = x.kind AND day < x.day AND day >= x.day - 30)"
-    # What a person was found for once does not become usual by being repeated; a system is as large as it is. A full
-    # join is hashed or merged: never a loop.
-    " c FULL JOIN (SELECT organisation, client, COALESCE(actor, '') AS actor,"
-    " (at AT TIME ZONE 'Europe/Amsterdam')::date AS day FROM audit.signal WHERE rule = CAST(:rule AS text)"
-    " AND at >= x.day - interval '31 days' AND at < x.day + interval '1 day') s"
-    f" USING (organisation, client, actor, day) WHERE s.organisation IS NULL OR x.kind LIKE '%{_WHOLE}')"
-)
+def _by(what: str) -> str:
+    """The entries that count, of each person and of a system as a whole: it may name another person each time."""
+    return (
+        f"SELECT * FROM ({_hits(what)}) each UNION ALL SELECT index, at, organisation, client,"
+        f" '{_WHOLE}' AS actor, kind || '{_WHOLE}' AS kind, day FROM ({_hits(what)}) whole"
+    )
+
+
+def _usual(person: str) -> str:
+    """What is usual on a day: this for a person, and twice the 99th percentile of its kind for a system."""
+    return (
+        f"(SELECT CASE WHEN x.kind LIKE '%{_WHOLE}' THEN GREATEST({_MOST} * 10, 2 * {_P99}) ELSE {person} END"
+        " FROM (SELECT organisation, client, actor, day, count FROM audit.signal_count"
+        " WHERE rule = CAST(:rule AS text) AND kind = x.kind AND day < x.day AND day >= x.day - 30)"
+        # What a person was found for once does not become usual by being repeated; a system is as large as it is. A
+        # full join is hashed or merged: never a loop.
+        " c FULL JOIN (SELECT organisation, client, COALESCE(actor, '') AS actor,"
+        " (at AT TIME ZONE 'Europe/Amsterdam')::date AS day FROM audit.signal WHERE rule = CAST(:rule AS text)"
+        " AND at >= x.day - interval '31 days' AND at < x.day + interval '1 day') s"
+        f" USING (organisation, client, actor, day) WHERE s.organisation IS NULL OR x.kind LIKE '%{_WHOLE}')"
+    )
+
+
+_P99: Final = "percentile_disc(0.99) WITHIN GROUP (ORDER BY c.count)"
+# Of a kind that nobody has seen at work yet, nothing can be said to be much, but for the absurd.
+_MUCH: Final = f"CASE WHEN count(*) >= 20 THEN GREATEST({_MOST}, {_P99}) ELSE {_MOST} * 10 END"
 _WALK: Final = statement(
     text(
         "WITH asked AS (SELECT p.*, row_number() OVER walk AS n,"
@@ -184,16 +193,17 @@ _RULES: Final = (
         5,
         "{figure} times on one day something was asked without any relation to it; more than {threshold} is unusual.",
         "{figure} keer op één dag iets gevraagd waarmee geen relatie is; meer dan {threshold} is ongewoon.",
-        _over(_hits(_MISSES)),
-        _days(_hits(_MISSES)),
+        _over(_by(_MISSES), _usual(_MOST)),
+        _days(_by(_MISSES)),
+        _NEXT_DAY,
     ),
     Rule(
         SignalRule.VOLUME,
         20,
         "{figure} disclosures on one day by one person or a whole system; usual there is {threshold}.",
         "{figure} inzagen op één dag door één persoon of een heel systeem; gewoon is daar {threshold}.",
-        _over(_SEEN_BY, _P99),
-        _days(_SEEN_BY),
+        _over(_by(_DISCLOSES), _usual(_MUCH)),
+        _days(_by(_DISCLOSES)),
         _NEXT_DAY,
     ),
     Rule(
