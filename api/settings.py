@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import UUID4, UUID7, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -143,7 +143,10 @@ class Settings(DatabaseSettings, KeySettings, GuardSettings, BucketSettings, Log
     log_origin: str = Field("", description="Name of the transparency log; the host of `public_url` when empty.")
     security_contact: str = Field("", description="Where a finder reports a weakness (RFC 9116): https: or mailto:.")
     security_policy: str = Field("", description="Where the policy for that stands: https:.")
-    signals: Annotated[dict[SignalRule, PositiveInt], Field(description="Thresholds other than the rules' own.")] = {}
+    signals: Annotated[
+        dict[SignalRule, Annotated[int, Field(ge=1, le=100_000)]],
+        Field(description="Thresholds other than the rules' own."),
+    ] = {}
     signals_watched: Annotated[tuple[UUID4, ...], Field(description="Aliases in the log of who is watched over.")] = ()
     honey: Annotated[tuple[UUID4 | UUID7, ...], Field(description="Planted records: what `ketenbrug honey` said.")] = ()
     metrics_host: str = "127.0.0.1"

@@ -267,3 +267,10 @@ def test_what_a_key_service_needs_is_told_at_once() -> None:
         "KETENBRUG_KEY_SERVICE_TOKEN",
         "KETENBRUG_KEY_SERVICE_CREDENTIALS",
     ]
+
+
+@pytest.mark.parametrize("threshold", ["0", "-1", "100001", "1e9", '"many"', "null"])
+def test_a_threshold_is_one_that_its_rule_can_count_with(threshold: str) -> None:
+    (fault,) = refused(settings.serving, GOOD | {"KETENBRUG_SIGNALS": f'{{"off-hours": {threshold}}}'})
+    assert fault.startswith("KETENBRUG_SIGNALS_OFF-HOURS: ")
+    assert read(settings.serving, GOOD | {"KETENBRUG_SIGNALS": '{"volume": 100000}'}).signals == {"volume": 100_000}
