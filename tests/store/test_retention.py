@@ -89,8 +89,11 @@ async def retained(database: servers.Database, archive: Path, days: int = 30) ->
     return await asyncio.to_thread(run, database, "retain", "--days", str(days), "--archive", str(archive))
 
 
-async def test_the_drill(connection: Any, database: servers.Database, tmp_path: Path) -> None:
+async def test_the_drill(
+    connection: Any, database: servers.Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Archive, delete, prove, and bring back: the archive makes an export of the lighter log whole again."""
+    monkeypatch.setattr(retention, "STEP", 256)
     archive = await archived(database, tmp_path / "archive")
     head = await proofs.latest(Rows(connection))
     assert head is not None
