@@ -122,7 +122,7 @@ class Rounds:
         try:
             head = await proofs.latest(unit)
             if head is not None and await proofs.seen(unit) is None:
-                await unit.run(_BEGIN(name=proofs.WITNESSES))
+                unit.carry(_BEGIN(name=proofs.WITNESSES))
         finally:
             await unit.finish()
         if head is None:
@@ -162,7 +162,7 @@ class Rounds:
         unit = self._database.unit(self._clock())
         try:
             quorum = self._policy.satisfied(row["vkey"] for row in await unit.all(_VKEYS(size=head.size)))
-            await unit.run(_MOVE(name=proofs.WITNESSES, size=head.size, quorum=quorum))
+            unit.carry(_MOVE(name=proofs.WITNESSES, size=head.size, quorum=quorum))
         finally:
             await unit.finish()
 

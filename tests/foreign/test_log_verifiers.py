@@ -98,7 +98,7 @@ def cosigned(
     sandbox: live.Sandbox, export: Export, witnesses: Witnesses, tmp_path_factory: pytest.TempPathFactory
 ) -> Export:
     """The log with the cosignatures of both."""
-    folder, url = tmp_path_factory.mktemp("cosigned"), sandbox.description()["applicationDatabaseUrl"]
+    folder, url = tmp_path_factory.mktemp("cosigned"), sandbox.description()["workDatabaseUrl"]
     until = time.monotonic() + PATIENCE
     while True:
         faults = asyncio.run(_offered(url, policy.parse(witnesses.policy.read_text())))
