@@ -30,7 +30,9 @@ _WORK_DATABASE: Final = "KETENBRUG_WORK_DATABASE_URL"
 _STEPS: Final = {
     _WORK_DATABASE: "what writes the log has a role of its own: as a superuser, CREATE ROLE ketenbrug_work LOGIN IN "
     "ROLE ketenbrug_app; then run `ketenbrug migrate`, and set this to the same database as that role. Without it, "
-    "`ketenbrug serve --no-work` serves, while `ketenbrug work` runs elsewhere"
+    "`ketenbrug serve --no-work` serves, while `ketenbrug work` runs elsewhere",
+    "KETENBRUG_DATABASE_URL": "not set: where the database is, as postgresql://user:password@host:port/name",
+    "KETENBRUG_PUBLIC_URL": "not set: where clients reach us, such as https://ketenbrug.example.org",
 }
 """What is to be done where a setting is missing, when its name does not tell."""
 

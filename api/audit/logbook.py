@@ -126,7 +126,7 @@ class Logbook:
         try:
             row = await unit.one(_CURSOR(of_name=_NAME))
             if row is None:
-                await unit.run(_BEGIN(name=_NAME))
+                unit.carry(_BEGIN(name=_NAME))
             first = 0 if row is None else row["next"]
             begin = max(first, await retention.below(unit))
             found = await proofs.entries(unit, begin, begin + BATCH)
@@ -150,7 +150,7 @@ class Logbook:
     async def _advance(self, before: int, after: int) -> None:
         unit = self._unit()
         try:
-            await unit.run(_ADVANCE(of_name=_NAME, before=before, after=after))
+            unit.carry(_ADVANCE(of_name=_NAME, before=before, after=after))
         finally:
             await unit.finish()
 

@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from api.audit import export, policy, proofs, witnessing
@@ -15,6 +16,7 @@ from api.audit.witnessing import Rounds
 from api.errors import Unavailable, WitnessRefused
 from api.outbound import Outbound
 from api.settings import now
+from api.storage.pool import Database
 from clients import verifier
 from clients import witness as witnesses
 from clients.verifier import DoesNotHold
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from api.audit.policy import Policy
-    from api.storage.pool import Database
     from tests import servers
 
 NAMES = ("ngo.example/witness", "municipality.example/witness")
@@ -74,6 +75,18 @@ def demanded(trust: Path) -> Policy:
 async def grow(connection: Any, count: int) -> None:
     await append(connection, count)
     await settle(connection)
+
+
+async def test_what_the_database_refuses_is_told_as_it_is(
+    connection: Any, database: servers.Database, trust: Path
+) -> None:
+    """As the application role, which may not write down what witnesses saw."""
+    served = await Database.open(database.app_url, size=1)
+    await grow(connection, 3)
+    async with Outbound() as outbound:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await Rounds(served, demanded(trust), outbound, now).round()
+    await served.close()
 
 
 async def test_each_head_is_cosigned_and_an_outsider_sees_by_whom(

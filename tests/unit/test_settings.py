@@ -208,7 +208,8 @@ def test_commands_on_the_database_need_no_more_than_its_address() -> None:
     url = GOOD["KETENBRUG_DATABASE_URL"]
 
     assert read(settings.database, {"KETENBRUG_DATABASE_URL": url}) == url
-    assert refused(settings.database, {}) == ("KETENBRUG_DATABASE_URL: Field required",)
+    (fault,) = refused(settings.database, {})
+    assert fault.startswith("KETENBRUG_DATABASE_URL: not set: "), "and says what it looks like"
     assert refused(settings.database, {"KETENBRUG_DATABASE_URL": f"{PASSWORD}@db"}) == (
         "KETENBRUG_DATABASE_URL: must begin with postgresql://",
     )
